@@ -1,0 +1,42 @@
+# Two commands do all the set-up: `make demo` and `make test`. Everything lands in .venv.
+PYTHON ?= python3
+DATA ?= ../shared/data
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-slow trials lint types bench clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/tools: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/fogwalk demo
+
+test: .venv/tools
+	$(PYTEST) -m "not slow" --data $(DATA)
+
+test-slow: .venv/tools
+	$(PYTEST) -m slow --data $(DATA)
+
+trials: .venv/tools
+	$(BIN)/python -m benchmarks.trials
+
+lint: .venv/tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/tools
+	$(BIN)/mypy
+
+bench: .venv/tools
+	$(BIN)/python -m benchmarks.shakespeare $(DATA)
+	$(BIN)/python -m benchmarks.starting
+
+clean:
+	rm -rf .venv build dist src/*.egg-info

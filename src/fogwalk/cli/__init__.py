@@ -1,0 +1,88 @@
+"""The command line: one file per command, no logic of its own; errors become one message and an exit code.
+
+Before this   everything.
+After this    a person.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+
+COMMANDS = {
+    "train": "train a model on your text, or go on with a run",
+    "demo": "train on English text that Python carries, in about 90 seconds",
+    "generate": "let a trained model write",
+    "evaluate": "score a trained model on held-out text",
+    "parameters": "every group of dials in a model: name, shape, count, size",
+    "runs": "the runs under ./runs",
+    "compare": "two runs: what was set differently, and what came of it",
+    "config": "the settings of a run, and where each came from",
+    "verify": "check that a run's files are as written, and that its training repeats",
+    "export": "write a model for other tools",
+    "remove": "delete a run",
+    "doctor": "what this machine has and lacks",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; gives back the exit code."""
+    began = time.monotonic()
+    words = sys.argv[1:] if words is None else words
+    debug = "--debug" in words
+    try:
+        return _run(words, began)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`fogwalk runs | head -1`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # the edge of the program: a person sees words, not a traceback
+        if debug:
+            raise
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    from fogwalk.errors import FogwalkError
+
+    if isinstance(error, FogwalkError):
+        print(f"{'' if error.exit_code in (130, 143) else 'error: '}{error}", file=sys.stderr)
+        return error.exit_code
+    print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+    print("  This is a fault of Fogwalk. Run the same command with --debug to see where.", file=sys.stderr)
+    return 1
+
+
+def _run(words: list[str], began: float) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(usage())
+        return 0
+    if words[0] in ("--version", "-V"):
+        from fogwalk import __version__
+
+        print(f"fogwalk {__version__}")
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        from fogwalk.errors import UsageError
+        from fogwalk.registry import did_you_mean
+
+        raise UsageError(f"fogwalk has no command '{name}'", remedy=did_you_mean(name, COMMANDS))
+    module = importlib.import_module(f"fogwalk.cli.{name}")
+    parser = module.parser(COMMANDS[name])
+    found = parser.read(rest)
+    found.began = began
+    code: int = module.run(found)
+    return code
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    lines = ["Fogwalk trains neural networks and transformers on your own data.", "", "fogwalk COMMAND [--help]", ""]
+    lines += [f"  {name:<12}{summary}" for name, summary in COMMANDS.items()]
+    return "\n".join([*lines, "", "Begin with: fogwalk demo, or fogwalk train book.txt"])

@@ -1,0 +1,61 @@
+"""fogwalk evaluate: a model's loss on held-out text, beside what guessing and counting get."""
+
+from __future__ import annotations
+
+import argparse
+
+from fogwalk.cli.parsing import Parser, add_json, add_run
+
+
+def parser(summary: str) -> Parser:
+    """Which run, on which text."""
+    parser = Parser("evaluate", summary)
+    add_run(parser)
+    parser.add_argument("--data", metavar="PATH", help="a text to score (default: the run's own validation split)")
+    parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")
+    add_json(parser)
+    return parser
+
+
+def run(found: argparse.Namespace) -> int:
+    """Print the score."""
+    from fogwalk.cli.tables import print_json, print_table
+    from fogwalk.run import load
+
+    run = load(found.run, step=found.step)
+    result = run.evaluate(found.data)
+    score = result.score
+    if found.json:
+        print_json(
+            {
+                "loss": score.loss,
+                "perplexity": score.perplexity,
+                "bits_per_byte": score.bits_per_byte,
+                "bits_per_character": score.bits_per_character,
+                "tokens": score.tokens,
+                "context": score.context,
+                "step": run.step,
+                "unknown_characters": sum(result.unknown.values()),
+                "guessing": result.guessing,
+                "frequencies": result.frequencies,
+            }
+        )
+        return 0
+    print(
+        f"{run.folder.name}, step {run.step}, on {result.source}: {score.tokens:,} tokens at context {score.context}\n"
+    )
+    per_token = score.tokens / max(score.bytes, 1)
+    rows = [("this model", score.loss, score.bits_per_byte)]
+    if result.frequencies is not None:
+        rows.append(("token frequencies", result.frequencies, result.frequencies * per_token / 0.6931471805599453))
+    rows.append(("guessing", result.guessing, result.guessing * per_token / 0.6931471805599453))
+    print_table(
+        ("", "loss (nats per token)", "perplexity", "bits per byte"),
+        [(name, f"{loss:.4f}", f"{2.718281828459045**loss:,.2f}", f"{bits:.4f}") for name, loss, bits in rows],
+        right=(1, 2, 3),
+    )
+    print(f"\nbits per character {score.bits_per_character:.4f}")
+    if result.unknown:
+        shown = ", ".join(f"{letter!r} x {count}" for letter, count in list(result.unknown.items())[:8])
+        print(f"{sum(result.unknown.values())} characters stand in no text it learned from, scored as unknown: {shown}")
+    return 0

@@ -1,0 +1,101 @@
+"""fogwalk generate: a trained model goes on from a prompt, shown as it is written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fogwalk.cli.parsing import Parser, add_run
+from fogwalk.errors import UsageError
+
+
+def parser(summary: str) -> Parser:
+    """Sampling as the field names it."""
+    parser = Parser("generate", summary)
+    add_run(parser)
+    parser.add_argument("prompt", nargs="?", default=None, help="how the text begins")
+    parser.add_argument("--tokens", type=int, default=200, metavar="N", help="at most this many tokens (default 200)")
+    parser.add_argument(
+        "--temperature", type=float, default=0.8, help="0 takes the likeliest, 1 the model's own odds (default 0.8)"
+    )
+    parser.add_argument("--top-k", type=int, metavar="K", help="draw only from the K likeliest tokens")
+    parser.add_argument(
+        "--top-p", type=float, metavar="P", help="draw only from the fewest tokens that reach probability P"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="equal seeds, equal texts (default 1)")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts, with seeds counting up")
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; \\n is a line end"
+    )
+    parser.add_argument("--show-probs", action="store_true", help="each token's probability and its rivals")
+    parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def run(found: argparse.Namespace) -> int:
+    """Print one or several answers."""
+    if found.samples < 1:
+        raise UsageError(f"--samples cannot be {found.samples}", expected="It must be at least 1.")
+    from fogwalk.cli.progress import printable
+    from fogwalk.cli.tables import print_json
+    from fogwalk.generation.decode import Answer
+    from fogwalk.run import load
+
+    # One word that names no run is a prompt for the newest: `fogwalk generate "My lord"`.
+    run = load(found.run, step=found.step)
+    answers = []
+    for number in range(found.samples):
+        answer = Answer(found.prompt or "")
+        pieces = run.stream(
+            answer.prompt,
+            tokens=found.tokens,
+            temperature=found.temperature,
+            top_k=found.top_k,
+            top_p=found.top_p,
+            seed=found.seed + number,
+            stop=[_unescaped(text) for text in found.stop],
+            rivals=5 if found.show_probs else 0,
+            answer=answer,
+        )
+        if found.json:
+            list(pieces)
+        elif found.show_probs:
+            _show(pieces, run.tokenizer)
+        else:
+            print(printable(answer.prompt), end="", flush=True)
+            for piece in pieces:
+                print(printable(piece.text), end="", flush=True)
+            print("\n" if number + 1 < found.samples else "")
+        if answer.slid and not found.json:
+            context = run.settings.model.context
+            print(f"(longer than the context of {context} tokens: the oldest were forgotten)", file=sys.stderr)
+        answers.append({"text": answer.text, "token_ids": answer.token_ids, "stop_reason": answer.stop_reason})
+    if found.json:
+        print_json(answers[0] if found.samples == 1 else answers)
+    return 0
+
+
+def _show(pieces: object, tokenizer: object) -> None:
+    from collections.abc import Iterable
+    from typing import cast
+
+    from fogwalk.cli.tables import print_table
+    from fogwalk.encoding.protocol import Tokenizer
+    from fogwalk.generation.decode import Piece
+
+    decode = cast(Tokenizer, tokenizer).decode
+    rows = []
+    for piece in cast(Iterable[Piece], pieces):
+        if piece.token >= 0:
+            rivals = "  ".join(
+                f"{decode([token])!r} {chance:.1%}"
+                for token, chance in piece.rivals
+                if token != piece.token and chance > 0
+            )
+            rows.append((repr(decode([piece.token])), f"{piece.probability:.1%}", rivals))
+    print_table(("token", "probability", "rivals"), rows, right=(1,))
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("\\n", "\n").replace("\\t", "\t")

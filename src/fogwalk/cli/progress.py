@@ -1,0 +1,186 @@
+"""The command line's own view of a training run: what was chosen, one living line, samples, and what to type next.
+
+Before this   events tell what happens.
+After this    a person. On a terminal the line is redrawn in place; elsewhere a plain line comes every 10 s or 5 %.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from fogwalk.events import Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
+from fogwalk.trainer import Told
+
+LABEL = 8
+_MARGIN = " " * LABEL
+
+
+class Progress:
+    """A listener that prints. `as_json` prints every event as a JSON line instead, for machines."""
+
+    def __init__(self, *, file: TextIO | None = None, as_json: bool = False) -> None:
+        self.file = file or sys.stdout
+        self.as_json = as_json
+        dumb = os.environ.get("TERM") == "dumb"
+        self.console = Console(file=self.file, highlight=False, markup=False, soft_wrap=True)
+        self.live: Live | None = None
+        if self.console.is_terminal and not dumb and not as_json:
+            self.live = Live(console=self.console, auto_refresh=False, transient=True)
+        self._name = ""
+        self._steps = 0
+        self._smooth = 0.0
+        self._seen = 0
+        self._validated = ""
+        self._labels: set[str] = set()
+        self._paces: deque[float] = deque(maxlen=50)
+        self._last_time: float | None = None
+        self._printed_at = time.monotonic()
+        self._printed_share = 0.0
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.live.stop()
+
+    def tell(self, told: Told) -> None:
+        """A line said once, under its label; a label is not repeated."""
+        if self.as_json:
+            return
+        label = "" if told.kind in self._labels else told.kind
+        self._labels.add(told.kind)
+        self._print(f"{label:<{LABEL}}{told.words}", hang=True)
+
+    def __call__(self, event: Event) -> None:
+        if self.as_json:
+            print(json.dumps(to_record(event), ensure_ascii=False), file=self.file, flush=True)
+        elif isinstance(event, StepDone):
+            self._step(event)
+        else:
+            self._other(event)
+
+    def _other(self, event: Event) -> None:
+        if isinstance(event, Planned | Resumed):
+            self._steps = event.steps
+        if isinstance(event, Resumed):
+            self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
+        elif isinstance(event, Evaluated):
+            self._validated = f"  val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
+            self._last_time = None  # a step that waited for a validation tells nothing of the pace
+            if not self.live:
+                self._print(
+                    f"{'val':<{LABEL}}{event.validation_loss:.4f} at step {event.step}, context {event.context}"
+                )
+        elif isinstance(event, Sampled):
+            self._last_time = None
+            shown = quoted(event.prompt + event.text, 160 if not self.live else max(self.console.width * 2 - 24, 40))
+            self._print(f"  ~ sample @{event.step}: {shown}", style="cyan", hang=True)
+        elif isinstance(event, Warned):
+            self._print(f"  ! {event.message}", style="yellow", hang=True)
+        elif isinstance(event, Stopped):
+            self._stopped(event)
+
+    def _step(self, event: StepDone) -> None:
+        self._seen += 1
+        self._smooth = 0.9 * self._smooth + 0.1 * float(event.loss)
+        if self._last_time is not None:
+            self._paces.append(event.seconds - self._last_time)
+        self._last_time = event.seconds
+        share = event.step / max(self._steps, 1)
+        now = time.monotonic()
+        due = now - self._printed_at >= (0.1 if self.live else 10)
+        if due or (not self.live and share - self._printed_share >= 0.05) or event.step == self._steps:
+            self._printed_at, self._printed_share = now, share
+            line = self._line(event)
+            if self.live:
+                self.live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+            else:
+                self._print(line)
+
+    def _line(self, event: StepDone) -> str:
+        smooth = self._smooth / (1 - 0.9**self._seen)
+        pace = statistics.median(self._paces) if self._paces else 0.0
+        speed = f"  {_short(event.tokens / pace)} tok/s" if pace else ""
+        left = f"  eta {_clock(pace * (self._steps - event.step))}" if pace else ""
+        return (
+            f"{'step':<{LABEL}}{event.step}/{self._steps}  {event.step / max(self._steps, 1):.0%}  "
+            f"loss {float(event.loss):.3f}  smooth {smooth:.3f}{self._validated}  "
+            f"lr {event.learning_rate:.1e}  |g| {float(event.gradient_norm):.2f}{speed}{left}"
+        )
+
+    def _stopped(self, event: Stopped) -> None:
+        if self.live:
+            self.live.update(Text(""), refresh=True)
+        best = ""
+        if event.best_validation_loss is not None:
+            best = f" Best validation loss {event.best_validation_loss:.4f} nats per token at step {event.best_step}."
+        why = {"stop-below": " (the goal of --training.stop-below is reached)"}.get(event.reason, "")
+        word = "done" if event.reason in ("steps", "stop-below") else event.reason
+        self._print(
+            f"{word:<{LABEL}}{' ' * (len(word) >= LABEL)}step {event.step} in {_clock(event.seconds)}{why}.{best}",
+            hang=True,
+        )
+
+    def next(self, lines: list[str]) -> None:
+        """The sensible next lines to type."""
+        if not self.as_json:
+            for number, line in enumerate(lines):
+                self._print(f"{'' if number else 'next':<{LABEL}}{line}")
+
+    def _print(self, text: str, style: str = "", hang: bool = False) -> None:
+        text = printable(text)
+        if hang and self.console.is_terminal:
+            text = _hang(text, self.console.width)
+        self.console.print(Text(text, style=style))
+        if not self.console.is_terminal:
+            self.file.flush()
+
+
+def _hang(text: str, width: int) -> str:
+    """Wrap on a terminal with the words standing under each other."""
+    import textwrap
+
+    lines = textwrap.wrap(
+        text, max(width - 1, 24), subsequent_indent=_MARGIN, replace_whitespace=False, drop_whitespace=True
+    )
+    return "\n".join(lines) or text
+
+
+def printable(text: str) -> str:
+    """Text from data must not drive the terminal: control characters but newlines are shown, not sent."""
+    return "".join(
+        letter if letter == "\n" or not (ord(letter) < 32 or 127 <= ord(letter) < 160) else f"\\x{ord(letter):02x}"
+        for letter in text
+    )
+
+
+def quoted(text: str, most: int) -> str:
+    """A sample on one line, shortened, line ends shown as ⏎."""
+    line = " ⏎ ".join(part.strip() for part in text.strip().splitlines() if part.strip())
+    return f'"{line[:most]}{"…" if len(line) > most else ""}"'
+
+
+def _short(number: float) -> str:
+    return f"{number / 1000:.1f}k" if number >= 1000 else f"{number:.0f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,44 @@
+"""fogwalk remove: delete a run, unless it is being written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fogwalk.cli.parsing import Parser
+from fogwalk.errors import UsageError
+
+
+def parser(summary: str) -> Parser:
+    """Which run; there is no default for what destroys."""
+    parser = Parser("remove", summary)
+    parser.add_argument("run", help="a run's name or folder")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def run(found: argparse.Namespace) -> int:
+    """Ask on a terminal, then delete."""
+    import shutil
+
+    from fogwalk.cli.tables import size
+    from fogwalk.runs.folder import find
+    from fogwalk.runs.lock import holding
+    from fogwalk.runs.publish import cannot_write
+
+    folder = find(found.run)
+    told = f"{folder.path} ({size(folder.bytes())}, {len(folder.steps_saved())} checkpoints)"
+    if not found.yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"would delete {told}", remedy="Add --yes where there is nobody to ask.")
+        if input(f"delete {told}? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("kept")
+            return 0
+    with holding(folder):
+        pass  # refused while somebody writes
+    try:
+        shutil.rmtree(folder.path)
+    except OSError as error:
+        raise cannot_write(folder.path, error) from error
+    print(f"removed {told}")
+    return 0

@@ -1,0 +1,44 @@
+"""Tables for people, and the same rows as JSON for programs.
+
+Before this   a command has its rows.
+After this    the terminal or a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fogwalk.cli.progress import printable
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on the standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:
+    """Rows in columns; the columns numbered in `right` stand to the right. Wraps on a narrow terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    console.print(table)
+
+
+def size(count: float) -> str:
+    """Bytes for people: 14.5 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError

@@ -1,0 +1,57 @@
+"""What a tokenizer answers, whichever it is. Every one is kept as a tokenizer.json that other tools open.
+
+Before this   data/ gives the documents.
+After this    characters.py, byte_pairs.py and tokenizers.py beside this file; batches/ stores the numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint32]
+
+
+class Tokenizer(Protocol):
+    """Text <-> numbers. `size` is the vocabulary, `end` the id that marks a document's end, `kind` its name."""
+
+    kind: str
+    size: int
+    end: int
+
+    def encode(self, text: str) -> Ids:
+        """The ids of a text; a character the tokenizer lacks becomes its unknown id."""
+        ...
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of ids; bytes that are not whole characters show as U+FFFD."""
+        ...
+
+    def unknown(self, text: str) -> dict[str, int]:
+        """The characters of a text that the tokenizer lacks, and how often each stands there."""
+        ...
+
+    def description(self) -> str:
+        """In a few words, for the line that explains the choice."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json and tokenizer_config.json."""
+        ...
+
+
+def tokenizer_config(end: str, unknown: str | None, context: int | None = None) -> dict[str, Any]:
+    """The tokenizer_config.json that makes AutoTokenizer pick the same class, and so give the same ids."""
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": end,
+        "clean_up_tokenization_spaces": False,
+    }
+    if unknown is not None:
+        config["unk_token"] = unknown
+    if context is not None:
+        config["model_max_length"] = context
+    return config

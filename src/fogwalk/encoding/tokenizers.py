@@ -1,0 +1,86 @@
+"""Which tokenizer fits a text, and a tokenizer opened again from the folder it was saved in.
+
+Before this   characters.py, byte_pairs.py.
+After this    tasks/language.py learns one for a run; run.py and interop/ open it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer as Library
+
+from fogwalk.encoding.byte_pairs import BytePairs
+from fogwalk.encoding.characters import Characters
+from fogwalk.encoding.protocol import Tokenizer
+from fogwalk.errors import DataError, RunError, UsageError
+from fogwalk.registry import nearest
+
+NAMES = ("characters", "bytes", "bpe")
+LARGE = 4_000_000  # characters from which whole words are worth learning as tokens
+MANY = 1_000  # distinct characters from which single ones are too rare to learn
+
+
+def choose(texts: Sequence[str], distinct: int) -> tuple[str, str]:
+    """The name of the tokenizer that fits, and why."""
+    length = sum(map(len, texts))
+    if distinct > MANY:
+        return "bpe", f"{distinct:,} distinct characters are too many to learn one by one"
+    if length >= LARGE:
+        return "bpe", f"a text of {length:,} characters is large enough to learn whole words"
+    return "characters", f"a text of {length:,} characters is too small to learn whole words"
+
+
+def vocabulary_for(length: int) -> int:
+    """How many tokens byte-pair encoding learns from a text of `length` characters."""
+    for vocabulary in (1024, 2048, 4096, 8192):
+        if length < vocabulary * 5_000:
+            return vocabulary
+    return 16_384
+
+
+def learn(name: str, training: Sequence[str], whole: Sequence[str], vocabulary: int | None, several: bool) -> Tokenizer:
+    """A tokenizer by name, or from a tokenizer.json file.
+
+    Merges are learned from the training split only. An alphabet is read from the whole text: it holds no
+    knowledge but which characters exist.
+    """
+    if name == "characters":
+        return Characters.learn(whole, several=several)
+    if name == "bytes":
+        return BytePairs.bytes()
+    if name == "bpe":
+        size = vocabulary or vocabulary_for(sum(map(len, training)))
+        return BytePairs.learn(training, size)
+    return from_file(name)
+
+
+def from_file(name: str) -> Tokenizer:
+    """The person's own tokenizer.json."""
+    path = Path(name).expanduser()
+    if not path.is_file():
+        close = nearest(name, NAMES)
+        remedy = f"Did you mean {' or '.join(close)}?" if close else "Name a tokenizer.json that exists."
+        raise UsageError(f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file", remedy=remedy)
+    try:
+        return BytePairs(Library.from_file(str(path)), path.name)
+    except Exception as error:  # noqa: BLE001  # the library raises bare Exception
+        raise DataError(f"{path} is not a tokenizer.json: {error}") from None
+
+
+def load(folder: Path) -> Tokenizer:
+    """The tokenizer saved in a run's encoding folder."""
+    path = folder / "tokenizer.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["model"]["type"] == "WordLevel":
+            vocabulary = content["model"]["vocab"]
+            return Characters("".join(sorted(vocabulary, key=vocabulary.__getitem__)))
+        kind = "bytes" if not content["model"].get("merges") else "bpe"
+        return BytePairs(Library.from_file(str(path)), kind)
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing") from None
+    except Exception as error:  # noqa: BLE001  # as above
+        raise RunError(f"{path} is damaged: {error}") from None

@@ -1,0 +1,114 @@
+"""What can happen in a run. Everything that watches a run (progress line, run folder, page) watches these.
+
+Before this   settings/.
+After this    training/ emits them; runs/log.py keeps them as events.jsonl; cli/progress.py prints them.
+Numbers may still be tensors on a device: a listener turns them into numbers when it shows them, so no step waits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, SupportsFloat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened after `step` updates, `seconds` of this run's life so far."""
+
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Event):
+    """The choices of a run were closed: how many steps, and the data, model and plan in words."""
+
+    steps: int
+    settings: dict[str, Any]
+    data: dict[str, Any]
+    model: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone(Event):
+    """One update was made. `loss` (nats per token) is the batch's before the update; `rate` is η."""
+
+    loss: SupportsFloat
+    gradient_norm: SupportsFloat
+    learning_rate: float
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Event):
+    """The whole validation split was scored: mean loss in nats per token at the run's own context."""
+
+    validation_loss: float
+    context: int
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled(Event):
+    """The model was asked to go on from a prompt, to show what it has learned."""
+
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved(Event):
+    """A checkpoint was published whole."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something a person should know, in words."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """Training goes on from the checkpoint of `step`; later lines for a step replace earlier ones."""
+
+    steps: int
+    exact: bool
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """Training ended: `reason` is steps, stop-below, interrupted, terminated, diverged or failed."""
+
+    reason: str
+    best_step: int | None
+    best_validation_loss: float | None
+
+
+Listener = Callable[[Event], None]
+
+
+def name_of(event: Event) -> str:
+    """The event's stable name in events.jsonl: planned, step, evaluated, sampled, saved, warned, resumed, stopped."""
+    return "step" if isinstance(event, StepDone) else type(event).__name__.lower()
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """The event as plain numbers and text, `event` and `step` first.
+
+    >>> to_record(Evaluated(step=3, seconds=1.0, validation_loss=2.0, context=8, tokens=100))["event"]
+    'evaluated'
+    """
+    record: dict[str, Any] = {"event": name_of(event), "step": event.step}
+    for item in dataclasses.fields(event):
+        value = getattr(event, item.name)
+        if not isinstance(value, str | int | float | bool | dict | list | None):
+            value = float(value)  # a tensor waits for its device here, and only here
+        record.setdefault(item.name, value)
+    return record

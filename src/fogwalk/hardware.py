@@ -1,0 +1,89 @@
+"""This machine: its cores, its accelerator, the number formats it is quick at, and what must be equal for equal bits.
+
+Before this   settings/; torch begins here.
+After this    training/ and run.py place models on a device.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from fogwalk.errors import SettingError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; auto takes a GPU when there is one. Raises SettingError when it is not there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[name]:
+        there = ", ".join(kind for kind, usable in available.items() if usable)
+        raise SettingError(
+            "device", found=f"this machine has no {name} device that torch can use", remedy=f"It has: {there}."
+        )
+    return torch.device(name)
+
+
+def cores() -> int:
+    """Physical cores this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = int(torch.cpu.get_capabilities().get("num_physical_cores", allowed)) or allowed
+    return max(1, min(allowed, physical))
+
+
+def quick_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products run on units made for them; elsewhere they are slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+def compiler() -> bool:
+    """Whether the C++ compiler that generated CPU code needs is there."""
+    return any(shutil.which(name) for name in ("g++", "clang++", "c++", "cl"))
+
+
+def fingerprint(device: torch.device, threads: int) -> dict[str, str]:
+    """What must be equal for a resumed run to be equal bit for bit."""
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else str(torch.cpu.get_capabilities().get("cpu_name", platform.processor()))
+    )
+    return {
+        "device": device.type,
+        "processor": name,
+        "machine": platform.machine(),
+        "threads": str(threads),
+        "torch": str(torch.__version__),
+    }
+
+
+@contextmanager
+def exactly(threads: int) -> Iterator[None]:
+    """Arithmetic that repeats bit for bit, on `threads` cores; what was set before is set again afterwards.
+
+    Compiled CPU steps differ from run to run without deterministic algorithms (measured), and are no slower with them.
+    Chance drawn inside leaves the caller's generators where they were.
+    """
+    before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, and refuses without
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(deterministic)

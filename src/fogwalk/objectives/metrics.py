@@ -1,0 +1,56 @@
+"""Numbers for people: a loss told as perplexity and bits, beside what guessing and counting would get.
+
+Before this   losses.py.
+After this    cli/evaluate.py prints them; train.py says chance before training begins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fogwalk.batches.tokens import Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A text scored by a language model. `loss` is the mean in nats per token over `tokens` tokens at `context`."""
+
+    loss: float
+    tokens: int
+    context: int
+    characters: int
+    bytes: int
+
+    @property
+    def perplexity(self) -> float:
+        """Between how many equally likely tokens the model hesitates: e^loss."""
+        return math.exp(min(self.loss, 700))
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The same for every tokenizer: loss in bits, spread over the bytes of the text."""
+        return self.loss * self.tokens / math.log(2) / max(self.bytes, 1)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Loss in bits, spread over the characters of the text."""
+        return self.loss * self.tokens / math.log(2) / max(self.characters, 1)
+
+
+def guessing(vocabulary: int) -> float:
+    """Loss of guessing every token equally: ln vocabulary, in nats per token."""
+    return math.log(vocabulary)
+
+
+def frequencies(training: Stream, scored: Stream, vocabulary: int) -> float:
+    """Loss of always answering with the training text's token frequencies, in nats per token.
+
+    One is added to every count, so that a token never seen has a chance. The first scored token is left out,
+    as the model's is.
+    """
+    counts = np.bincount(training, minlength=vocabulary).astype(np.float64) + 1
+    surprise = -np.log(counts / counts.sum())
+    return float(surprise[scored[1:]].mean()) if len(scored) > 1 else math.nan

@@ -1,0 +1,237 @@
+"""A run opened for use: its model, its tokenizer, what it says and how well.
+
+Before this   trainer.py makes runs; training/checkpoint.py reads them.
+After this    the public door, `fogwalk.train` and `fogwalk.load`; cli/ asks the same object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from fogwalk import hardware, trainer
+from fogwalk.batches.tokens import Stream
+from fogwalk.encoding import tokenizers
+from fogwalk.encoding.protocol import Tokenizer
+from fogwalk.errors import DataError, RunError, UsageError
+from fogwalk.generation.decode import Answer, Piece, Speaks, generate
+from fogwalk.generation.sampling import Sampling
+from fogwalk.objectives.metrics import Score, frequencies, guessing
+from fogwalk.runs.folder import RunFolder, find
+from fogwalk.runs.log import read_story
+from fogwalk.runs.publish import problems, require_intact
+from fogwalk.settings import Settings, load_settings, nested, resolve
+from fogwalk.settings import preset as preset_source
+from fogwalk.tasks.language import Language, build_model, next_token_loss, read_for_scoring, scoring_windows
+from fogwalk.training import checkpoint
+from fogwalk.training.evaluation import evaluate
+from fogwalk.training.plan import arithmetic_of
+from fogwalk.training.state import Arithmetic
+
+
+def train(
+    path: str, *, minutes: float | None = None, preset: str | None = None, quiet: bool = False, **settings: Any
+) -> Run:
+    """Train on a text and give back the run.
+
+    `settings` are those of the command line: `seed=7, model={"layers": 6}, training={"steps": 2000}`. Prints its
+    progress unless `quiet`. Raises the errors of fogwalk.errors.
+    """
+    began = time.monotonic()
+    chosen = nested({**settings, "data": {**settings.get("data", {}), "path": str(path)}, "minutes": minutes})
+    resolved = resolve(*([preset_source(preset)] if preset else []), chosen)
+    if quiet:
+        return Run(trainer.train(resolved, began=began))
+    from fogwalk.cli.progress import Progress
+
+    with Progress() as progress:
+        return Run(trainer.train(resolved, listeners=[progress], tell=progress.tell, began=began))
+
+
+def load(run: str | Path = "last", *, step: int | None = None) -> Run:
+    """Open a run by name, by folder, or the newest under ./runs; `step` picks a checkpoint (default: the best)."""
+    return Run(find(str(run)), step=step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A score beside what guessing and counting get on the same tokens; `unknown` counts characters never learned."""
+
+    score: Score
+    guessing: float
+    frequencies: float | None
+    unknown: dict[str, int]
+    source: str
+
+
+class Run:
+    """One trained run. What is costly is loaded when first asked for."""
+
+    def __init__(self, folder: RunFolder, *, step: int | None = None) -> None:
+        self.folder = folder
+        self._asked = step
+
+    def __repr__(self) -> str:
+        return f"Run('{self.folder.path}', step {self.step})"
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @cached_property
+    def step(self) -> int:
+        """The checkpoint in use: the one asked for, else the best validated, else the newest intact one."""
+        saved = self.folder.steps_saved()
+        if self._asked is not None:
+            if self._asked not in saved:
+                raise UsageError(
+                    f"{self.path} has no checkpoint of step {self._asked}",
+                    remedy=f"It has: {', '.join(map(str, saved))}.",
+                )
+            require_intact(self.folder.checkpoint(self._asked))
+            return self._asked
+        newest, _ = checkpoint.require(self.folder)
+        scored = [
+            (record["validation_loss"], record["step"])
+            for record in self.events()
+            if record["event"] == "evaluated" and record["step"] in saved
+        ]
+        for _, step in sorted(scored):
+            if not problems(self.folder.checkpoint(step)):
+                return int(step)
+        return newest
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the checkpoint in use."""
+        return self.folder.checkpoint(self.step)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Every value of the run, and where it came from."""
+        return load_settings(self.checkpoint / "settings.toml")
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the model is: the run's device where this machine has it, else the CPU."""
+        try:
+            return hardware.pick_device(self.settings.device)
+        except UsageError:
+            return torch.device("cpu")
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Text <-> numbers, as learned from the run's text."""
+        return tokenizers.load(self.checkpoint / "encoding")
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The trained model, ready to answer (float32, dropout off)."""
+        checkpoint.read_progress(self.folder, self.step)
+        model = build_model(self.settings, self.tokenizer)
+        checkpoint.load_weights(model, self.checkpoint / "model.safetensors")
+        return model.to(self.device).eval()
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened in the run, in order, as plain records."""
+        return read_story(self.folder.events)
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        tokens: int = 200,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 1,
+        stop: Sequence[str] = (),
+        rivals: int = 0,
+        answer: Answer | None = None,
+    ) -> Iterator[Piece]:
+        """The model's answer, token by token. `rivals` is how many likeliest tokens each piece names."""
+        if tokens < 0:
+            raise UsageError(f"--tokens cannot be {tokens}", expected="It must be at least 0.")
+        return generate(
+            cast(Speaks, self.model),
+            self.tokenizer,
+            prompt,
+            tokens=tokens,
+            how=Sampling(temperature=temperature, top_k=top_k, top_p=top_p),
+            generator=torch.Generator(self.device).manual_seed(seed),
+            stop=stop,
+            rivals=rivals,
+            answer=answer,
+        )
+
+    def generate(self, prompt: str = "", **how: Any) -> Answer:
+        """The model's whole answer; `how` as for `stream`."""
+        answer = Answer(prompt)
+        for _ in self.stream(prompt, answer=answer, **how):
+            pass
+        return answer
+
+    def evaluate(self, path: str | None = None) -> Evaluation:
+        """Score the run's own validation split, or another text.
+
+        In the run's own number format, so that its own split gives the very loss of the run's last validation.
+        """
+        model, arithmetic = self.model, arithmetic_of(self.settings.replacing({"device": self.device.type}, "found"))
+        with hardware.exactly(self.settings.threads or hardware.cores()):
+            if path is None:
+                return self._evaluate_own(model, arithmetic)
+            stream, documents, unknown = read_for_scoring(path, self.tokenizer)
+            text = "".join(document.text for document in documents)
+            return self._score(model, arithmetic, path, stream, text, unknown, self._training_stream())
+
+    def _evaluate_own(self, model: nn.Module, arithmetic: Arithmetic) -> Evaluation:
+        task = Language(self.settings, self.checkpoint / "encoding")
+        if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
+            raise RunError(
+                f"{self.settings.data.path} has changed since the run, so its validation split is not the run's",
+                remedy="Name a text to score with --data.",
+            )
+        text = "".join(document.text for document in task.texts.validation)
+        streams = task.streams
+        return self._score(
+            model, arithmetic, "the run's validation split", streams["validation"], text, {}, streams["training"]
+        )
+
+    def _score(
+        self,
+        model: nn.Module,
+        arithmetic: Arithmetic,
+        source: str,
+        stream: Stream,
+        text: str,
+        unknown: dict[str, int],
+        training: Stream | None,
+    ) -> Evaluation:
+        context = self.settings.model.context
+        loss, tokens = evaluate(model, next_token_loss, scoring_windows(stream, context), arithmetic)
+        rest = text[len(self.tokenizer.decode([int(stream[0])])) :]
+        score = Score(
+            loss=loss,
+            tokens=tokens,
+            context=context,
+            characters=len(rest),
+            bytes=len(rest.encode("utf-8", "surrogatepass")),
+        )
+        size = self.tokenizer.size
+        counted = None if training is None else frequencies(training, stream, size)
+        return Evaluation(score=score, guessing=guessing(size), frequencies=counted, unknown=unknown, source=source)
+
+    def _training_stream(self) -> Stream | None:
+        """The ids the run learned from, or None when its text is gone."""
+        try:
+            return Language(self.settings, self.checkpoint / "encoding").streams["training"]
+        except DataError:
+            return None

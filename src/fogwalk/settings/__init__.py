@@ -1,0 +1,40 @@
+"""Frozen settings, and where each value came from: default, preset, file, flag, or measured."""
+
+from fogwalk.settings.fields import flag
+from fogwalk.settings.presets import PRESETS
+from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve
+from fogwalk.settings.toml import write_toml
+from fogwalk.settings.tree import (
+    ACTIVATIONS,
+    Data,
+    Declared,
+    Mlp,
+    Model,
+    Optimizer,
+    Settings,
+    Training,
+    Transformer,
+    declared,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "PRESETS",
+    "Data",
+    "Declared",
+    "Mlp",
+    "Model",
+    "Optimizer",
+    "Settings",
+    "Source",
+    "Training",
+    "Transformer",
+    "declared",
+    "file",
+    "flag",
+    "load_settings",
+    "nested",
+    "preset",
+    "resolve",
+    "write_toml",
+]

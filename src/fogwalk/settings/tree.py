@@ -1,0 +1,279 @@
+"""The one settings tree: what can be chosen about a run, each choice with its help sentence.
+
+Before this   fields.py says what one setting is.
+After this    resolve.py fills the tree from presets, files and flags; train.py closes what was left open.
+Every group is frozen. None means "left open": chosen for this data and this machine, and said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from fogwalk.errors import SettingError
+from fogwalk.registry import MODELS, OPTIMIZERS, POSITIONS, TASKS
+from fogwalk.settings.fields import check_limits, flag, setting, types_of
+
+ACTIVATIONS = ("gated-silu", "relu", "squared-relu", "gelu", "silu", "sigmoid", "tanh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What to learn from."""
+
+    path: str = setting("", "a text file, a folder of text files, or a sample such as sample:python-docs")
+    tokenizer: str = setting(
+        "auto", "how text becomes numbers: characters | bytes | bpe | a tokenizer.json file | auto (by size)"
+    )
+    vocabulary: int | None = setting(None, "number of tokens that bpe learns", least=257, most=1_000_000)
+    validation: float = setting(0.1, "share of the text held back to validate on", above=0, below=1)
+
+    def __post_init__(self) -> None:
+        check_limits("data.", self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """A decoder-only transformer; the defaults are the Qwen3 family's shape."""
+
+    kind: ClassVar[str] = "transformer"
+    layers: int = setting(4, "how many attention + feed-forward layers are stacked", least=1, most=1000)
+    width: int = setting(192, "numbers that describe one token at every layer", least=2, most=65536)
+    heads: int = setting(3, "attention heads in each layer; they share the width equally", least=1, most=1024)
+    key_value_heads: int | None = setting(
+        None, "heads for keys and values, fewer than heads to share them (default: as many as heads)", least=1
+    )
+    context: int = setting(128, "tokens the model can look back over", least=2, most=1_048_576)
+    positions: str = setting(
+        "rotary", "how the model knows the order: " + " | ".join(POSITIONS), choices=tuple(POSITIONS)
+    )
+    normalisation: str = setting("rmsnorm", "rmsnorm | layernorm | none", choices=("rmsnorm", "layernorm", "none"))
+    norm_place: str = setting("before", "normalise before or after each sub-layer", choices=("before", "after"))
+    query_key_norm: bool = setting(True, "normalise queries and keys in each head before they meet")
+    residual: bool = setting(True, "add each sub-layer's output to its input (switch off to see why it is there)")
+    feed_forward: str = setting("gated-silu", " | ".join(ACTIVATIONS), choices=ACTIVATIONS)
+    feed_forward_width: int | None = setting(
+        None, "hidden numbers of the feed-forward part (default: 8/3 of the width when gated, else 4 x)", least=1
+    )
+    biases: bool = setting(False, "add a bias to every linear layer")
+    tied: bool = setting(False, "use one matrix both to embed tokens and to score the next one")
+    dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
+
+    def __post_init__(self) -> None:
+        check_limits("model.", self)
+        if self.width % self.heads:
+            lower, upper = self.width // self.heads * self.heads, -(-self.width // self.heads) * self.heads
+            raise SettingError(
+                "model.width",
+                "model.heads",
+                found=f"width {self.width} cannot be shared equally by {self.heads} heads "
+                f"({self.width} / {self.heads} = {self.width / self.heads:.4g})",
+                remedy=f"Set width to {' or '.join(str(w) for w in (lower, upper) if w)}, "
+                f"or heads to a number that divides {self.width}.",
+            )
+        head_width = self.width // self.heads
+        if self.positions == "rotary" and head_width % 2:
+            raise SettingError(
+                "model.width",
+                "model.heads",
+                found=f"rotary positions turn pairs of numbers, but a head is {head_width} wide, an odd number",
+                remedy="Choose width and heads so that width / heads is even, or other positions.",
+            )
+        if self.key_value_heads and self.heads % self.key_value_heads:
+            raise SettingError(
+                "model.heads",
+                "model.key_value_heads",
+                found=f"{self.heads} heads cannot share {self.key_value_heads} key-value heads equally",
+                remedy=f"Set key-value-heads to a number that divides {self.heads}.",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mlp:
+    """Layers of σ(W·x + b) over the embeddings of the last few tokens (Bengio et al. 2003)."""
+
+    kind: ClassVar[str] = "mlp"
+    hidden: tuple[int, ...] = setting((256, 256), "width of each hidden layer, as 128,64", least=1, most=65536)
+    activation: str = setting("tanh", "σ: " + " | ".join(ACTIVATIONS[1:]), choices=ACTIVATIONS[1:])
+    embedding: int = setting(24, "numbers that describe one token", least=1, most=65536)
+    context: int = setting(16, "tokens the model can look back over", least=1, most=65536)
+    dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
+
+    def __post_init__(self) -> None:
+        check_limits("model.", self)
+        if not self.hidden:
+            raise SettingError("model.hidden", found="model.hidden is empty", expected="It is as 128,64.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """How gradients become updates."""
+
+    name: str = setting("muon", "muon (matrices; adamw for the rest) | adamw | sgd", choices=tuple(OPTIMIZERS))
+    learning_rate: float | None = setting(
+        None, "size of each update (default: muon 0.02, adamw 0.003, sgd 0.1)", above=0, most=1000
+    )
+    other_learning_rate: float | None = setting(
+        None, "under muon: the rate of what is not a matrix (default: half the learning rate)", above=0, most=1000
+    )
+    momentum: float = setting(0.95, "share of the last update kept (muon, sgd)", least=0, below=1)
+    beta1: float = setting(0.9, "adamw: how slowly the mean of gradients changes", least=0, below=1)
+    beta2: float = setting(0.95, "adamw: how slowly the mean of squared gradients changes", least=0, below=1)
+    weight_decay: float = setting(0.01, "pull of every matrix towards zero", least=0, most=10)
+    clip: float | None = setting(1.0, "largest norm of the whole gradient; 0 never clips", least=0)
+    schedule: str = setting(
+        "warmup-stable-decay",
+        "how the rate moves over the run: constant | cosine | linear | warmup-stable-decay",
+        choices=("constant", "cosine", "linear", "warmup-stable-decay"),
+    )
+    warmup: float = setting(0.02, "share of the steps over which the rate rises from zero", least=0, most=1)
+    decay: float = setting(0.5, "share of the steps over which warmup-stable-decay falls", least=0, most=1)
+    final: float = setting(0.0, "share of the rate left at the last step", least=0, most=1)
+
+    def __post_init__(self) -> None:
+        check_limits("optimizer.", self)
+        if self.schedule == "warmup-stable-decay" and self.warmup + self.decay > 1:
+            raise SettingError(
+                "optimizer.warmup",
+                "optimizer.decay",
+                found=f"warmup {self.warmup:g} and decay {self.decay:g} together are more than the whole run",
+                remedy="Make their sum at most 1.",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How long, in what portions and in which arithmetic; when to save, validate and sample."""
+
+    steps: int | None = setting(None, "updates to make", least=1, resumable=True)
+    epochs: float | None = setting(None, "times to go through the training text", above=0)
+    tokens: float | None = setting(None, "tokens to train on", above=0)
+    batch: int = setting(16, "windows of text in one update", least=1, most=1_000_000)
+    accumulate: int = setting(1, "portions a batch is worked through in, to save memory", least=1)
+    precision: str = setting(
+        "auto", "arithmetic of the products: float32 | bfloat16 | auto", choices=("auto", "float32", "bfloat16")
+    )
+    compile: str = setting("auto", "generate code for this model: on | off | auto", choices=("auto", "on", "off"))
+    stop_below: float | None = setting(None, "stop once the validation loss is below this", above=0, resumable=True)
+    save_every: int | None = setting(
+        None, "steps between checkpoints (default: tenth of the run)", least=1, resumable=True
+    )
+    keep: int = setting(3, "checkpoints kept, besides the best", least=2, resumable=True)
+    evaluate_every: int | None = setting(
+        None, "steps between validations (default: chosen so that they take under a twentieth)", least=1
+    )
+    sample_every: int | None = setting(None, "steps between samples; 0 never (default: five in a run)", least=0)
+    sample_prompt: str = setting("", "how each sample begins (default: the validation text's first line)")
+
+    def __post_init__(self) -> None:
+        check_limits("training.", self)
+        if self.batch % self.accumulate:
+            raise SettingError(
+                "training.batch",
+                "training.accumulate",
+                found=f"a batch of {self.batch} cannot be cut into {self.accumulate} equal portions",
+                remedy=f"Set accumulate to a number that divides {self.batch}.",
+            )
+
+
+Model = Transformer | Mlp
+MODEL_GROUPS: dict[str, type[Model]] = {"transformer": Transformer, "mlp": Mlp}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides a run. `origins` tells, for each dotted key, where its value came from."""
+
+    task: str = setting("language", "what is learned: " + " | ".join(TASKS), choices=tuple(TASKS))
+    seed: int = setting(1, "where all chance begins: equal seeds, equal runs", least=0, most=2**63 - 1)
+    device: str = setting("auto", "auto | cpu | cuda | mps", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int | None = setting(None, "processor cores to use (default: all)", least=1, most=4096)
+    minutes: float | None = setting(None, "how long the whole command may take", above=0)
+    out: str | None = setting(None, "folder of the run (default: a new name under runs/)")
+    model_kind: str = setting("transformer", "what is trained: " + " | ".join(MODELS), choices=tuple(MODELS))
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Transformer)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    training: Training = field(default_factory=Training)
+    origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+
+    def __post_init__(self) -> None:
+        check_limits("", self)
+
+    def flat(self) -> dict[str, Any]:
+        """Every value under its dotted key, in the order of declaration."""
+        values: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if item.name in GROUPS:
+                values |= {f"{item.name}.{sub.name}": getattr(value, sub.name) for sub in dataclasses.fields(value)}
+            elif item.name != "origins":
+                values[item.name] = value
+        return values
+
+    def origin(self, key: str) -> str:
+        """Where the value of a dotted key came from."""
+        return self.origins.get(key, "default")
+
+    def replacing(self, values: Mapping[str, Any], origin: str) -> Settings:
+        """The same settings with some values closed or changed, and where they now come from."""
+        changed: dict[str, Any] = {}
+        groups: dict[str, dict[str, Any]] = {}
+        for key, value in values.items():
+            group, _, name = key.rpartition(".")
+            if group:
+                groups.setdefault(group, {})[name] = value
+            else:
+                changed[key] = value
+        for group, members in groups.items():
+            changed[group] = dataclasses.replace(getattr(self, group), **members)
+        origins = dict(self.origins) | dict.fromkeys(values, origin)
+        return dataclasses.replace(self, **changed, origins=MappingProxyType(origins))
+
+
+GROUPS: dict[str, type | None] = {"data": Data, "model": None, "optimizer": Optimizer, "training": Training}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One setting as declared: its dotted key, type, help and the model kinds that have it (None: all)."""
+
+    key: str
+    type: type
+    optional: bool
+    help: str
+    resumable: bool
+    kinds: tuple[str, ...] | None
+
+    @property
+    def flag(self) -> str:
+        """The spelling on the command line and in TOML."""
+        return flag(self.key)
+
+
+def declared() -> dict[str, Declared]:
+    """Every setting of every model kind by dotted key; a key two kinds share appears once, with both kinds."""
+    result: dict[str, Declared] = {}
+
+    def add(prefix: str, group: type, kind: str | None) -> None:
+        kinds_types = types_of(group)
+        for item in dataclasses.fields(group):
+            if "help" not in item.metadata:
+                continue
+            key = f"{prefix}{item.name}"
+            type_, optional = kinds_types[item.name]
+            kinds = None if kind is None else (*(result[key].kinds or () if key in result else ()), kind)
+            help_text = result[key].help if key in result else item.metadata["help"]
+            result[key] = Declared(key, type_, optional, help_text, item.metadata["resumable"], kinds)
+
+    add("", Settings, None)
+    for name, group in GROUPS.items():
+        if group is not None:
+            add(f"{name}.", group, None)
+        else:
+            for kind, model in MODEL_GROUPS.items():
+                add(f"{name}.", model, kind)
+    return result

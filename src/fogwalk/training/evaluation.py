@@ -1,0 +1,109 @@
+"""Validation: every token held back is scored once, and the best step is remembered.
+
+Before this   loop.py emits steps; saving.py has saved by then.
+After this    events say the validation loss; generation and export take the best checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from fogwalk.batches.windows import Batch
+from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
+from fogwalk.tasks.protocol import Task
+from fogwalk.training.state import Arithmetic, State
+from fogwalk.training.stopping import Stop
+
+Loss = Callable[[Tensor, Batch], Tensor]
+
+# After this many validations in a row without a new best, while training gets better, a person is told.
+MEMORISING = 3
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, loss_of: Loss, batches: Iterable[Batch], arithmetic: Arithmetic) -> tuple[float, int]:
+    """Mean loss over all batches, weighted by their tokens, and how many tokens were scored.
+
+    In the run's own number format, never compiled, with dropout off; the model's mode is put back.
+    """
+    mode = model.training
+    model.eval()
+    total, tokens = 0.0, 0
+    for batch in batches:
+        batch = batch.to(arithmetic.device)
+        with arithmetic():
+            loss = loss_of(model(batch.inputs), batch)
+        total += float(loss) * batch.tokens
+        tokens += batch.tokens
+    model.train(mode)
+    return total / tokens, tokens
+
+
+class Evaluator:
+    """Validates every `every` steps, after the last one, and again after a resume from such a step."""
+
+    def __init__(
+        self,
+        state: State,
+        task: Task,
+        arithmetic: Arithmetic,
+        emit: Listener,
+        stop: Stop,
+        *,
+        every: int,
+        last: int,
+        context: int,
+        stop_below: float | None,
+    ) -> None:
+        self.state = state
+        self.task = task
+        self.arithmetic = arithmetic
+        self.emit = emit
+        self.stop = stop
+        self.every = every
+        self.last = last
+        self.context = context
+        self.stop_below = stop_below
+        self._since_best = 0
+        self._train: float | None = None
+        self._train_at_best: float | None = None
+        self._warned = False
+
+    def due(self, step: int) -> bool:
+        """Whether the state after `step` updates is validated."""
+        return step > 0 and (step % self.every == 0 or step == self.last)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            loss = float(event.loss)
+            self._train = loss if self._train is None else 0.9 * self._train + 0.1 * loss
+        if isinstance(event, StepDone | Resumed) and self.due(event.step):
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        state = self.state
+        loss, tokens = evaluate(state.model, self.task.loss, self.task.validation(), self.arithmetic)
+        if state.best_loss is None or loss < state.best_loss:
+            state.best_loss, state.best_step = loss, state.step
+            self._since_best, self._train_at_best = 0, self._train
+        elif state.step != state.best_step:
+            self._since_best += 1
+        self.emit(
+            Evaluated(step=state.step, seconds=state.age(), validation_loss=loss, context=self.context, tokens=tokens)
+        )
+        self._warn_of_memorising()
+        if self.stop_below is not None and loss < self.stop_below:
+            self.stop.ask("stop-below")
+
+    def _warn_of_memorising(self) -> None:
+        better = self._train is not None and self._train_at_best is not None and self._train < self._train_at_best
+        if self._since_best >= MEMORISING and better and not self._warned:
+            self._warned = True
+            message = (
+                f"validation has not improved for {self._since_best} checks while the training loss falls: memorising. "
+                f"Best kept: step {self.state.best_step}."
+            )
+            self.emit(Warned(step=self.state.step, seconds=self.state.age(), message=message))

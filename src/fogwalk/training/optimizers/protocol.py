@@ -1,0 +1,74 @@
+"""One optimizer to the loop, however many torch optimizers share the parameters inside.
+
+Before this   ../gradients.py has filled and clipped the gradients.
+After this    the family beside this file; ../checkpoint.py keeps the state under readable names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+Named = Sequence[tuple[str, nn.Parameter]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A torch optimizer, the parameters it owns, and its rate as a multiple of the loop's."""
+
+    optimizer: torch.optim.Optimizer
+    parameters: Named
+    ratio: float = 1.0
+
+
+class Optimizer:
+    """`step(rate)` moves every parameter a little, each part at its share of the rate."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = list(parts)
+
+    def step(self, rate: float) -> None:
+        """One update at learning rate η = `rate`."""
+        for part in self.parts:
+            for group in part.optimizer.param_groups:
+                group["lr"] = rate * part.ratio
+            part.optimizer.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything remembered between steps, as `parameter name/what`."""
+        return {
+            f"{name}/{what}": value
+            for part in self.parts
+            for name, parameter in part.parameters
+            for what, value in part.optimizer.state[parameter].items()
+            if isinstance(value, Tensor)
+        }
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Remember again what `state` gave."""
+        owners = {name: (part, parameter) for part in self.parts for name, parameter in part.parameters}
+        for key, value in state.items():
+            name, _, what = key.rpartition("/")
+            part, parameter = owners[name]
+            part.optimizer.state[parameter][what] = value.to(parameter.device, copy=True)
+
+
+def is_matrix(name: str, parameter: nn.Parameter) -> bool:
+    """Whether a parameter is a matrix between layers: not a bias or gain, not an embedding, positions or head."""
+    return parameter.dim() == 2 and not name.startswith(("embedding.", "positions.", "head."))
+
+
+def decayed(parameters: Named, weight_decay: float) -> list[dict[str, object]]:
+    """Torch parameter groups: matrices and embeddings are pulled towards zero, gains and biases are not."""
+    matrices = [parameter for _, parameter in parameters if parameter.dim() >= 2]
+    vectors = [parameter for _, parameter in parameters if parameter.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]

@@ -1,0 +1,14 @@
+"""Stochastic gradient descent with momentum: W ← W - η·v, v ← momentum·v + ∂L/∂W. Polyak 1964."""
+
+from __future__ import annotations
+
+import torch
+
+from fogwalk.settings import Optimizer as Settings
+from fogwalk.training.optimizers.protocol import Named, Optimizer, Part, decayed
+
+
+def sgd(parameters: Named, settings: Settings) -> Optimizer:
+    """torch's SGD for every parameter."""
+    groups = decayed(parameters, settings.weight_decay)
+    return Optimizer([Part(torch.optim.SGD(groups, momentum=settings.momentum), parameters)])

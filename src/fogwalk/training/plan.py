@@ -1,0 +1,217 @@
+"""Closing what was left open: device, arithmetic, rate, number of steps, and when to save, validate and sample.
+
+Before this   settings/ may hold None or auto; state.py can begin a trial.
+After this    train.py writes the closed settings into the run folder; nothing is decided later.
+A budget in minutes becomes a number of steps here, once, from a few trial steps; a run never reads the clock again.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from fogwalk import hardware
+from fogwalk.batches.windows import Batch
+from fogwalk.errors import SettingError
+from fogwalk.settings import Settings
+from fogwalk.tasks.protocol import Task
+from fogwalk.training.evaluation import evaluate
+from fogwalk.training.loop import loop
+from fogwalk.training.state import Arithmetic, begin, recipe
+from fogwalk.training.stopping import Stop
+import itertools
+
+DEFAULT_MINUTES = 5.0
+RATES = {"muon": 0.02, "adamw": 0.003, "sgd": 0.1}
+
+TRIAL_STEPS = 6
+# Measured on two cores: compiling costs up to 30 s with nothing cached, and takes 10 to 30 % off a step.
+COMPILE_SECONDS = 30.0
+COMPILE_GAIN = 0.15
+# Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
+RESERVE = 0.03
+FINISHING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What a trial measured, in seconds: one step, one validation, and the first step (which compiles)."""
+
+    step: float
+    validation: float
+    first: float
+
+
+def close_before_data(settings: Settings) -> Settings:
+    """Close what needs no data: device, threads, arithmetic and the rate."""
+    device = hardware.pick_device(settings.device)
+    settings = settings.replacing({"device": device.type}, _kept(settings, "device", f"found: {device.type}"))
+    if settings.threads is None:
+        settings = settings.replacing({"threads": hardware.cores()}, "found: the cores of this machine")
+    if settings.training.precision == "auto":
+        quick = hardware.quick_bfloat16(device)
+        why = "found: this processor has units for bfloat16" if quick else "found: no units for bfloat16 here"
+        settings = settings.replacing({"training.precision": "bfloat16" if quick else "float32"}, why)
+    if settings.optimizer.learning_rate is None:
+        name = settings.optimizer.name
+        settings = settings.replacing({"optimizer.learning_rate": RATES[name]}, f"default of {name}")
+    return settings
+
+
+def _kept(settings: Settings, key: str, otherwise: str) -> str:
+    origin = settings.origin(key)
+    return otherwise if origin == "default" else origin
+
+
+def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[str]]:
+    """Close everything else, and say why in words. `spent` is how many seconds of a budget have passed.
+
+    Raises SettingError when a budget is too small for one step.
+    """
+    words: list[str] = []
+    training = settings.training
+    limits = _limits_without_clock(settings, task)
+    minutes = settings.minutes
+    if not limits and minutes is None:
+        minutes = DEFAULT_MINUTES
+        words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
+    began = time.monotonic()
+    steps = min(limits.values(), default=0)
+    compiled = training.compile
+    if minutes is not None or compiled == "auto":
+        pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
+        if compiled == "auto":
+            compiled, pace, why = _compile_or_not(settings, task, pace, steps, minutes, spent)
+            words.append(why)
+        if minutes is not None:
+            left = minutes * 60 - spent - (time.monotonic() - began) - FINISHING_SECONDS
+            fit = int(left * (1 - RESERVE) / (pace.step + _checks_per_step(task, settings) * pace.validation))
+            if fit < 1:
+                raise SettingError(
+                    "minutes",
+                    found=f"{minutes:g} minutes leave no time for a single step here",
+                    expected=f"Starting took {spent + time.monotonic() - began:.0f} s and a step takes {pace.step:.2g} s.",
+                    remedy="Give more minutes, or a smaller model (--preset tiny).",
+                )
+            limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
+    why, steps = min(limits.items(), key=lambda item: item[1])
+    closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
+    settings = settings.replacing(closed, why)
+    settings = settings.replacing(
+        {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
+    )
+    return _close_habits(settings, task), words
+
+
+def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
+    """Where each limit came from, and how many steps it is."""
+    training = settings.training
+    per_step = training.batch * settings.model.context
+    limits: dict[str, int] = {}
+    if training.steps is not None:
+        limits[settings.origin("training.steps")] = training.steps
+    if training.epochs is not None:
+        epochs = math.ceil(training.epochs * task.training().per_epoch / training.batch)
+        limits[f"{training.epochs:g} epochs, {settings.origin('training.epochs')}"] = max(1, epochs)
+    if training.tokens is not None:
+        limits[f"{training.tokens:g} tokens, {settings.origin('training.tokens')}"] = max(
+            1, math.ceil(training.tokens / per_step)
+        )
+    return limits
+
+
+def _checks_per_step(task: Task, settings: Settings) -> float:
+    """Validations per step, assuming a run long enough that `_close_habits` settles on a share of the time."""
+    if settings.training.evaluate_every:
+        return 1 / settings.training.evaluate_every
+    # Five in the whole run at least: for a budget their cost is bounded by what one costs in steps.
+    return 1 / max(20 * _steps_a_validation_costs(task, settings), 1)
+
+
+def _steps_a_validation_costs(task: Task, settings: Settings) -> float:
+    """A validation is a forward pass over its tokens; a step is about three passes over a batch."""
+    tokens = int(task.facts.get("validation_tokens", 0))
+    return tokens / (3 * settings.training.batch * settings.model.context)
+
+
+def _close_habits(settings: Settings, task: Task) -> Settings:
+    """How often to save, validate and sample: a function of the number of steps alone, so that equal runs are equal."""
+    training, steps = settings.training, settings.training.steps
+    assert steps is not None
+    values: dict[str, int] = {}
+    if training.evaluate_every is None:
+        affordable = 0.05 * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
+        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 5), 20))
+    if training.save_every is None:
+        values["training.save_every"] = min(max(steps // 10, 1), 500)
+    if training.sample_every is None:
+        values["training.sample_every"] = math.ceil(steps / 5)
+    return settings.replacing(values, "chosen for this number of steps")
+
+
+def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
+    """Make a few steps on a throw-away model and time them."""
+    arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
+    trial = settings.replacing({"training.steps": TRIAL_STEPS}, "trial")
+    state = begin(task, trial, arithmetic.device)
+    times = [time.monotonic()]
+    loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.monotonic()), Stop())
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    few = 0
+    began = time.monotonic()
+    total = int(task.facts.get("validation_tokens", 0))
+
+    def some() -> Iterator[Batch]:
+        nonlocal few
+        for batch in task.validation():
+            few += batch.tokens
+            yield batch
+            if time.monotonic() - began > 0.3:
+                return
+
+    evaluate(state.model, task.loss, some(), arithmetic)
+    validation = (time.monotonic() - began) * total / max(few, 1)
+    return Pace(step=statistics.median(steps[2:]), validation=validation, first=steps[0])
+
+
+def _compile_or_not(
+    settings: Settings, task: Task, eager: Pace, steps: int, minutes: float | None, spent: float
+) -> tuple[str, Pace, str]:
+    """Whether generated code pays within this run: on or off, the pace it gives, and why in words."""
+    if not hardware.compiler():
+        return "off", eager, "no C++ compiler found, so steps are not compiled"
+    seconds = [steps * eager.step] if steps else []
+    seconds += [minutes * 60 - spent] if minutes is not None else []
+    expected = min(seconds)
+    if expected * COMPILE_GAIN < COMPILE_SECONDS:
+        return (
+            "off",
+            eager,
+            f"not compiled: {_time(expected)} of steps are too few to earn {COMPILE_SECONDS:.0f} s back",
+        )
+    try:
+        pace = measure(settings, task, compiled="on")
+    except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+        return "off", eager, f"not compiled: torch could not ({str(error).splitlines()[0][:80]})"
+    speeds = f"{pace.step * 1000:.0f} ms a step, {eager.step * 1000:.0f} ms without"
+    if pace.step < eager.step * 0.98:
+        return "on", pace, f"compiled in {pace.first:.0f} s: {speeds}"
+    return "off", eager, f"not compiled: {speeds}"
+
+
+def arithmetic_of(settings: Settings) -> Arithmetic:
+    """The arithmetic of closed settings."""
+    return Arithmetic(
+        device=torch.device(settings.device),
+        precision=settings.training.precision,
+        compiled=settings.training.compile == "on",
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"

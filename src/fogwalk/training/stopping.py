@@ -1,0 +1,51 @@
+"""How a run is asked to stop: by a person, by the system, or by a goal it has reached.
+
+Before this   nothing.
+After this    loop.py looks once a step; train.py saves and says why.
+Ctrl+C once finishes the step and saves; twice stops now, and the last checkpoint is what is left. SIGTERM saves.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """`reason` is None while the run shall go on, else interrupted, terminated or stop-below."""
+
+    def __init__(self, tell: Callable[[str], None] = lambda message: None) -> None:
+        self.reason: str | None = None
+        self._tell = tell
+
+    def ask(self, reason: str) -> None:
+        """Stop after the step in hand; the first reason stays."""
+        self.reason = self.reason or reason
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let Ctrl+C and SIGTERM ask, while the loop runs. Only the main thread may; elsewhere nothing changes."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGTERM, self._terminate)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.reason == "interrupted":
+            raise KeyboardInterrupt
+        self._tell("finishing this step, then saving; Ctrl+C again stops now, without saving")
+        self.ask("interrupted")
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._tell("asked to end: finishing this step, then saving")
+        self.ask("terminated")

@@ -1,0 +1,112 @@
+"""Whether a run is what it says: every checksum, the settings, the resume state, and its last steps trained again.
+
+Before this   trainer.py, training/checkpoint.py.
+After this    cli/verify.py prints each check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from fogwalk import hardware
+from fogwalk.errors import FogwalkError
+from fogwalk.events import Event, StepDone
+from fogwalk.registry import TASKS
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import loss_trace
+from fogwalk.runs.publish import problems
+from fogwalk.settings import load_settings
+from fogwalk.tasks.protocol import Task
+from fogwalk.training import checkpoint, plan
+from fogwalk.training.loop import loop
+from fogwalk.training.state import begin, recipe
+from fogwalk.training.stopping import Stop
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at, whether it held, and what was seen."""
+
+    what: str
+    passed: bool
+    details: str = ""
+
+
+def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
+    """Every check of a run, one after the other."""
+    intact = []
+    for step in folder.steps_saved():
+        found = problems(folder.checkpoint(step))
+        intact += [] if found else [step]
+        yield Check(f"checksums of checkpoint {step}", not found, "; ".join(found))
+    if not intact:
+        yield Check("an intact checkpoint to go on from", False, f"none of {len(folder.steps_saved())}")
+        return
+    try:
+        settings = load_settings(folder.checkpoint(intact[-1]) / "settings.toml")
+        same = load_settings(folder.settings).flat() == settings.flat()
+        yield Check("settings", same, "" if same else f"{folder.settings} differs from checkpoint {intact[-1]}")
+        yield from _state(folder, intact[-1])
+        if replay:
+            yield _replay(folder, intact)
+    except FogwalkError as error:
+        yield Check("settings and resume state", False, str(error))
+
+
+def _state(folder: RunFolder, step: int) -> Iterator[Check]:
+    place = folder.checkpoint(step)
+    settings = load_settings(place / "settings.toml")
+    task: Task = TASKS.get(settings.task)(settings, place / "encoding")
+    changed = task.digest != checkpoint.read_progress(folder, step)["data_sha256"]
+    yield Check("data", not changed, f"{settings.data.path} has changed since the run began" if changed else "")
+    state = begin(task, settings, torch.device(settings.device))
+    checkpoint.restore(folder, state, step)
+    fine = state.step == step and all(torch.isfinite(value).all() for value in state.model.parameters())
+    yield Check("resume state", fine, f"step {state.step}")
+
+
+def _replay(folder: RunFolder, intact: list[int]) -> Check:
+    """Train from the last checkpoint but one to the last, and compare weights, optimizer and losses bit for bit."""
+    what = "replay of the last interval"
+    if len(intact) < 2:
+        return Check(what, False, "two intact checkpoints are needed")
+    first, last = intact[-2:]
+    settings = load_settings(folder.checkpoint(last) / "settings.toml")
+    assert settings.threads is not None
+    losses: dict[int, float] = {}
+
+    def remember(event: Event) -> None:
+        if isinstance(event, StepDone):
+            losses[event.step] = float(event.loss)
+
+    with hardware.exactly(settings.threads):
+        task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
+        arithmetic = plan.arithmetic_of(settings)
+        again = begin(task, settings, arithmetic.device)
+        if first:
+            checkpoint.restore(folder, again, first)
+        else:
+            checkpoint.load_weights(again.model, folder.checkpoint(0) / "model.safetensors")
+        loop(again, replace(recipe(task, settings, arithmetic), steps=last), remember, Stop())
+        then = begin(task, settings, arithmetic.device)
+        checkpoint.restore(folder, then, last)
+    logged = loss_trace(folder.events)
+    pairs = {
+        **{name: (value, then_value) for (name, value), then_value in _paired(again.model, then.model)},
+        **{name: (value, then.optimizer.state()[name]) for name, value in again.optimizer.state().items()},
+    }
+    different = [name for name, (one, other) in pairs.items() if not torch.equal(one, other)]
+    different += [f"loss of step {step}" for step, loss in losses.items() if logged.get(step) != loss]
+    seen = f"steps {first + 1} to {last}: {len(pairs)} tensors and {len(losses)} losses"
+    return Check(
+        what,
+        not different,
+        f"{seen} equal to the bit" if not different else f"{different[0]} and {len(different) - 1} more differ",
+    )
+
+
+def _paired(one: torch.nn.Module, other: torch.nn.Module) -> Iterator[tuple[tuple[str, torch.Tensor], torch.Tensor]]:
+    return zip(one.named_parameters(), other.parameters(), strict=True)

@@ -1,0 +1,47 @@
+"""What all tests share: the data's path, a small text, and a run trained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The data that is not in the repository is named on the command line (`make test DATA=...`)."""
+    parser.addoption("--data", default="../shared/data", help="folder with tinyshakespeare.txt and names.txt")
+
+
+@pytest.fixture(scope="session")
+def data(pytestconfig: pytest.Config) -> Path:
+    """The folder of test data; a test that needs it fails where it is missing."""
+    folder = Path(pytestconfig.rootpath, pytestconfig.getoption("--data")).resolve()
+    assert (folder / "tinyshakespeare.txt").is_file(), f"no tinyshakespeare.txt in {folder}: run make test DATA=folder"
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests keep their tokenised texts out of the person's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+SENTENCES = (
+    "the cat sat on the mat and looked at the rain. ",
+    "a dog ran over the hill to find the river. ",
+    "we walk in the fog and feel the slope with our feet. ",
+)
+
+
+@pytest.fixture(scope="session")
+def small_text() -> str:
+    """About 9,000 characters with structure that a tiny model can learn."""
+    return "".join(SENTENCES[(number * number + number // 3) % 3] for number in range(200))
+
+
+@pytest.fixture
+def book(tmp_path: Path, small_text: str) -> Path:
+    """A file of the small text."""
+    path = tmp_path / "book.txt"
+    path.write_text(small_text, encoding="utf-8")
+    return path
