@@ -25,7 +25,7 @@ test-slow: .venv/tools
 	$(PYTEST) -m slow --data $(DATA)
 
 trials: .venv/tools
-	$(BIN)/python -m benchmarks.trials
+	$(BIN)/python -m tests.trials
 
 lint: .venv/tools
 	$(BIN)/ruff check .

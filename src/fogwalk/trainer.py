@@ -10,52 +10,30 @@ import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fogwalk import hardware
-from fogwalk.errors import DataError, Diverged, FogwalkError, Interrupted, RunError, SettingError
-from fogwalk.events import Event, Listener, Planned, Resumed, StepDone, Stopped, Warned
+from fogwalk.errors import DataError, SettingError
+from fogwalk.events import Listener
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, create, find, sweep
 from fogwalk.runs.lock import holding
-from fogwalk.runs.log import EventLog, read_all
+from fogwalk.runs.log import read_all
 from fogwalk.runs.publish import write_atomically
 from fogwalk.settings import Settings, Source, declared, flag, load_settings, resolve, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
-from fogwalk.training.evaluation import Evaluator
-from fogwalk.training.loop import loop
-from fogwalk.training.sampling import Sampler
-from fogwalk.training.saving import Saver
-from fogwalk.training.state import State, begin, recipe
-from fogwalk.training.stopping import Stop
-
-FINISHED = ("steps", "stop-below")
+from fogwalk.training.schedule import schedule
+from fogwalk.training.session import FINISHED, Tell, Told, enough_memory, sit, started
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a front end may be told besides events: words about data, model, plan and chance, before the first step."""
-
-    kind: str
-    words: str
-
-
-class Bus:
-    """Every listener hears every event, in order."""
-
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self.listeners = list(listeners)
-
-    def __call__(self, event: Event) -> None:
-        for listener in self.listeners:
-            listener(event)
+def _nothing_told(told: Told) -> None:
+    """For callers that only want the run."""
 
 
 def train(
-    settings: Settings, *, listeners: Iterable[Listener] = (), tell: Any = lambda told: None, began: float | None = None
+    settings: Settings, *, listeners: Iterable[Listener] = (), tell: Tell = _nothing_told, began: float | None = None
 ) -> RunFolder:
     """Train a new run and give back its folder. `began` is when a budget in minutes started (time.monotonic())."""
     began = time.monotonic() if began is None else began
@@ -63,7 +41,7 @@ def train(
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
     settings = plan.close_before_data(_absolute(settings))
     assert settings.threads is not None
-    with hardware.exactly(settings.threads):
+    with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
         task: Task = TASKS.get(settings.task)(settings)
         folder = create(settings.out)
         settings = settings.replacing({"out": None}, "default")
@@ -83,7 +61,7 @@ def resume(
     asked: Iterable[Source] = (),
     *,
     listeners: Iterable[Listener] = (),
-    tell: Any = lambda told: None,
+    tell: Tell = _nothing_told,
 ) -> RunFolder:
     """Go on with a run from its newest intact checkpoint; a finished one is left as it is unless asked for more steps.
 
@@ -96,16 +74,25 @@ def resume(
             return _start_over(folder, asked, list(listeners), tell)
         step, damage = checkpoint.require(folder)
         saved = load_settings(folder.checkpoint(step) / "settings.toml")
-        settings = _with_later_steps(folder, saved, step)
-        settings = _with_changes(settings, asked)
-        if _is_finished(folder, settings, step):
-            tell(Told("finished", f"{folder.path} is finished: {step} of {settings.training.steps} steps"))
-            return folder
+        before = _with_later_steps(folder, saved, step)
+        settings = _with_changes(before, asked)
+        assert settings.training.steps is not None
         assert settings.threads is not None
-        with hardware.exactly(settings.threads):
+        ended = _has_ended(folder, step)
+        if ended and (settings == before or (ended == "steps" and step >= settings.training.steps)):
+            more = (
+                f"--training.steps {settings.training.steps * 2} would extend it"
+                if ended == "steps"
+                else "its goal is reached"
+            )
+            tell(Told("done", f"{folder.path} is finished: {step} of {settings.training.steps} steps; {more}"))
+            return folder
+        plan.check_compiler(settings)
+        _check_extension(settings, before, step, tell)
+        with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
             task = _same_data(folder, settings, step)
             _write_view(folder, settings, task)
-            return _run(folder, settings, task, list(listeners), tell, resumed_from=step, damage=damage)
+            return sit(folder, settings, task, list(listeners), tell, resumed_from=step, damage=damage)
 
 
 def _absolute(settings: Settings) -> Settings:
@@ -123,201 +110,24 @@ def _write_view(folder: RunFolder, settings: Settings, task: Task) -> None:
 
 
 def _plan_and_run(
-    folder: RunFolder, settings: Settings, task: Task, listeners: list[Listener], tell: Any, began: float
+    folder: RunFolder, settings: Settings, task: Task, listeners: list[Listener], tell: Tell, began: float
 ) -> RunFolder:
     for words in task.words():
         tell(Told("data", words))
     settings, why = plan.close(settings, task, time.monotonic() - began)
     write_atomically(folder.settings, write_toml(settings))
-    return _run(folder, settings, task, listeners, tell, why=why)
+    return sit(folder, settings, task, listeners, tell, why=why)
 
 
-def _run(
-    folder: RunFolder,
-    settings: Settings,
-    task: Task,
-    listeners: list[Listener],
-    tell: Any,
-    *,
-    why: Iterable[str] = (),
-    resumed_from: int | None = None,
-    damage: Iterable[str] = (),
-) -> RunFolder:
-    """Train from a checkpoint, or from the beginning, to the end; every way it can end is written down."""
-    training = settings.training
-    assert training.steps
-    assert training.evaluate_every
-    assert training.save_every
-    assert training.sample_every is not None
-    arithmetic = plan.arithmetic_of(settings)
-    fingerprint = hardware.fingerprint(arithmetic.device, settings.threads or 1)
-    state = begin(task, settings, arithmetic.device)
-    if resumed_from is not None:
-        checkpoint.restore(folder, state, resumed_from)
-    stop = Stop(tell=lambda words: bus(Warned(step=state.step, seconds=state.age(), message=words)))
-    bus = Bus()
-    steps = training.steps
-    evaluator = Evaluator(
-        state,
-        task,
-        arithmetic,
-        bus,
-        stop,
-        every=training.evaluate_every,
-        last=steps,
-        context=settings.model.context,
-        stop_below=training.stop_below,
-    )
-    save_every = training.save_every
-    saver = Saver(
-        folder,
-        state,
-        bus,
-        # Saved before each validation: a crash while validating must not cost what was trained.
-        due=lambda step: step % save_every == 0 or evaluator.due(step),
-        keep=training.keep,
-        settings=write_toml(settings),
-        encoding=folder.encoding,
-        digest=task.digest,
-        fingerprint=fingerprint,
-    )
-    sampler = Sampler(state, task, bus, every=training.sample_every, last=steps, seed=settings.seed)
-    with EventLog(folder.events) as log:
-        bus.listeners = [log, *listeners, _Heartbeat(folder, steps), saver, evaluator, sampler]
-        for told in describe(settings, state, why):
-            tell(told)
-        tell(Told("chance", task.chance()))
-        for words in damage:
-            bus(Warned(step=state.step, seconds=state.age(), message=f"passed over a damaged checkpoint: {words}"))
-        if resumed_from is None:
-            bus(_planned(settings, task, state))
-            saver.save()
-        else:
-            exact, reason = _promise(folder, resumed_from, fingerprint)
-            bus(Resumed(step=state.step, seconds=state.age(), steps=steps, exact=exact, why=reason))
-        return _to_the_end(folder, state, settings, task, bus, saver, stop, log)
-
-
-def _to_the_end(
-    folder: RunFolder,
-    state: State,
-    settings: Settings,
-    task: Task,
-    bus: Bus,
-    saver: Saver,
-    stop: Stop,
-    log: EventLog,
-) -> RunFolder:
-    reason = "failed"
-    try:
-        with stop.listening():
-            loop(state, recipe(task, settings, plan.arithmetic_of(settings)), bus, stop)
-            saver.save()
-        reason = stop.reason or "steps"
-    except Diverged as error:
-        reason = "diverged"
-        bus(Warned(step=state.step, seconds=state.age(), message=str(error)))
-        raise
-    except KeyboardInterrupt:
-        reason = "interrupted"
-        raise
-    except RunError:
-        with suppress(OSError, FogwalkError):  # the disk is full: what can still be told is told
-            _finish(folder, state, bus, reason)
-        raise
-    finally:
-        if reason != "failed":
-            _finish(folder, state, bus, reason)
-    if reason in ("interrupted", "terminated"):
-        ended = Interrupted(
-            f"stopped at step {state.step} of {settings.training.steps}, saved",
-            remedy=f"Go on with: fogwalk train --resume {folder.path}",
-        )
-        ended.exit_code = 130 if reason == "interrupted" else 143
-        raise ended
-    return folder
-
-
-def _finish(folder: RunFolder, state: State, bus: Bus, reason: str) -> None:
-    bus(
-        Stopped(
-            step=state.step,
-            seconds=state.age(),
-            reason=reason,
-            best_step=state.best_step,
-            best_validation_loss=state.best_loss,
-        )
-    )
-    states = {"steps": "finished", "stop-below": "finished", "terminated": "interrupted"}
-    status = folder.status()
-    folder.write_status(**_kept(status), state=states.get(reason, reason), step=state.step)
-
-
-def _kept(status: dict[str, Any]) -> dict[str, Any]:
-    return {"started": status["started"]} if "started" in status else {}
-
-
-class _Heartbeat:
-    """status.json, at most once a second: the run is alive, and where it is."""
-
-    def __init__(self, folder: RunFolder, steps: int) -> None:
-        self.folder = folder
-        self.steps = steps
-        self.kept = _kept(folder.status())
-        self.last = -1.0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, StepDone) and event.seconds - self.last < 1:
-            return
-        if not isinstance(event, Stopped):
-            self.last = event.seconds
-            self.folder.write_status(**self.kept, state="training", step=event.step, steps=self.steps)
-
-
-def _planned(settings: Settings, task: Task, state: State) -> Planned:
-    values = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.flat().items()}
-    model = {"kind": settings.model_kind, "parameters": count_parameters(state)}
-    steps = settings.training.steps
-    assert steps is not None
-    return Planned(step=0, seconds=state.age(), steps=steps, settings=values, data=task.facts, model=model)
-
-
-def count_parameters(state: State) -> int:
-    """How many numbers training moves."""
-    return sum(parameter.numel() for parameter in state.model.parameters())
-
-
-def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]:
-    """The model and plan lines, for a person."""
-    model, training = settings.model, settings.training
-    count = count_parameters(state)
-    size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
-    if settings.model_kind == "transformer":
-        shape = f"{model.layers} layers x {model.heads} heads x {model.width} wide, context {model.context}"  # type: ignore[union-attr]
-    else:
-        shape = f"{' x '.join(map(str, model.hidden))} hidden, looking back {model.context}"  # type: ignore[union-attr]
-    optimizer = settings.optimizer
-    plan_words = (
-        f"{training.steps:,} steps x {training.batch} x {model.context} tokens "
-        f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "
-        f"{optimizer.schedule}; {training.precision}, {settings.threads} threads, seed {settings.seed}"
-    )
-    return [
-        Told("model", f"{settings.model_kind} {shape} = {size}"),
-        Told("plan", plan_words),
-        *(Told("plan", words) for words in why),
-    ]
-
-
-def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: list[Listener], tell: Any) -> RunFolder:
+def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: list[Listener], tell: Tell) -> RunFolder:
     """A run that died before its first checkpoint begins again with the settings it was given."""
     settings = _with_changes(load_settings(folder.settings), asked)
     settings = plan.close_before_data(settings)
     assert settings.threads is not None
-    with hardware.exactly(settings.threads):
+    with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
         task: Task = TASKS.get(settings.task)(settings)
         _write_view(folder, settings, task)
-        folder.write_status(**_kept(folder.status()), state="planning", step=0)
+        folder.write_status(**started(folder.status()), state="planning", step=0)
         return _plan_and_run(folder, settings, task, listeners, tell, time.monotonic())
 
 
@@ -356,18 +166,37 @@ def _shown(value: Any) -> str:
     return "unset" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _is_finished(folder: RunFolder, settings: Settings, step: int) -> bool:
-    """Whether the run had ended for good, and nothing more is asked of it."""
-    ended = False
+def _has_ended(folder: RunFolder, step: int) -> str | None:
+    """The reason for which the run had ended for good at `step`, if it had: steps or stop-below."""
+    ended: str | None = None
     for record in read_all(folder.events):
-        if record["event"] == "stopped":
-            ended = record["reason"] == "steps" or (
-                record["reason"] == "stop-below" and settings.origin("training.stop_below").find("command line") < 0
+        if record["event"] == "resumed":
+            ended = None
+        elif record["event"] == "stopped" and record["step"] <= step:
+            ended = record["reason"] if record["reason"] in FINISHED else None
+    return ended
+
+
+def _check_extension(settings: Settings, before: Settings, step: int, tell: Tell) -> None:
+    """Other steps than planned must lie ahead; the schedule is stretched over them, which is said."""
+    steps = settings.training.steps
+    assert steps is not None
+    if steps < step:
+        raise SettingError(
+            "training.steps",
+            found=f"this run has already made {step} steps, so it cannot end at {steps}",
+            remedy=f"Set --training.steps above {step}, or leave it out.",
+            origin=f"{steps} came from {settings.origin('training.steps')}.",
+        )
+    if steps != before.training.steps:
+        rate = schedule(settings.optimizer, steps)(step)
+        was = schedule(settings.optimizer, before.training.steps or steps)(max(step - 1, 0))
+        tell(
+            Told(
+                "plan",
+                f"{steps} steps instead of {before.training.steps}: the rate goes on at {rate:.2g} (it was {was:.2g})",
             )
-        elif record["event"] == "resumed":
-            ended = False
-    assert settings.training.steps is not None
-    return ended and step >= (settings.training.steps if ended else 0)
+        )
 
 
 def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
@@ -381,12 +210,3 @@ def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
             remedy="Put the old text back to go on exactly, or train a new run on the new text.",
         )
     return task
-
-
-def _promise(folder: RunFolder, step: int, now: dict[str, str]) -> tuple[bool, str]:
-    """Whether going on is exact to the bit, and why."""
-    then = checkpoint.read_progress(folder, step)["made_on"]
-    differences = [f"{key} was {then.get(key)}, is {now[key]}" for key in now if then.get(key) != now[key]]
-    if differences:
-        return False, f"equal to about 1e-5, not to the bit: {'; '.join(differences)}"
-    return True, "equal to the bit: same machine, threads and versions"

@@ -42,6 +42,9 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
         found = problems(folder.checkpoint(step))
         intact += [] if found else [step]
         yield Check(f"checksums of checkpoint {step}", not found, "; ".join(found))
+    if not folder.steps_saved():
+        yield Check("a checkpoint", False, "the run stopped before its first; `fogwalk train --resume` begins it again")
+        return
     if not intact:
         yield Check("an intact checkpoint to go on from", False, f"none of {len(folder.steps_saved())}")
         return
@@ -82,7 +85,7 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
         if isinstance(event, StepDone):
             losses[event.step] = float(event.loss)
 
-    with hardware.exactly(settings.threads):
+    with hardware.exactly(settings.threads, settings.device):
         task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
         arithmetic = plan.arithmetic_of(settings)
         again = begin(task, settings, arithmetic.device)

@@ -8,6 +8,8 @@ The cache stands in the platform's cache folder under the hash of text and token
 from __future__ import annotations
 
 import hashlib
+import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import RunError
-from fogwalk.runs.publish import problems, publish
+from fogwalk.runs.publish import UNFINISHED, problems, publish
 
 Stream = NDArray[np.uint16 | np.uint32]
 
@@ -51,6 +53,7 @@ def tokenise(
 
     try:
         if not place.is_dir() or problems(place):
+            _sweep(place.parent)
             publish(place, write)
         return {name: _opened(place / f"{name}.bin", kind) for name in parts}
     except (RunError, OSError):
@@ -60,6 +63,13 @@ def tokenise(
             name: np.concatenate([empty, *(ids.astype(kind) for ids in _encoded(texts, tokenizer, several))])
             for name, texts in parts.items()
         }
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what processes that were killed left half-written, once it is a day old."""
+    for entry in cache.glob(f"{UNFINISHED}*"):
+        if time.time() - entry.stat().st_mtime > 86_400:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _encoded(texts: Sequence[str], tokenizer: Tokenizer, several: bool) -> Iterator[NDArray[np.uint32]]:

@@ -32,6 +32,9 @@ def main(words: list[str] | None = None) -> int:
     began = time.monotonic()
     words = sys.argv[1:] if words is None else words
     debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that a narrow console lacks is spelled, and stops nothing
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(words, began)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from fogwalk.cli.parsing import Parser, add_run
@@ -37,13 +38,15 @@ def run(found: argparse.Namespace) -> int:
     """Print one or several answers."""
     if found.samples < 1:
         raise UsageError(f"--samples cannot be {found.samples}", expected="It must be at least 1.")
+    if not 0 <= found.seed < 2**63 - found.samples:
+        raise UsageError(f"--seed cannot be {found.seed}", expected="It must be at least 0 and below 2**63.")
     from fogwalk.cli.progress import printable
     from fogwalk.cli.tables import print_json
-    from fogwalk.generation.decode import Answer
+    from fogwalk.generation.decode import Answer, prompt_ids
     from fogwalk.run import load
 
-    # One word that names no run is a prompt for the newest: `fogwalk generate "My lord"`.
-    run = load(found.run, step=found.step)
+    run = load(_named(found), step=found.step)
+    prompt_ids(run.tokenizer, found.prompt or "")  # what the prompt cannot hold is told before anything is printed
     answers = []
     for number in range(found.samples):
         answer = Answer(found.prompt or "")
@@ -74,6 +77,21 @@ def run(found: argparse.Namespace) -> int:
     if found.json:
         print_json(answers[0] if found.samples == 1 else answers)
     return 0
+
+
+def _named(found: argparse.Namespace) -> str:
+    """The run's name; one word that names no run may have been meant as a prompt, and is told how to be one."""
+    from fogwalk.runs.folder import find
+
+    name: str = found.run
+    try:
+        find(name)
+    except UsageError as error:
+        if found.prompt is None and name != "last":
+            as_prompt = f"As a prompt for the newest run: fogwalk generate last {shlex.quote(name)}"
+            raise UsageError(error.found, remedy=error.remedy, origin=as_prompt) from None
+        raise
+    return name
 
 
 def _show(pieces: object, tokenizer: object) -> None:

@@ -23,6 +23,9 @@ EXAMPLES = """examples:
   fogwalk train --resume last"""
 
 
+METAVARS: dict[type, str] = {int: "N", float: "X", bool: "BOOL", str: "NAME", tuple: "N,N"}
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are UsageErrors that name the nearest right flag."""
 
@@ -54,6 +57,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if match := re.match(r"argument (\S+): expected one argument", message):
             raise UsageError(f"{self.prog}: {match[1]} needs a value after it")
+        if match := re.match(r"argument (\S+): invalid (int|float) value: (.*)", message):
+            expected = {"int": "It must be a whole number.", "float": "It must be a number."}[match[2]]
+            raise UsageError(f"{self.prog}: {match[1]} cannot be {match[3]}", expected=expected)
         raise UsageError(f"{self.prog}: {message}", remedy=f"See {self.prog} --help.")
 
 
@@ -72,7 +78,7 @@ def add_settings(parser: Parser) -> None:
         groups[group].add_argument(
             f"--{item.flag}",
             dest=f"setting {item.key}",
-            metavar="X",
+            metavar=METAVARS[item.type],
             default=argparse.SUPPRESS,
             help=(only + item.help + told).replace("%", "%%"),
         )

@@ -12,15 +12,18 @@ import statistics
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from fogwalk.events import Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
-from fogwalk.trainer import Told
+
+if TYPE_CHECKING:
+    from fogwalk.training.session import Told  # with it comes torch, which tables and `fogwalk runs` do without
 
 LABEL = 8
 _MARGIN = " " * LABEL
@@ -37,7 +40,7 @@ class Progress:
         self.live: Live | None = None
         if self.console.is_terminal and not dumb and not as_json:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
-        self._name = ""
+        self._unread = False
         self._steps = 0
         self._smooth = 0.0
         self._seen = 0
@@ -65,11 +68,12 @@ class Progress:
             return
         label = "" if told.kind in self._labels else told.kind
         self._labels.add(told.kind)
-        self._print(f"{label:<{LABEL}}{told.words}", hang=True)
+        self._print(f"{label:<{LABEL}}{' ' * (len(label) >= LABEL)}{told.words}", hang=True)
 
     def __call__(self, event: Event) -> None:
         if self.as_json:
-            print(json.dumps(to_record(event), ensure_ascii=False), file=self.file, flush=True)
+            line = json.dumps(to_record(event), ensure_ascii=False)
+            self._write(lambda: print(line, file=self.file))
         elif isinstance(event, StepDone):
             self._step(event)
         else:
@@ -147,9 +151,18 @@ class Progress:
         text = printable(text)
         if hang and self.console.is_terminal:
             text = _hang(text, self.console.width)
-        self.console.print(Text(text, style=style))
-        if not self.console.is_terminal:
+        self._write(lambda: self.console.print(Text(text, style=style)))
+
+    def _write(self, write: Callable[[], object]) -> None:
+        """Training does not stop because nobody reads its progress any more (`fogwalk train book.txt | head`)."""
+        if self._unread:
+            return
+        try:
+            write()
             self.file.flush()
+        except BrokenPipeError:
+            self._unread = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def _hang(text: str, width: int) -> str:
@@ -165,8 +178,8 @@ def _hang(text: str, width: int) -> str:
 def printable(text: str) -> str:
     """Text from data must not drive the terminal: control characters but newlines are shown, not sent."""
     return "".join(
-        letter if letter == "\n" or not (ord(letter) < 32 or 127 <= ord(letter) < 160) else f"\\x{ord(letter):02x}"
-        for letter in text
+        letter if letter in "\n\t" or not (ord(letter) < 32 or 127 <= ord(letter) < 160) else f"\\x{ord(letter):02x}"
+        for letter in text.replace("\r\n", "\n")
     )
 
 

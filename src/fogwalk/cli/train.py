@@ -25,7 +25,12 @@ def run(found: argparse.Namespace) -> int:
     """Train or resume."""
     chosen = sources(found)
     if not found.resume:
-        return train(found, resolve(*chosen))
+        settings = resolve(*chosen)
+        if not settings.data.path:
+            raise UsageError(
+                "nothing to learn from", remedy="Name a text: fogwalk train book.txt, or run fogwalk demo."
+            )
+        return train(found, settings)
     if found.config or found.preset:
         raise UsageError("--resume goes on with the run's own settings; --config and --preset do not go with it")
     from fogwalk import trainer

@@ -20,17 +20,19 @@ from fogwalk.registry import did_you_mean, nearest
 _MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
+    b"GIF87a": "a GIF image",
+    b"GIF89a": "a GIF image",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive (or a .docx, .xlsx, .npz, .pt file)",
     b"\x1f\x8b": "gzip-compressed",
     b"\x28\xb5\x2f\xfd": "zstd-compressed",
-    b"BZh": "bzip2-compressed",
+    b"BZh91AY&SY": "bzip2-compressed",
     b"\xfd7zXZ": "xz-compressed",
     b"\x7fELF": "a program",
-    b"PAR1": "a Parquet table",
-    b"GGUF": "a GGUF model",
-    b"SQLite": "an SQLite database",
+    b"PAR1\x15": "a Parquet table",
+    b"GGUF\x02\0": "a GGUF model",
+    b"GGUF\x03\0": "a GGUF model",
+    b"SQLite format 3\0": "an SQLite database",
 }
 
 
@@ -87,15 +89,15 @@ def read_documents(path: str) -> tuple[list[Document], tuple[str, ...]]:
     if path.startswith("sample:"):
         return [Document(path, sample(path))], ()
     place = Path(path).expanduser()
-    if place.is_dir():
+    if os.path.isdir(place):  # false, not an error, for a name too long
         return _folder(place)
     return [Document(place.name, read_text(place))], ()
 
 
 def _folder(folder: Path) -> tuple[list[Document], tuple[str, ...]]:
     documents: list[Document] = []
-    left_out: list[str] = []
-    for place in _files(folder):
+    places, left_out = _files(folder)
+    for place in places:
         name = place.relative_to(folder).as_posix()
         try:
             documents.append(Document(name, read_text(place)))
@@ -109,19 +111,23 @@ def _folder(folder: Path) -> tuple[list[Document], tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     if left_out:
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        notes = (
-            f"left out {len(left_out)} of {len(left_out) + len(documents)} files: {', '.join(left_out[:3])}{more}",
-        )
+        notes = (f"left out {len(left_out)} and read {len(documents)} documents: {', '.join(left_out[:3])}{more}",)
     return documents, notes
 
 
-def _files(folder: Path) -> list[Path]:
-    """Every file below a folder by name, hidden ones and links to folders left out."""
+def _files(folder: Path) -> tuple[list[Path], list[str]]:
+    """Every file below a folder by name, hidden ones and links to folders left out; and the folders that do not open."""
     found: list[Path] = []
-    for parent, folders, files in os.walk(folder):
+    closed: list[str] = []
+
+    def remember(error: OSError) -> None:
+        closed.append(f"{os.path.relpath(error.filename, folder)} ({error.strerror})")
+
+    for parent, folders, files in os.walk(folder, onerror=remember):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent) / name for name in files if not name.startswith(".")]
-    return sorted((place for place in found if place.is_file()), key=lambda place: place.relative_to(folder).as_posix())
+    files_only = (place for place in found if place.is_file())
+    return sorted(files_only, key=lambda place: place.relative_to(folder).as_posix()), closed
 
 
 def read_text(place: Path) -> str:
@@ -176,28 +182,30 @@ def _near(place: Path) -> str:
 
 
 def _split(documents: list[Document], share: float) -> tuple[tuple[Document, ...], tuple[Document, ...], str]:
+    total = sum(len(document.text) for document in documents)
     if len(documents) > 1:
-        total = sum(len(document.text) for document in documents)
+        # In the order of their hashes, take what fits until the share is reached; a document too large for it stays.
+        # Equal documents have one hash, so that none is both learned from and held back.
+        hashes = {document.name: _hash(document) for document in documents}
         held: set[str] = set()
         size = 0
-        # In the order of their hashes, take what fits until the share is reached; a document too large for it stays.
-        for document in sorted(documents, key=_hash):
-            if size < share * total and size + len(document.text) <= 1.5 * share * total:
-                held.add(document.name)
+        for document in sorted(documents, key=lambda document: hashes[document.name]):
+            fits = size < share * total and size + len(document.text) <= 1.5 * share * total
+            if fits or hashes[document.name] in held:
+                held.add(hashes[document.name])
                 size += len(document.text)
-        if held and size >= share * total / 3:
-            training = tuple(document for document in documents if document.name not in held)
-            validation = tuple(document for document in documents if document.name in held)
-            rule = f"{len(held)} of {len(documents)} documents, chosen by hash, are held back for validation"
+        training = tuple(document for document in documents if hashes[document.name] not in held)
+        validation = tuple(document for document in documents if hashes[document.name] in held)
+        if training and size >= share * total / 3:
+            rule = f"{len(validation)} of {len(documents)} documents, chosen by hash, are held back for validation"
             return training, validation, rule
-    *whole, last = documents
-    length = sum(len(document.text) for document in documents)
-    cut = (
-        max(len(last.text) - round(length * share), 0) if not whole else len(last.text) - round(len(last.text) * share)
-    )
-    training = (*whole, Document(last.name, last.text[:cut]))
-    part = f"last {share:.0%}" + (f" of {last.name}" if whole else "")
-    return training, (Document(last.name, last.text[cut:]),), f"{part} held back for validation"
+    # One text, or one so large that no choice of whole documents comes near the share.
+    last = max(documents, key=lambda document: len(document.text))
+    cut = max(len(last.text) - round(total * share), len(last.text) // 2 if len(documents) > 1 else 0)
+    begun = Document(last.name, last.text[:cut])
+    part = f"last {share:.0%} held back" if len(documents) == 1 else f"the last {share:.0%} held back from {last.name}"
+    training = tuple(begun if document is last else document for document in documents)
+    return training, (Document(last.name, last.text[cut:]),), f"{part} for validation"
 
 
 def _hash(document: Document) -> str:

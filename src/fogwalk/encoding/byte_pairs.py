@@ -25,6 +25,9 @@ class BytePairs:
     """A tokenizer of the tokenizers library. `kind` is bytes, bpe or the name of the person's own file."""
 
     def __init__(self, library: Library, kind: str) -> None:
+        # A file made for another model may cut and fill every text to its length; here each token counts once.
+        library.no_truncation()
+        library.no_padding()
         self.library = library
         self.kind = kind
         self.size = library.get_vocab_size()
@@ -60,7 +63,7 @@ class BytePairs:
         return np.concatenate(found) if found else np.empty(0, dtype=np.uint32)
 
     def decode(self, ids: list[int]) -> str:
-        return str(self.library.decode(ids, skip_special_tokens=True))
+        return str(self.library.decode(ids, skip_special_tokens=False))
 
     def unknown(self, text: str) -> dict[str, int]:
         return {}

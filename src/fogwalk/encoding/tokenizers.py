@@ -7,13 +7,14 @@ After this    tasks/language.py learns one for a run; run.py and interop/ open i
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer as Library
 
 from fogwalk.encoding.byte_pairs import BytePairs
-from fogwalk.encoding.characters import Characters
+from fogwalk.encoding.characters import UNKNOWN, Characters
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError, RunError, UsageError
 from fogwalk.registry import nearest
@@ -60,7 +61,7 @@ def learn(name: str, training: Sequence[str], whole: Sequence[str], vocabulary: 
 def from_file(name: str) -> Tokenizer:
     """The person's own tokenizer.json."""
     path = Path(name).expanduser()
-    if not path.is_file():
+    if not os.path.isfile(path):
         close = nearest(name, NAMES)
         remedy = f"Did you mean {' or '.join(close)}?" if close else "Name a tokenizer.json that exists."
         raise UsageError(f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file", remedy=remedy)
@@ -75,10 +76,11 @@ def load(folder: Path) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["model"]["type"] == "WordLevel":
-            vocabulary = content["model"]["vocab"]
+        model = content["model"]
+        if model["type"] == "WordLevel" and model.get("unk_token") == UNKNOWN:
+            vocabulary = model["vocab"]
             return Characters("".join(sorted(vocabulary, key=vocabulary.__getitem__)))
-        kind = "bytes" if not content["model"].get("merges") else "bpe"
+        kind = "bytes" if model["type"] == "BPE" and not model.get("merges") else model["type"].lower()
         return BytePairs(Library.from_file(str(path)), kind)
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None

@@ -142,16 +142,12 @@ class _Told:
     def add(self, token: int) -> str:
         self._ids.append(token)
         text = self.tokenizer.decode(self._ids)
-        # A character of several bytes shows as U+FFFD until its last byte has come; four bytes are the most.
-        certain = text.rstrip("\ufffd") if len(text) - len(text.rstrip("\ufffd")) < 4 else text
-        if self.tokenizer.kind == "characters":
-            certain = text
+        # A character of several bytes shows as U+FFFD until its last byte has come.
+        certain = text if self.tokenizer.kind == "characters" else text.rstrip("\ufffd")
         self._text = certain
-        for word in self.stop:
-            place = certain.find(word, max(0, self._given - len(word)))
-            if place >= 0:
-                self.stopped = True
-                return self._give(place)
+        if places := [place for word in self.stop if (place := certain.find(word, self._given)) >= 0]:
+            self.stopped = True
+            return self._give(min(places))
         return self._give(len(certain) - self._beginning_of_stop(certain))
 
     def rest(self) -> str:

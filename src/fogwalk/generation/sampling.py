@@ -49,7 +49,8 @@ def probabilities(scores: Scores, how: Sampling) -> Scores:
     if how.temperature == 0:
         best = scores.argmax(dim=1, keepdim=True)
         return torch.zeros_like(scores).scatter_(1, best, 1.0)
-    scores = scores / how.temperature
+    # Below the highest, so that no score overflows however low the temperature; float32 has no smaller one than 1e-38.
+    scores = (scores - scores.amax(dim=1, keepdim=True)) / max(how.temperature, 1e-38)
     if how.top_k is not None and how.top_k < scores.shape[1]:
         # Exactly k stay, also among equals.
         kept = scores.topk(how.top_k, dim=1)
@@ -58,7 +59,9 @@ def probabilities(scores: Scores, how: Sampling) -> Scores:
     if how.top_p is not None and how.top_p < 1:
         ordered, order = chances.sort(dim=1, descending=True, stable=True)
         before = ordered.cumsum(dim=1) - ordered
-        ordered[before >= how.top_p] = 0
+        cut = before >= how.top_p
+        cut[:, 0] = False  # the likeliest stays, whatever p rounds to in float32
+        ordered[cut] = 0
         chances = torch.zeros_like(chances).scatter_(1, order, ordered)
         chances = chances / chances.sum(dim=1, keepdim=True)
     return chances

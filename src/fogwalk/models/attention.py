@@ -71,7 +71,7 @@ def fused_attention(
 ) -> Heads:
     """The same sum through torch's fused kernel, which never holds the square of weights."""
     time, length = queries.shape[2], keys.shape[2]
-    shape_only = queries[:, :1, :, :1].expand(-1, -1, -1, length)
+    shape_only = queries[..., :1].expand(-1, -1, -1, length)
     bias = positions.bias(shape_only)
     if bias is None and (time == length or time == 1):
         return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=causal and time > 1)

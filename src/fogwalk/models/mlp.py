@@ -7,6 +7,8 @@ It looks at a fixed number of places and has no attention: what `context` tokens
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -14,7 +16,6 @@ from torch import Tensor, nn
 
 from fogwalk.models.layers import ACTIVATIONS
 from fogwalk.settings import Mlp
-import itertools
 
 
 class PlainLanguageModel(nn.Module):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fogwalk.errors import SettingError
-from fogwalk.registry import did_you_mean
+from fogwalk.registry import nearest
 
 
 def setting(
@@ -96,20 +96,21 @@ def _whole(key: str, value: Any) -> int:
 
 
 def _number(key: str, value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     try:
-        if isinstance(value, str):
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
             return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise _wrong(key, value, "a number")
 
 
 def _text(key: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise _wrong(key, value, "a text (in quotes, in a TOML file)")
+    if not isinstance(value, str):
+        raise _wrong(key, value, "a text (in quotes, in a TOML file)")
+    # Half a surrogate is how Python holds a file name that is not UTF-8; settings.toml could not hold it.
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise _wrong(key, value, "Unicode text; rename what is not")
+    return value
 
 
 def check_limits(prefix: str, group: Any) -> None:
@@ -124,25 +125,36 @@ def check_limits(prefix: str, group: Any) -> None:
 
 def _check_one(key: str, value: Any, limits: Mapping[str, Any]) -> None:
     if limits["choices"] is not None and value not in limits["choices"]:
+        close = nearest(str(value), limits["choices"])
         raise SettingError(
-            key, found=f"{flag(key)} cannot be '{value}'", remedy=did_you_mean(str(value), limits["choices"])
+            key,
+            found=f"{flag(key)} cannot be '{value}'",
+            expected=f"It can be: {', '.join(limits['choices'])}.",
+            remedy=f"Did you mean {' or '.join(close)}?" if close else "",
         )
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     expected = range_in_words(limits)
+    odd = isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and expected != ""))
     inside = (
-        not math.isnan(value)
+        not odd
         and (limits["least"] is None or value >= limits["least"])
         and (limits["above"] is None or value > limits["above"])
         and (limits["most"] is None or value <= limits["most"])
         and (limits["below"] is None or value < limits["below"])
-        and not (math.isinf(value) and expected)
     )
     if not inside:
-        raise SettingError(key, found=f"{flag(key)} cannot be {value:g}", expected=f"It must be {expected}.")
+        shown = value if isinstance(value, int) else f"{value:g}"
+        raise SettingError(
+            key, found=f"{flag(key)} cannot be {shown}", expected=f"It must be {'finite and ' * odd}{expected}."
+        )
 
 
 def range_in_words(limits: Mapping[str, Any]) -> str:
     """The limits of a setting as words: 'at least 1', 'above 0 and below 1'; empty when there are none."""
     words = {"least": "at least", "above": "above", "most": "at most", "below": "below"}
-    return " and ".join(f"{words[name]} {limits[name]:g}" for name in words if limits[name] is not None)
+    shown = {name: limits[name] for name in words if limits[name] is not None}
+    return " and ".join(
+        f"{words[name]} {limit:,}" if isinstance(limit, int) else f"{words[name]} {limit:g}"
+        for name, limit in shown.items()
+    )

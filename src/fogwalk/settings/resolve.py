@@ -33,7 +33,8 @@ class Source:
         """For a message: 'run.toml line 7', 'command line (--model.width)', 'preset tiny'."""
         if key in self.lines:
             return f"{self.name} line {self.lines[key]}"
-        return f"{self.name} (--{flag(key)})" if self.name == "command line" else self.name
+        typed = self.name == "command line" and key != "data.path"  # the path stands by itself
+        return f"{self.name} (--{flag(key)})" if typed else self.name
 
 
 def preset(name: str) -> Source:
@@ -72,14 +73,15 @@ def resolve(*sources: Source) -> Settings:
             try:
                 chosen[key] = convert(key, value, known[key].type, known[key].optional)
             except SettingError as error:
-                raise SettingError(key, found=error.found, expected=error.expected, origin=source.origin(key)) from None
+                origin = f"It came from {source.origin(key)}."
+                raise SettingError(key, found=error.found, expected=error.expected, origin=origin) from None
             origins[key] = source.origin(key)
     try:
         return _build(chosen, origins, known)
     except SettingError as error:
         if error.origin:
             raise
-        told = "; ".join(f"{flag(key)} came from {origins.get(key, 'the defaults')}" for key in error.keys)
+        told = "; ".join(f"{flag(key)} came from {origins.get(key, 'the defaults')}" for key in error.keys) + "."
         raise SettingError(
             *error.keys, found=error.found, expected=error.expected, remedy=error.remedy, origin=told
         ) from None
@@ -121,11 +123,11 @@ def _unknown(key: str, source: Source, known: Mapping[str, Declared]) -> UsageEr
     origin = f"It came from {source.origin(key)}."
     group, _, name = key.rpartition(".")
     if isinstance(source.values[key], dict) or (group and group not in GROUPS):
-        section = group or key
+        section = key if isinstance(source.values[key], dict) else group
         return UsageError(f"unknown section [{flag(section)}]", remedy=did_you_mean(section, GROUPS), origin=origin)
     spelled = [flag(candidate) for candidate in known]
-    close = nearest(flag(key), spelled)
-    if not close:  # a right name in the wrong section
-        close = [flag(candidate) for candidate in known if candidate.rpartition(".")[2] == name]
+    # A right name in the wrong section means the setting of that name.
+    close = [flag(candidate) for candidate in known if candidate.rpartition(".")[2] == name]
+    close = close or nearest(flag(key), spelled)
     remedy = f"Did you mean {' or '.join(close)}?" if close else "`fogwalk train --help` lists every setting."
     return UsageError(f"unknown setting {flag(key)}", remedy=remedy, origin=origin)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from fogwalk.errors import UsageError
+from fogwalk.registry import nearest
 from fogwalk.settings.fields import flag
 from fogwalk.settings.tree import GROUPS, Settings
 
-_HEADER = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
+_HEADER = re.compile(r"^\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
 
@@ -30,8 +31,11 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         text = path.read_bytes().decode("utf-8-sig")
         tree = tomllib.loads(text)
     except FileNotFoundError:
-        raise UsageError(f"no such settings file: {path}") from None
-    except (IsADirectoryError, PermissionError) as error:
+        names = [entry.name for entry in path.parent.glob("*.toml")]
+        close = [str(path.with_name(name)) for name in nearest(path.name, names)]
+        remedy = f"Did you mean {' or '.join(close)}?" if close else ""
+        raise UsageError(f"no such settings file: {path}", remedy=remedy) from None
+    except OSError as error:
         raise UsageError(f"{path} cannot be read as a settings file: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text, so it cannot be a TOML settings file") from None
@@ -59,7 +63,7 @@ def _flatten(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _lines(text: str) -> Iterator[tuple[str, int]]:
     section = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would also cut at U+2028 inside a value
         if header := _HEADER.match(line):
             section = _plain(header[1])
             yield section, number
@@ -90,7 +94,9 @@ def write_toml(settings: Settings) -> str:
 
 def read_origins(path: Path) -> dict[str, str]:
     """The [origins] table of a settings.toml that Fogwalk wrote, under keys with underscores."""
-    origins = tomllib.loads(path.read_text(encoding="utf-8")).get("origins", {})
+    origins = tomllib.loads(path.read_bytes().decode("utf-8-sig")).get("origins", {})
+    if not isinstance(origins, dict):
+        return {}
     return {str(key).replace("-", "_"): str(value) for key, value in origins.items()}
 
 

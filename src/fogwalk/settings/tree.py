@@ -114,7 +114,7 @@ class Optimizer:
 
     name: str = setting("muon", "muon (matrices; adamw for the rest) | adamw | sgd", choices=tuple(OPTIMIZERS))
     learning_rate: float | None = setting(
-        None, "size of each update (default: muon 0.02, adamw 0.003, sgd 0.1)", above=0, most=1000
+        None, "size of each update (default: the optimizer's own: muon 0.02, adamw 0.003, sgd 0.1)", above=0, most=1000
     )
     other_learning_rate: float | None = setting(
         None, "under muon: the rate of what is not a matrix (default: half the learning rate)", above=0, most=1000
@@ -123,7 +123,7 @@ class Optimizer:
     beta1: float = setting(0.9, "adamw: how slowly the mean of gradients changes", least=0, below=1)
     beta2: float = setting(0.95, "adamw: how slowly the mean of squared gradients changes", least=0, below=1)
     weight_decay: float = setting(0.01, "pull of every matrix towards zero", least=0, most=10)
-    clip: float | None = setting(1.0, "largest norm of the whole gradient; 0 never clips", least=0)
+    clip: float = setting(1.0, "largest norm of the whole gradient; 0 never clips", least=0)
     schedule: str = setting(
         "warmup-stable-decay",
         "how the rate moves over the run: constant | cosine | linear | warmup-stable-decay",

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fogwalk.errors import CheckpointDamaged, RunError
-from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.folder import RunFolder, told_of_pickles
 from fogwalk.runs.publish import UNFINISHED, free_bytes, problems, publish
 from fogwalk.training.state import State
 
@@ -96,13 +96,7 @@ def require(folder: RunFolder) -> tuple[int, list[str]]:
             raise CheckpointDamaged(
                 f"no checkpoint of {folder.path} is intact:", expected="\n  ".join(damage), remedy="Train anew."
             )
-        foreign = [entry.name for entry in folder.path.rglob("*") if entry.suffix in (".pt", ".pth", ".bin", ".ckpt")]
-        raise CheckpointDamaged(
-            f"{folder.path} holds no checkpoint of Fogwalk",
-            expected=f"It holds {', '.join(foreign[:3])}: pickled files can run code and are never opened."
-            if foreign
-            else "",
-        )
+        raise CheckpointDamaged(f"{folder.path} holds no checkpoint of Fogwalk", expected=told_of_pickles(folder.path))
     return step, damage
 
 

@@ -75,6 +75,6 @@ def _diverged(model: nn.Module, batch: Batch, step: int, loss: float, recipe: Re
         f"step {step + 1}: the loss is {loss:g}; the first number that is not finite is in {place}",
         expected=f"Batch {step + 1} of seed {recipe.seed} ({batch.inputs.shape[0]} x {batch.inputs.shape[1]} tokens), "
         f"learning rate {rate:.3g}. This step changed no parameter; the last checkpoint is good.",
-        remedy=f"Train again with a lower rate, such as --optimizer.learning-rate {rate / 3:.1g}, a longer "
+        remedy=f"Train again with a lower rate, such as --optimizer.learning-rate {float(f'{rate / 3:.1g}'):g}, a longer "
         "--optimizer.warmup, or --training.precision float32.",
     )

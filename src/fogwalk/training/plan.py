@@ -7,6 +7,7 @@ A budget in minutes becomes a number of steps here, once, from a few trial steps
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
@@ -18,16 +19,15 @@ import torch
 from fogwalk import hardware
 from fogwalk.batches.windows import Batch
 from fogwalk.errors import SettingError
+from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.evaluation import evaluate
 from fogwalk.training.loop import loop
 from fogwalk.training.state import Arithmetic, begin, recipe
 from fogwalk.training.stopping import Stop
-import itertools
 
 DEFAULT_MINUTES = 5.0
-RATES = {"muon": 0.02, "adamw": 0.003, "sgd": 0.1}
 
 TRIAL_STEPS = 6
 # Measured on two cores: compiling costs up to 30 s with nothing cached, and takes 10 to 30 % off a step.
@@ -57,10 +57,21 @@ def close_before_data(settings: Settings) -> Settings:
         quick = hardware.quick_bfloat16(device)
         why = "found: this processor has units for bfloat16" if quick else "found: no units for bfloat16 here"
         settings = settings.replacing({"training.precision": "bfloat16" if quick else "float32"}, why)
+    check_compiler(settings)
     if settings.optimizer.learning_rate is None:
         name = settings.optimizer.name
-        settings = settings.replacing({"optimizer.learning_rate": RATES[name]}, f"default of {name}")
+        settings = settings.replacing({"optimizer.learning_rate": OPTIMIZERS.get(name).rate}, f"default of {name}")
     return settings
+
+
+def check_compiler(settings: Settings) -> None:
+    """Raise SettingError when a run shall be compiled where nothing can compile it."""
+    if settings.training.compile == "on" and not hardware.compiler():
+        raise SettingError(
+            "training.compile",
+            found="this run is compiled, but no C++ compiler (g++ or clang++) was found here",
+            remedy="Install one, or begin a run with --training.compile off.",
+        )
 
 
 def _kept(settings: Settings, key: str, otherwise: str) -> str:
@@ -144,9 +155,10 @@ def _close_habits(settings: Settings, task: Task) -> Settings:
     training, steps = settings.training, settings.training.steps
     assert steps is not None
     values: dict[str, int] = {}
+    # A long run still looks every 500 steps, where that is cheap: memorising should not go on unseen.
     if training.evaluate_every is None:
         affordable = 0.05 * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
-        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 5), 20))
+        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 5), max(20, steps / 500)))
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)
     if training.sample_every is None:
@@ -157,7 +169,8 @@ def _close_habits(settings: Settings, task: Task) -> Settings:
 def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
     """Make a few steps on a throw-away model and time them."""
     arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
-    trial = settings.replacing({"training.steps": TRIAL_STEPS}, "trial")
+    # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
+    trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
     state = begin(task, trial, arithmetic.device)
     times = [time.monotonic()]
     loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.monotonic()), Stop())

@@ -81,7 +81,7 @@ def begin(task: Task, settings: Settings, device: torch.device) -> State:
     initialise(model, settings.seed)
     model.to(device)
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    return State(model, OPTIMIZERS.get(settings.optimizer.name)(named, settings.optimizer))
+    return State(model, OPTIMIZERS.get(settings.optimizer.name).build(named, settings.optimizer))
 
 
 def initialise(model: nn.Module, seed: int) -> None:

@@ -7,9 +7,10 @@ Ctrl+C once finishes the step and saves; twice stops now, and the last checkpoin
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,9 +18,8 @@ from types import FrameType
 class Stop:
     """`reason` is None while the run shall go on, else interrupted, terminated or stop-below."""
 
-    def __init__(self, tell: Callable[[str], None] = lambda message: None) -> None:
+    def __init__(self) -> None:
         self.reason: str | None = None
-        self._tell = tell
 
     def ask(self, reason: str) -> None:
         """Stop after the step in hand; the first reason stays."""
@@ -43,9 +43,14 @@ class Stop:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.reason == "interrupted":
             raise KeyboardInterrupt
-        self._tell("finishing this step, then saving; Ctrl+C again stops now, without saving")
+        _tell("finishing this step, then saving; Ctrl+C again stops now, without saving")
         self.ask("interrupted")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        self._tell("asked to end: finishing this step, then saving")
+        _tell("asked to end: finishing this step, then saving")
         self.ask("terminated")
+
+
+def _tell(message: str) -> None:
+    # Straight to the descriptor: a signal may arrive in the middle of another write, which print would not survive.
+    os.write(2, f"\n{message}\n".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fogwalk.settings import Optimizer as Settings
-from fogwalk.training.optimizers.protocol import Named, Optimizer, Part, decayed
+from fogwalk.training.optimizers.protocol import Family, Named, Optimizer, Part, decayed
 
 
 def adam_part(parameters: Named, settings: Settings, ratio: float = 1.0) -> Part:
@@ -15,6 +15,9 @@ def adam_part(parameters: Named, settings: Settings, ratio: float = 1.0) -> Part
     return Part(torch.optim.AdamW(groups, betas=betas, eps=1e-10, fused=True), parameters, ratio)
 
 
-def adamw(parameters: Named, settings: Settings) -> Optimizer:
+def build(parameters: Named, settings: Settings) -> Optimizer:
     """AdamW for every parameter."""
     return Optimizer([adam_part(parameters, settings)])
+
+
+adamw = Family(build, rate=0.003)

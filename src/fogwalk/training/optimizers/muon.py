@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fogwalk.hardware import quick_bfloat16
 from fogwalk.settings import Optimizer as Settings
 from fogwalk.training.optimizers.adamw import adam_part
-from fogwalk.training.optimizers.protocol import Named, Optimizer, Part, is_matrix
+from fogwalk.training.optimizers.protocol import Family, Named, Optimizer, Part, is_matrix
 
 # The quintic a·x + b·x³ + c·x⁵ that drives every singular value towards 1, as published with Muon.
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -74,7 +74,7 @@ class Muon(torch.optim.Optimizer):
         return parameter.grad.lerp(state["momentum"], momentum)
 
 
-def muon(parameters: Named, settings: Settings) -> Optimizer:
+def build(parameters: Named, settings: Settings) -> Optimizer:
     """Muon for matrices, AdamW for the rest at its own rate."""
     matrices = [(name, parameter) for name, parameter in parameters if is_matrix(name, parameter)]
     rest = [(name, parameter) for name, parameter in parameters if not is_matrix(name, parameter)]
@@ -92,3 +92,6 @@ def muon(parameters: Named, settings: Settings) -> Optimizer:
         rate = settings.learning_rate or 1.0
         parts.append(adam_part(rest, settings, ratio=(settings.other_learning_rate or rate / 2) / rate))
     return Optimizer(parts)
+
+
+muon = Family(build, rate=0.02)

@@ -6,11 +6,13 @@ After this    the family beside this file; ../checkpoint.py keeps the state unde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from fogwalk.settings import Optimizer as Settings
 
 Named = Sequence[tuple[str, nn.Parameter]]
 
@@ -59,6 +61,14 @@ class Optimizer:
             name, _, what = key.rpartition("/")
             part, parameter = owners[name]
             part.optimizer.state[parameter][what] = value.to(parameter.device, copy=True)
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the registry holds: how an optimizer is built, and the learning rate it is known to do well with."""
+
+    build: Callable[[Named, Settings], Optimizer]
+    rate: float
 
 
 def is_matrix(name: str, parameter: nn.Parameter) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 
 from fogwalk.settings import Optimizer as Settings
-from fogwalk.training.optimizers.protocol import Named, Optimizer, Part, decayed
+from fogwalk.training.optimizers.protocol import Family, Named, Optimizer, Part, decayed
 
 
-def sgd(parameters: Named, settings: Settings) -> Optimizer:
+def build(parameters: Named, settings: Settings) -> Optimizer:
     """torch's SGD for every parameter."""
     groups = decayed(parameters, settings.weight_decay)
     return Optimizer([Part(torch.optim.SGD(groups, momentum=settings.momentum), parameters)])
+
+
+sgd = Family(build, rate=0.1)

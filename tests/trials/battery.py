@@ -1,0 +1,42 @@
+"""What a battery is: numbered trials, each run by itself in a fresh folder, each with an outcome in words.
+
+`make test-slow` draws 8 trials from each battery, seeded by the commit; `make trials` runs them all and writes the table.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DRAWN = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one trial ended: whether as it must, in which phase it struck, and what was seen."""
+
+    passed: bool
+    phase: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Battery:
+    """`prepare` makes what all trials share, once; `trial` runs number n of `size` in a folder of its own."""
+
+    name: str
+    promise: str
+    size: int
+    prepare: Callable[[Path], object]
+    trial: Callable[[object, int, Path], Outcome]
+    needs: dict[str, int] = field(default_factory=dict)  # phases that the whole battery must strike at least so often
+
+
+def drawn(battery: Battery) -> list[int]:
+    """The trials this commit runs in `make test-slow`."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    chance = random.Random(f"{battery.name} {commit}")
+    return sorted(chance.sample(range(battery.size), min(DRAWN, battery.size)))

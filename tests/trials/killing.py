@@ -1,0 +1,217 @@
+"""Killed at any moment, a run goes on as if nothing had happened: losses and weights equal to the bit.
+
+Real processes, SIGKILL at a random wall time from start to end, compiled and eager by turns; every fifth trial is
+killed again while it resumes. A second battery kills at each file operation of a run's saves, one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import loss_trace
+from tests.trials.battery import Battery, Outcome
+
+STEPS = 60
+COMMON = [
+    *("--training.steps", str(STEPS), "--training.save-every", "2", "--training.evaluate-every", "10"),
+    *("--training.sample-every", "0", "--training.batch", "8", "--model.dropout", "0.1", "--seed", "3"),
+]
+TRANSFORMER = [
+    *("--model.layers", "2", "--model.width", "160", "--model.heads", "2", "--model.context", "64"),
+]
+KINDS = {
+    "eager": [*TRANSFORMER, "--training.compile", "off"],
+    "compiled": [*TRANSFORMER, "--training.compile", "on"],
+    "three-layer net": ["--model-kind", "mlp", "--model.hidden", "300,300", "--training.compile", "off"],
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an uninterrupted run did, and how long it took."""
+
+    text: Path
+    seconds: dict[str, float]
+    losses: dict[str, dict[int, float]]
+    digests: dict[str, str]
+
+
+def command(text: Path, out: Path, compiled: str) -> list[str]:
+    """The run that all trials repeat."""
+    return [
+        sys.executable,
+        "-m",
+        "fogwalk",
+        "train",
+        str(text),
+        "--out",
+        str(out),
+        "--training.compile",
+        compiled,
+        *COMMON,
+    ]
+
+
+def text_of(folder: Path) -> Path:
+    """About 60,000 characters, the same on every machine."""
+    chance = random.Random(0)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=chance.randint(2, 7))) for _ in range(400)]
+    path = folder / "text.txt"
+    path.write_text(" ".join(chance.choices(words, k=11_000)), encoding="utf-8")
+    return path
+
+
+def prepare(*kinds: str) -> Callable[[Path], Reference]:
+    """Run each kind without a kill; compiled twice, so that trials find a cache as warm as it was timed with."""
+
+    def run(folder: Path) -> Reference:
+        text = text_of(folder)
+        seconds, losses, digests = {}, {}, {}
+        for kind in kinds:
+            for number in range(2 if kind == "compiled" else 1):
+                out = folder / f"{kind} {number}"
+                began = time.monotonic()
+                subprocess.run(command(text, out, kind), check=True, capture_output=True)
+                seconds[kind] = time.monotonic() - began
+            losses[kind] = loss_trace(out / "events.jsonl")
+            digests[kind] = digest(out)
+        return Reference(text, seconds, losses, digests)
+
+    return run
+
+
+def digest(out: Path) -> str:
+    """SHA-256 of the last checkpoint's weights and optimizer state."""
+    place = out / "checkpoints" / f"{STEPS:06d}"
+    files = (place / name for name in ("model.safetensors", "optimizer.safetensors"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def phase(out: Path) -> str:
+    """What the killed process was doing, read from what it left."""
+    folder = RunFolder(out)
+    if not (out / "settings.toml").is_file():
+        return "before the run folder"
+    names = [entry.name for entry in folder.checkpoints.iterdir()] if folder.checkpoints.is_dir() else []
+    if any(name.startswith(".unfinished-leaving") for name in names):
+        return "saving (removing an old checkpoint)"
+    if any(name.startswith(".unfinished") for name in names):
+        return "saving"
+    if not folder.steps_saved():
+        return "before the first checkpoint"
+    return "after the end" if folder.status().get("state") == "finished" else "training"
+
+
+def killed_after(words: list[str], seconds: float) -> None:
+    """Start a process and kill it."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def trial(shared: object, number: int, folder: Path) -> Outcome:
+    """Kill, resume, compare."""
+    assert isinstance(shared, Reference)
+    chance = random.Random(number)
+    kind = ("eager", "compiled")[number % 2]
+    out = folder / "run"
+    killed_after(command(shared.text, out, kind), chance.uniform(0, shared.seconds[kind]))
+    struck = phase(out)
+    if number % 5 == 4 and (out / "settings.toml").is_file():
+        killed_after(resume(out), chance.uniform(0, shared.seconds[kind]))
+        struck = f"{struck}, then {phase(out)}"
+    return finish_and_compare(shared, kind, out, struck)
+
+
+def resume(out: Path) -> list[str]:
+    """The command that goes on."""
+    return [sys.executable, "-m", "fogwalk", "train", "--resume", str(out)]
+
+
+def finish_and_compare(shared: Reference, kind: str, out: Path, struck: str) -> Outcome:
+    """Resume to the end, or begin where nothing had been begun; then every loss and every weight must be equal."""
+    begun = (out / "settings.toml").is_file()
+    done = subprocess.run(
+        resume(out) if begun else command(shared.text, out, kind), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return Outcome(False, struck, f"resume ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    losses = loss_trace(out / "events.jsonl")
+    wrong = [step for step, loss in shared.losses[kind].items() if losses.get(step) != loss]
+    if wrong:
+        return Outcome(False, struck, f"{len(wrong)} losses differ, the first at step {wrong[0]}")
+    if digest(out) != shared.digests[kind]:
+        return Outcome(False, struck, "losses are equal, the last checkpoint is not")
+    return Outcome(True, struck, kind)
+
+
+KILLS = Battery(
+    "kills",
+    "after SIGKILL at a random moment a resumed run equals the uninterrupted one to the bit",
+    50,
+    prepare("eager", "compiled"),
+    trial,
+    needs={"saving": 10},
+)
+
+# The process kills itself at its Nth file operation; what is counted is what a save does.
+_AT_OPERATION = """
+import os, signal, sys, shutil, pathlib
+left = int(sys.argv.pop(1))
+def counted(operation):
+    def strike(*words, **more):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return operation(*words, **more)
+    return strike
+import fogwalk.trainer
+os.fsync = counted(os.fsync)
+os.replace = counted(os.replace)
+pathlib.Path.rename = counted(pathlib.Path.rename)
+shutil.rmtree = counted(shutil.rmtree)
+import fogwalk.cli
+sys.exit(fogwalk.cli.main(sys.argv[1:]))
+"""
+
+# A save makes about twenty such operations; the first two hundred hold the start, and several saves with pruning.
+OPERATIONS = 200
+
+
+def trial_at_operation(shared: object, number: int, folder: Path) -> Outcome:
+    """Kill at one file operation, resume, compare. Trial n strikes at operation 4·n + 1, the transformer and the plain
+    three-layer net by turns."""
+    assert isinstance(shared, Reference)
+    out = folder / "run"
+    operation = 1 + number * OPERATIONS // OPERATION_TRIALS
+    kind = ("eager", "three-layer net")[number % 2]
+    words = command(shared.text, out, kind)
+    process = subprocess.run(
+        [sys.executable, "-c", _AT_OPERATION, str(operation), *words[3:]], capture_output=True, check=False
+    )
+    if process.returncode != -signal.SIGKILL:
+        return Outcome(False, "none", f"the run never made {operation} operations: exit {process.returncode}")
+    return finish_and_compare(shared, kind, out, phase(out))
+
+
+OPERATION_TRIALS = 50
+OPERATION_KILLS = Battery(
+    "kills at file operations",
+    "killed at a file operation (flush, rename, remove) of a save, a resumed run equals the uninterrupted one to the bit",
+    OPERATION_TRIALS,
+    prepare("eager", "three-layer net"),
+    trial_at_operation,
+)
