@@ -49,7 +49,7 @@ def main() -> int:
     found, more = parser.parse_known_args()
     text = found.data / "tinyshakespeare.txt"
     print(described())
-    losses = []
+    losses: list[float] = []
     for seed in map(int, found.seeds.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"

@@ -82,6 +82,10 @@ class Resumed(Event):
     why: str
 
 
+# The reasons for which a run ends for good.
+FINISHED = ("steps", "stop-below")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
     """Training ended: `reason` is steps, stop-below, interrupted, terminated, diverged or failed."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from fogwalk import hardware
 from fogwalk.errors import DataError, SettingError
-from fogwalk.events import Listener
+from fogwalk.events import FINISHED, Listener
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, create, find, sweep
 from fogwalk.runs.lock import holding
@@ -25,7 +25,7 @@ from fogwalk.settings import Settings, Source, declared, flag, load_settings, re
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.schedule import schedule
-from fogwalk.training.session import FINISHED, Tell, Told, enough_memory, sit, started
+from fogwalk.training.session import Tell, Told, enough_memory, sit, started
 
 
 def _nothing_told(told: Told) -> None:

@@ -90,8 +90,8 @@ def transformer(**option: Any) -> LanguageModel:
     model = LanguageModel(Transformer(layers=2, width=16, heads=2, context=8, **option), 11)
     model.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
-        for layer in model.layers:
-            layer.feed_forward.down.weight.fill_(0.01)  # what starts at zero would hide an overflow
+        for layer in (0, 1):  # what starts at zero would hide an overflow
+            model.get_parameter(f"layers.{layer}.feed_forward.down.weight").fill_(0.01)
     return model
 
 
@@ -113,17 +113,17 @@ def test_a_parameter_that_is_not_finite_is_named(name: str, bad: float) -> None:
 def test_the_layer_whose_output_overflows_first_is_named() -> None:
     model = transformer()
     with torch.no_grad():
-        model.layers[1].feed_forward.up.weight.fill_(3e38)
-        model.layers[1].feed_forward_norm.weight.fill_(100.0)
+        model.get_parameter("layers.1.feed_forward.up.weight").fill_(3e38)
+        model.get_parameter("layers.1.feed_forward_norm.weight").fill_(100.0)
     assert first_not_finite(model, BATCH) == "the output of layers.1.feed_forward.up"
 
 
 def test_an_overflow_inside_attention_is_named_where_it_comes_out() -> None:
     model = transformer(query_key_norm=False, positions="none")
     with torch.no_grad():
-        model.layers[0].attention.queries.weight.fill_(1e20)
-        model.layers[0].attention.keys.weight.fill_(-1e20)
-        model.layers[0].attention_norm.weight[:8] = 2.0
+        model.get_parameter("layers.0.attention.queries.weight").fill_(1e20)
+        model.get_parameter("layers.0.attention.keys.weight").fill_(-1e20)
+        model.get_parameter("layers.0.attention_norm.weight")[:8] = 2.0
     assert first_not_finite(model, BATCH) == "the output of layers.0.attention.output"
 
 
@@ -131,8 +131,8 @@ def test_the_layer_of_a_plain_network_is_named() -> None:
     model = PlainLanguageModel(Mlp(hidden=(6, 5), embedding=4, context=3, activation="relu"), 11)
     model.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
-        model.layers[1].weight.fill_(3e38)
-        model.layers[0].bias.fill_(10.0)
+        model.get_parameter("layers.1.weight").fill_(3e38)
+        model.get_parameter("layers.0.bias").fill_(10.0)
     assert first_not_finite(model, BATCH) == "the output of layers.1"
 
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fogwalk.events import Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
+from fogwalk.events import FINISHED, Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
 
 if TYPE_CHECKING:
     from fogwalk.training.session import Told  # with it comes torch, which tables and `fogwalk runs` do without
@@ -131,15 +131,13 @@ class Progress:
     def _stopped(self, event: Stopped) -> None:
         if self.live:
             self.live.update(Text(""), refresh=True)
+        if event.reason not in FINISHED:
+            return  # told by the error that ends the command
         best = ""
         if event.best_validation_loss is not None:
             best = f" Best validation loss {event.best_validation_loss:.4f} nats per token at step {event.best_step}."
-        why = {"stop-below": " (the goal of --training.stop-below is reached)"}.get(event.reason, "")
-        word = "done" if event.reason in ("steps", "stop-below") else event.reason
-        self._print(
-            f"{word:<{LABEL}}{' ' * (len(word) >= LABEL)}step {event.step} in {_clock(event.seconds)}{why}.{best}",
-            hang=True,
-        )
+        why = " (the goal of --training.stop-below is reached)" if event.reason == "stop-below" else ""
+        self._print(f"{'done':<{LABEL}}{event.step:,} steps in {_clock(event.seconds)}{why}.{best}", hang=True)
 
     def next(self, lines: list[str]) -> None:
         """The sensible next lines to type."""
@@ -170,7 +168,7 @@ def _hang(text: str, width: int) -> str:
     import textwrap
 
     lines = textwrap.wrap(
-        text, max(width - 1, 24), subsequent_indent=_MARGIN, replace_whitespace=False, drop_whitespace=True
+        text, max(width - 1, 24), subsequent_indent=_MARGIN, break_on_hyphens=False, replace_whitespace=False
     )
     return "\n".join(lines) or text
 
@@ -179,7 +177,7 @@ def printable(text: str) -> str:
     """Text from data must not drive the terminal: control characters but newlines are shown, not sent."""
     return "".join(
         letter if letter in "\n\t" or not (ord(letter) < 32 or 127 <= ord(letter) < 160) else f"\\x{ord(letter):02x}"
-        for letter in text.replace("\r\n", "\n")
+        for letter in text.replace("\r", "")  # of texts from Windows; in a stream it comes without its \n
     )
 
 

@@ -83,9 +83,11 @@ class LanguageModel(nn.Module):
         self.shape = shape
         self.context = shape.context
         self.vocabulary = vocabulary
+        # Drawn so small that the first guess is nearly uniform: a tied embedding scores its own token deviation x width.
+        self.deviation = 1 / shape.width if shape.tied else 0.02
         self.embedding = nn.Embedding(vocabulary, shape.width)
         self.positions: Positions = POSITIONS.get(shape.positions)(
-            shape.context, shape.width, shape.width // shape.heads, shape.heads
+            shape.context, shape.width, shape.width // shape.heads, shape.heads, self.deviation
         )
         self.layers = Stack(shape, self.positions, causal=True)
         # With norms after each sub-layer the last one already ends the stack.
@@ -129,8 +131,10 @@ class LanguageModel(nn.Module):
                 nn.init.constant_(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
             elif name.endswith(("attention.output.weight", "feed_forward.down.weight")) and self.shape.residual:
                 nn.init.zeros_(parameter)
-            elif name.startswith(("embedding", "positions", "head")):
-                nn.init.normal_(parameter, std=0.02, generator=generator)
+            elif name.startswith(("embedding", "positions")):
+                nn.init.normal_(parameter, std=self.deviation, generator=generator)
+            elif name.startswith("head"):
+                nn.init.normal_(parameter, std=min(0.02, 0.3 * self.shape.width**-0.5), generator=generator)
             else:
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5, generator=generator)
 

@@ -28,9 +28,6 @@ from fogwalk.training.saving import Saver
 from fogwalk.training.state import State, begin, recipe
 from fogwalk.training.stopping import Stop
 
-# The reasons for which a run ends for good.
-FINISHED = ("steps", "stop-below")
-
 
 @dataclass(frozen=True)
 class Told:

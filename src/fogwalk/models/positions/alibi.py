@@ -14,8 +14,8 @@ class Alibi(Positions):
 
     slopes: Tensor
 
-    def __init__(self, context: int, width: int, head_width: int, heads: int) -> None:
-        super().__init__(context, width, head_width, heads)
+    def __init__(self, context: int, width: int, head_width: int, heads: int, deviation: float = 0.02) -> None:
+        super().__init__(context, width, head_width, heads, deviation)
         steps = torch.arange(1, heads + 1, dtype=torch.float32)
         self.register_buffer("slopes", 2.0 ** (-8 * steps / heads), persistent=False)
 

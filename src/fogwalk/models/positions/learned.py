@@ -12,8 +12,8 @@ from fogwalk.models.positions.protocol import Positions
 class Learned(Positions):
     """A table of `context` rows; places beyond it have no row."""
 
-    def __init__(self, context: int, width: int, head_width: int, heads: int) -> None:
-        super().__init__(context, width, head_width, heads)
+    def __init__(self, context: int, width: int, head_width: int, heads: int, deviation: float = 0.02) -> None:
+        super().__init__(context, width, head_width, heads, deviation)
         self.table = nn.Embedding(context, width)
 
     def add(self, embeddings: Float[Tensor, "batch time width"], start: int) -> Float[Tensor, "batch time width"]:

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 class Positions(nn.Module):
     """No positions at all: the model sees a bag of tokens, but for the causal mask.
 
-    Built with the longest context, the model's width, the width of one head and the number of heads.
+    Built with the longest context, the model's width, the width of one head, the number of heads, and the deviation that
+    embeddings begin with: what is added to them must not drown them.
     """
 
-    def __init__(self, context: int, width: int, head_width: int, heads: int) -> None:
+    def __init__(self, context: int, width: int, head_width: int, heads: int, deviation: float = 0.02) -> None:
         super().__init__()
 
     def add(self, embeddings: Float[Tensor, "batch time width"], start: int) -> Float[Tensor, "batch time width"]:

@@ -21,8 +21,8 @@ class Rotary(Positions):
     cosine: Tensor
     sine: Tensor
 
-    def __init__(self, context: int, width: int, head_width: int, heads: int) -> None:
-        super().__init__(context, width, head_width, heads)
+    def __init__(self, context: int, width: int, head_width: int, heads: int, deviation: float = 0.02) -> None:
+        super().__init__(context, width, head_width, heads, deviation)
         speeds = BASE ** -(torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
         angles = torch.outer(torch.arange(context, dtype=torch.float32), speeds)  # [time, head_width/2]
         angles = torch.cat((angles, angles), dim=1)  # [time, head_width]

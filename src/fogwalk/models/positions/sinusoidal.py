@@ -19,13 +19,13 @@ class Sinusoidal(Positions):
 
     waves: Tensor
 
-    def __init__(self, context: int, width: int, head_width: int, heads: int) -> None:
-        super().__init__(context, width, head_width, heads)
+    def __init__(self, context: int, width: int, head_width: int, heads: int, deviation: float = 0.02) -> None:
+        super().__init__(context, width, head_width, heads, deviation)
         pairs = torch.arange((width + 1) // 2, dtype=torch.float32)
         angles = torch.outer(torch.arange(context, dtype=torch.float32), BASE ** (-2 * pairs / width))
         waves = torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1)[:, :width]  # [time, width]
         self.register_buffer("waves", waves, persistent=False)
-        self.scale = 0.02
+        self.scale = deviation
 
     def add(self, embeddings: Float[Tensor, "batch time width"], start: int) -> Float[Tensor, "batch time width"]:
         waves = self.waves[start : start + embeddings.shape[1]]
