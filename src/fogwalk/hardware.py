@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from fogwalk.errors import SettingError
@@ -65,6 +66,7 @@ def fingerprint(device: torch.device, threads: int) -> dict[str, str]:
         "machine": platform.machine(),
         "threads": str(threads),
         "torch": str(torch.__version__),
+        "numpy": np.__version__,  # draws the order of the training windows
     }
 
 

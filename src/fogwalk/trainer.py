@@ -21,7 +21,7 @@ from fogwalk.runs.folder import RunFolder, create, find, sweep
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
 from fogwalk.runs.publish import write_atomically
-from fogwalk.settings import Settings, Source, declared, flag, load_settings, resolve, write_toml
+from fogwalk.settings import Settings, Source, declared, flag, load_settings, typed, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.schedule import schedule
@@ -45,15 +45,15 @@ def train(
         task: Task = TASKS.get(settings.task)(settings)
         folder = create(settings.out)
         settings = settings.replacing({"out": None}, "default")
-        try:
-            with holding(folder):
+        with holding(folder):  # refused here, before anything is touched, while another process has the folder
+            try:
                 _write_view(folder, settings, task)
                 folder.write_status(state="planning", step=0, started=time.time())
                 return _plan_and_run(folder, settings, task, list(listeners), tell, began)
-        except BaseException:
-            if not folder.steps_saved():
-                shutil.rmtree(folder.path, ignore_errors=True)  # nothing was learned: leave no empty run behind
-            raise
+            except BaseException:
+                if not folder.steps_saved():
+                    shutil.rmtree(folder.path, ignore_errors=True)  # nothing was learned: leave no empty run behind
+                raise
 
 
 def resume(
@@ -78,6 +78,7 @@ def resume(
         settings = _with_changes(before, asked)
         assert settings.training.steps is not None
         assert settings.threads is not None
+        _check_extension(settings, before, step)
         ended = _has_ended(folder, step)
         if ended and (settings == before or (ended == "steps" and step >= settings.training.steps)):
             more = (
@@ -88,7 +89,7 @@ def resume(
             tell(Told("done", f"{folder.path} is finished: {step} of {settings.training.steps} steps; {more}"))
             return folder
         plan.check_compiler(settings)
-        _check_extension(settings, before, step, tell)
+        _tell_of_extension(settings, before, step, tell)
         with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
             task = _same_data(folder, settings, step)
             _write_view(folder, settings, task)
@@ -140,26 +141,33 @@ def _with_later_steps(folder: RunFolder, settings: Settings, step: int) -> Setti
 
 
 def _with_changes(settings: Settings, asked: Iterable[Source]) -> Settings:
-    known = declared()
+    """The run's settings with what may change on a resume changed; raises SettingError for a contradiction."""
+    known, own = declared(), settings.flat()
     for source in asked:
-        checked = resolve(source, Source("the run", {"model_kind": settings.model_kind})).flat()
-        for key in source.values:
-            value, now = checked[key], settings.flat()[key]
-            if key == "data.path" and value and not value.startswith("sample:"):
+        for key, value in typed(source).items():
+            if key == "data.path" and not value.startswith("sample:"):
                 value = str(Path(value).expanduser().absolute())
-            if value == now:
+            if key in own and value == own[key]:
                 continue
             if not known[key].resumable:
-                allowed = ", ".join(f"--{item.flag}" for item in known.values() if item.resumable)
-                raise SettingError(
-                    key,
-                    found=f"this run was begun with {flag(key)} {_shown(now)}, but {_shown(value)} was asked for",
-                    expected=f"A resumed run can only change {allowed}.",
-                    remedy="Leave it out to go on with the run, or leave out --resume to begin a new one.",
-                    origin=f"{_shown(value)} came from {source.origin(key)}.",
-                )
-            settings = settings.replacing({key: value}, source.origin(key))
+                raise _contradiction(key, own.get(key), value, source.origin(key))
+            try:
+                settings = settings.replacing({key: value}, source.origin(key))
+            except SettingError as error:
+                origin = f"It came from {source.origin(key)}."
+                raise SettingError(key, found=error.found, expected=error.expected, origin=origin) from None
     return settings
+
+
+def _contradiction(key: str, now: Any, value: Any, origin: str) -> SettingError:
+    allowed = ", ".join(f"--{item.flag}" for item in declared().values() if item.resumable)
+    return SettingError(
+        key,
+        found=f"this run was begun with {flag(key)} {_shown(now)}, but {_shown(value)} was asked for",
+        expected=f"A resumed run can only change {allowed}.",
+        remedy="Leave it out to go on with the run, or leave out --resume to begin a new one.",
+        origin=f"{_shown(value)} came from {origin}.",
+    )
 
 
 def _shown(value: Any) -> str:
@@ -177,26 +185,24 @@ def _has_ended(folder: RunFolder, step: int) -> str | None:
     return ended
 
 
-def _check_extension(settings: Settings, before: Settings, step: int, tell: Tell) -> None:
-    """Other steps than planned must lie ahead; the schedule is stretched over them, which is said."""
+def _check_extension(settings: Settings, before: Settings, step: int) -> None:
     steps = settings.training.steps
-    assert steps is not None
-    if steps < step:
+    if steps != before.training.steps and steps is not None and steps < step:
         raise SettingError(
             "training.steps",
             found=f"this run has already made {step} steps, so it cannot end at {steps}",
             remedy=f"Set --training.steps above {step}, or leave it out.",
             origin=f"{steps} came from {settings.origin('training.steps')}.",
         )
-    if steps != before.training.steps:
-        rate = schedule(settings.optimizer, steps)(step)
-        was = schedule(settings.optimizer, before.training.steps or steps)(max(step - 1, 0))
-        tell(
-            Told(
-                "plan",
-                f"{steps} steps instead of {before.training.steps}: the rate goes on at {rate:.2g} (it was {was:.2g})",
-            )
-        )
+
+
+def _tell_of_extension(settings: Settings, before: Settings, step: int, tell: Tell) -> None:
+    """The schedule is stretched over other steps than planned: the rate may rise again."""
+    steps, planned = settings.training.steps, before.training.steps
+    if steps != planned and steps and planned:
+        rate, was = (schedule(settings.optimizer, length)(min(step, length - 1)) for length in (steps, planned))
+        words = f"{steps:,} steps instead of {planned:,}: the learning rate goes on at {rate:.2g} (it was {was:.2g})"
+        tell(Told("plan", words))
 
 
 def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:

@@ -54,7 +54,9 @@ def three_layers(dropout: float = 0.0) -> nn.Module:
 
 
 def points_state(model: nn.Module) -> State:
-    return State(model, adamw.build(list(model.named_parameters()), OptimizerSettings(learning_rate=0.02, name="adamw")))
+    return State(
+        model, adamw.build(list(model.named_parameters()), OptimizerSettings(learning_rate=0.02, name="adamw"))
+    )
 
 
 def points_recipe(steps: int, **changes: Any) -> Recipe:

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from fogwalk.encoding.protocol import Ids, tokenizer_config
+from fogwalk.errors import DataError
 
 END = "<|endoftext|>"
 _PIECE = 1 << 20  # characters given to the library at once, cut at line ends
@@ -56,10 +57,14 @@ class BytePairs:
         return cls(library, "bpe")
 
     def encode(self, text: str) -> Ids:
-        found = [
-            np.array(part.ids, dtype=np.uint32)
-            for part in self.library.encode_batch_fast(list(pieces(text)), add_special_tokens=False)
-        ]
+        try:
+            parts = self.library.encode_batch_fast(list(pieces(text)), add_special_tokens=False)
+        except Exception as error:  # noqa: BLE001  # the library raises bare Exception
+            raise DataError(
+                f"the tokenizer {self.kind} has no token for some of this text: {error}",
+                remedy="Give it an unknown token, or leave out --data.tokenizer.",
+            ) from None
+        found = [np.array(part.ids, dtype=np.uint32) for part in parts]
         return np.concatenate(found) if found else np.empty(0, dtype=np.uint32)
 
     def decode(self, ids: list[int]) -> str:

@@ -2,7 +2,7 @@
 
 from fogwalk.settings.fields import flag
 from fogwalk.settings.presets import PRESETS
-from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve
+from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve, typed
 from fogwalk.settings.toml import write_toml
 from fogwalk.settings.tree import (
     ACTIVATIONS,
@@ -36,5 +36,6 @@ __all__ = [
     "nested",
     "preset",
     "resolve",
+    "typed",
     "write_toml",
 ]

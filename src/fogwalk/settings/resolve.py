@@ -63,21 +63,13 @@ def nested(values: Mapping[str, Any], name: str = "arguments") -> Source:
 
 def resolve(*sources: Source) -> Settings:
     """One checked settings tree; raises SettingError or UsageError that say where the wrong value came from."""
-    known = declared()
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for source in sources:
-        for key, value in source.values.items():
-            if key not in known:
-                raise _unknown(key, source, known)
-            try:
-                chosen[key] = convert(key, value, known[key].type, known[key].optional)
-            except SettingError as error:
-                origin = f"It came from {source.origin(key)}."
-                raise SettingError(key, found=error.found, expected=error.expected, origin=origin) from None
-            origins[key] = source.origin(key)
+        chosen |= typed(source)
+        origins |= {key: source.origin(key) for key in source.values}
     try:
-        return _build(chosen, origins, known)
+        return _build(chosen, origins, declared())
     except SettingError as error:
         if error.origin:
             raise
@@ -85,6 +77,21 @@ def resolve(*sources: Source) -> Settings:
         raise SettingError(
             *error.keys, found=error.found, expected=error.expected, remedy=error.remedy, origin=told
         ) from None
+
+
+def typed(source: Source) -> dict[str, Any]:
+    """The values of one source as the types their settings have; raises where a key or a value is none."""
+    known = declared()
+    values: dict[str, Any] = {}
+    for key, value in source.values.items():
+        if key not in known:
+            raise _unknown(key, source, known)
+        try:
+            values[key] = convert(key, value, known[key].type, known[key].optional)
+        except SettingError as error:
+            origin = f"It came from {source.origin(key)}."
+            raise SettingError(key, found=error.found, expected=error.expected, origin=origin) from None
+    return values
 
 
 def load_settings(path: Path) -> Settings:

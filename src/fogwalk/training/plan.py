@@ -94,6 +94,8 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
     began = time.monotonic()
     steps = min(limits.values(), default=0)
     compiled = training.compile
+    if minutes is not None and minutes * 60 <= spent + FINISHING_SECONDS:
+        raise _too_short(minutes, spent)
     if minutes is not None or compiled == "auto":
         pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
         if compiled == "auto":
@@ -103,12 +105,7 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
             left = minutes * 60 - spent - (time.monotonic() - began) - FINISHING_SECONDS
             fit = int(left * (1 - RESERVE) / (pace.step + _checks_per_step(task, settings) * pace.validation))
             if fit < 1:
-                raise SettingError(
-                    "minutes",
-                    found=f"{minutes:g} minutes leave no time for a single step here",
-                    expected=f"Starting took {spent + time.monotonic() - began:.0f} s and a step takes {pace.step:.2g} s.",
-                    remedy="Give more minutes, or a smaller model (--preset tiny).",
-                )
+                raise _too_short(minutes, spent + time.monotonic() - began)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
@@ -117,6 +114,15 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
     return _close_habits(settings, task), words
+
+
+def _too_short(minutes: float, spent: float) -> SettingError:
+    return SettingError(
+        "minutes",
+        found=f"{minutes:g} minutes leave no time for a single step",
+        expected=f"{spent:.0f} s of them have passed before the first one.",
+        remedy="Give more minutes, or a smaller model (--preset tiny).",
+    )
 
 
 def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:

@@ -173,6 +173,7 @@ def _finish(folder: RunFolder, state: State, bus: Bus, reason: str) -> None:
 
 
 def started(status: dict[str, Any]) -> dict[str, Any]:
+    """What a new status keeps of the one before: when the run began."""
     return {"started": status["started"]} if "started" in status else {}
 
 

@@ -1,0 +1,560 @@
+"""Bad input: one clear message, the right exit code, nothing lost, no traceback.
+
+Every case is a command a person could type in a folder with one book and one finished run; the checks that all share
+stand in `check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+
+from fogwalk.cli import main
+
+TINY = ("--preset", "tiny", "--training.steps", "2", "--training.compile", "off", "--threads", "1")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is typed, the exit code, words the message must hold, and what is laid out beforehand."""
+
+    name: str
+    words: str | tuple[str, ...]
+    code: int
+    told: tuple[str, ...]
+    before: Callable[[Path], object] = lambda place: None
+
+    def typed(self) -> list[str]:
+        """The words as the shell would hand them over."""
+        return self.words.split() if isinstance(self.words, str) else list(self.words)
+
+
+def write(name: str, content: bytes | str) -> Callable[[Path], object]:
+    """A preparation that puts a file in the folder."""
+
+    def lay(place: Path) -> None:
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return lay
+
+
+def truncated(name: str, *steps: str) -> Callable[[Path], object]:
+    """A preparation that cuts a file of the finished run's checkpoints in half; of all of them when none is named."""
+
+    def cut(place: Path) -> None:
+        for checkpoint in (place / "runs/tiny/checkpoints").iterdir():
+            if not steps or checkpoint.name in steps:
+                content = (checkpoint / name).read_bytes()
+                (checkpoint / name).write_bytes(content[: len(content) // 2])
+
+    return cut
+
+
+def trained(*words: str) -> Callable[[Path], object]:
+    """A preparation that trains another run in the folder, on its own book."""
+    return lambda place: main(["train", "book.txt", *TINY, *words])
+
+
+def without_runs(place: Path) -> None:
+    """A preparation that leaves no run."""
+    shutil.rmtree(place / "runs")
+
+
+def with_other_data(place: Path) -> None:
+    """A run whose text changed after it began."""
+    trained("--out", "runs/own")(place)
+    with (place / "book.txt").open("a") as file:
+        file.write("one more line.")
+
+
+class Canary:
+    """Unpickling this creates a file: if it is there, somebody opened the pickle."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, ("canary",))
+
+
+def with_pickle(*names: str) -> Callable[[Path], object]:
+    """A run folder that another program filled with pickled weights."""
+
+    def lay(place: Path) -> None:
+        run = place / "runs/foreign"
+        for name in names:
+            (run / name).parent.mkdir(parents=True, exist_ok=True)
+            (run / name).write_bytes(pickle.dumps(Canary()))
+        shutil.copy(place / "runs/tiny/settings.toml", run / "settings.toml")
+
+    return lay
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
+LATIN = "a plain line\nanother\nd\xe9j\xe0 vu\n".encode("latin-1") * 60
+LONG = "x" * 300
+
+DATA = [
+    Case("a missing file with a near name", "train bok.txt", 3, ("no such file", "Did you mean", "book.txt")),
+    Case("a missing file without a near name", "train zzz.txt", 3, ("no such file or folder", "zzz.txt")),
+    Case("a file in a missing folder", "train nowhere/book.txt", 3, ("no such file", "nowhere does not exist either")),
+    Case("an empty file", "train empty.txt", 3, ("empty.txt is empty", "text to learn from"), write("empty.txt", b"")),
+    Case("a file of whitespace", "train blank.txt", 3, ("is empty",), write("blank.txt", " \n\t\r\n" * 99)),
+    Case("a file with nothing but a BOM", "train bom.txt", 3, ("is empty",), write("bom.txt", b"\xef\xbb\xbf")),
+    Case("a binary file", "train some.bin", 3, ("binary, not text", "UTF-8"), write("some.bin", bytes(range(256)) * 9)),
+    Case("a PNG image", "train a.png", 3, ("a PNG image, not text",), write("a.png", PNG)),
+    Case("a JPEG image named as text", "train a.txt", 3, ("a JPEG image",), write("a.txt", b"\xff\xd8\xff\xe0rest")),
+    Case("a ZIP archive", "train a.docx", 3, ("a ZIP archive",), write("a.docx", b"PK\x03\x04rest")),
+    Case("gzip", "train a.gz", 3, ("gzip-compressed",), write("a.gz", b"\x1f\x8b\x08rest")),
+    Case("a PDF", "train a.pdf", 3, ("a PDF document",), write("a.pdf", b"%PDF-1.7 rest")),
+    Case("Latin-1", "train l.txt", 3, ("not UTF-8", "0xe9 at line 3", "iconv -f"), write("l.txt", LATIN)),
+    Case("UTF-16", "train u.txt", 3, ("UTF-16", "iconv"), write("u.txt", "hello\n".encode("utf-16") * 99)),
+    Case("a text shorter than one context", "train s.txt --training.steps 1", 3, ("too short", "--model.context"),
+         write("s.txt", "a short text. " * 4)),
+    Case("a text of two letters", "train s.txt --training.steps 1", 3, ("too short", "Give more text"),
+         write("s.txt", "ab")),
+    Case("a context longer than the text", "train book.txt --training.steps 1 --model.context 100000", 3,
+         ("too short", "model.context 100000 came from command line")),
+    Case("too little held back", "train book.txt --preset tiny --training.steps 1 --data.validation 0.0001", 3,
+         ("to validate on", "--data.validation")),
+    Case("an empty folder", "train texts", 3, ("no UTF-8 text in the folder", "It holds no files"),
+         lambda place: (place / "texts").mkdir()),
+    Case("a folder of images", "train texts", 3, ("no UTF-8 text", "b.png (is a PNG image"), write("texts/b.png", PNG)),
+    Case("an unknown sample", "train sample:python-dox", 3, ("unknown sample", "Did you mean sample:python-docs")),
+    Case("a name longer than any file's", ("train", LONG), 3, ("cannot be read",)),
+    Case("a text to score that is missing", "evaluate --data bok.txt", 3, ("no such file", "Did you mean book.txt")),
+    Case("a text to score that is an image", "evaluate --data a.png", 3, ("a PNG image",), write("a.png", PNG)),
+    Case("a text to score of one letter", "evaluate --data a.txt", 3, ("at least 2",), write("a.txt", "a")),
+    Case("a tokenizer file that is none", "train book.txt --data.tokenizer t.json --training.steps 1", 3,
+         ("not a tokenizer.json",), write("t.json", '{"model": 3}')),
+    Case("data changed since the run began", "train --resume own --training.steps 3", 3,
+         ("has changed since this run began", "Put the old text back"), with_other_data),
+    Case("data gone since the run began", "train --resume own --training.steps 3", 3, ("no such file", "book.txt"),
+         lambda place: (trained("--out", "runs/own")(place), (place / "book.txt").unlink())),
+]  # fmt: skip
+
+WORDS = [
+    Case("nothing to learn from", "train", 2, ("nothing to learn from", "fogwalk train book.txt")),
+    Case("a misspelled command", "trian book.txt", 2, ("no command 'trian'", "Did you mean train")),
+    Case("no such command at all", "frobnicate", 2, ("no command 'frobnicate'", "generate")),
+    Case("a misspelled flag", "train book.txt --model.lyers 3", 2, ("unknown option --model.lyers", "--model.layers")),
+    Case("a flag without its section", "train book.txt --layers 3", 2, ("Did you mean --model.layers",)),
+    Case("a flag like no other", "train book.txt --qqqqqqqq", 2, ("unknown option", "fogwalk train --help")),
+    Case("a flag with its value attached", "train book.txt --sed=3", 2, ("unknown option --sed", "--seed")),
+    Case("a flag without a value", "train book.txt --seed", 2, ("--seed needs a value",)),
+    Case("two books", "train book.txt other.txt", 2, ("'other.txt' is one argument too many",)),
+    Case("a path with bytes that are not UTF-8", ("train", "bad\udcff.txt"), 2, ("data.path", "Unicode")),
+    Case("an unknown position", "train book.txt --model.positions rotery", 2, ("'rotery'", "Did you mean rotary")),
+    Case("an unknown optimizer", "train book.txt --optimizer.name adm", 2, ("'adm'", "adamw")),
+    Case("an unknown schedule", "train book.txt --optimizer.schedule cosin", 2, ("Did you mean cosine",)),
+    Case("an unknown activation", "train book.txt --model.feed-forward rellu", 2, ("Did you mean relu",)),
+    Case("an unknown number format", "train book.txt --training.precision fp99", 2, ("float32", "bfloat16")),
+    Case("an unknown device", "train book.txt --device gpu", 2, ("device cannot be 'gpu'", "cuda")),
+    Case("a device this machine lacks", "train book.txt --device mps", 2, ("no mps device", "It has: cpu")),
+    Case("an unknown task", "train book.txt --task langage", 2, ("Did you mean language",)),
+    Case("an unknown model kind", "train book.txt --model-kind transfomer", 2, ("Did you mean transformer",)),
+    Case("an unknown preset", "train book.txt --preset tinny", 2, ("unknown preset 'tinny'", "Did you mean tiny")),
+    Case("an unknown tokenizer", "train book.txt --data.tokenizer charaters", 2, ("charaters", "characters?")),
+    Case("an unknown log format", "train book.txt --log-format xml", 2, ("--log-format", "xml", "json")),
+    Case("a width that heads cannot share", "train book.txt --model.width 100", 2,
+         ("width 100 cannot be shared equally by 3 heads", "99 or 102", "model.width came from command line",
+          "model.heads came from the defaults")),
+    Case("a width that a preset's heads cannot share", "train book.txt --preset tiny --model.width 65", 2,
+         ("64 or 66", "model.heads came from preset 'tiny'")),
+    Case("an odd head under rotary positions", "train book.txt --model.width 9 --model.heads 3", 2,
+         ("rotary", "a head is 3 wide, an odd number", "other positions")),
+    Case("key-value heads that do not divide", "train book.txt --model.key-value-heads 2", 2,
+         ("3 heads cannot share 2 key-value heads", "came from command line")),
+    Case("a flag of the mlp on a transformer", "train book.txt --model.hidden 64", 2,
+         ("model kind mlp", "this model is a transformer", "--model-kind mlp")),
+    Case("a flag of the transformer on an mlp", "train book.txt --model-kind mlp --model.layers 3", 2,
+         ("model kind transformer", "this model is a mlp")),
+    Case("a batch that portions cannot share", "train book.txt --training.accumulate 3", 2,
+         ("a batch of 16 cannot be cut into 3", "divides 16")),
+    Case("a vocabulary smaller than the bytes", "train book.txt --data.vocabulary 12", 2, ("at least 257",)),
+    Case("a whole dropout", "train book.txt --model.dropout 1", 2, ("model.dropout cannot be 1", "below 1")),
+    Case("warm-up and decay longer than the run", "train book.txt --optimizer.warmup 0.7", 2, ("sum at most 1",)),
+    Case("a truth that is none", "train book.txt --model.tied maybe", 2, ("'maybe'", "true or false")),
+    Case("an mlp without layers", "train book.txt --model-kind mlp --model.hidden=", 2, ("model.hidden",)),
+    *(
+        Case(f"{flag} {value or 'empty'}", ("train", "book.txt", f"--{flag}={value}"), 2, told)
+        for flag, values, told in (
+            ("optimizer.learning-rate", ("0", "-1", "nan", "inf", "-inf", "abc"), ("optimizer.learning-rate cannot be",)),
+            ("minutes", ("-1", "0", "nan", "inf", "soon"), ("minutes cannot be",)),
+            ("training.steps", ("0", "-5", "1.5", "abc", ""), ("training.steps cannot be", "It")),
+            ("training.batch", ("0", "2.5"), ("training.batch cannot be",)),
+            ("training.stop-below", ("0", "nan"), ("training.stop-below cannot be", "above 0")),
+            ("data.validation", ("0", "1", "nan"), ("data.validation cannot be", "above 0 and below 1")),
+            ("seed", ("-1", "x"), ("seed cannot be", "command line (--seed)")),
+            ("model.context", ("1", "1e99"), ("model.context cannot be",)),
+        )
+        for value in values
+    ),
+]  # fmt: skip
+
+FILES = [
+    Case("a TOML syntax error", "train --config c.toml", 2, ("c.toml is not valid TOML", "line 2"),
+         write("c.toml", "seed = 3\nminutes = = 4\n")),
+    Case("an unknown key", "train --config c.toml", 2,
+         ("unknown setting model.lyers", "Did you mean model.layers", "c.toml line 4"),
+         write("c.toml", "seed = 3\n\n[model]\nlyers = 3\n")),
+    Case("a key in the wrong section", "train --config c.toml", 2, ("training.layers", "model.layers", "line 2"),
+         write("c.toml", "[training]\nlayers = 3\n")),
+    Case("an unknown section", "train --config c.toml", 2,
+         ("unknown section [modle]", "Did you mean model", "c.toml line 1"), write("c.toml", "[modle]\nlayers = 3\n")),
+    Case("an unknown section without a key", "train --config c.toml", 2, ("unknown section [foo]", "c.toml line 2"),
+         write("c.toml", "seed = 1\n[foo]\n")),
+    Case("a section within a section", "train --config c.toml", 2, ("unknown section [model.deep]", "line 2"),
+         write("c.toml", "[model.deep]\nlayers = 3\n")),
+    Case("an empty section within a section", "train --config c.toml", 2, ("unknown section [model.deep]", "line 1"),
+         write("c.toml", "[model.deep]\n")),
+    Case("a list of sections", "train --config c.toml", 2, ("unknown setting foo", "c.toml line 1"),
+         write("c.toml", "[[foo]]\n")),
+    Case("a wrong type", "train --config c.toml", 2, ("model.layers cannot be True", "a whole number", "c.toml line 2"),
+         write("c.toml", "[model]\nlayers = true\n")),
+    Case("a value out of range", "train --config c.toml", 2, ("seed cannot be -1", "c.toml line 2"),
+         write("c.toml", "# chance\nseed = -1\n")),
+    Case("a whole number too large to print", "train --config c.toml", 2, ("seed cannot be", "at most"),
+         write("c.toml", f"seed = {'9' * 400}\n")),
+    Case("a path with a NUL", "train --config c.toml", 2, ("data.path", "c.toml line 2"),
+         write("c.toml", '[data]\npath = "a\\u0000b"\n')),
+    Case("settings that are not UTF-8", "train --config c.toml", 2, ("c.toml is not UTF-8",),
+         write("c.toml", b"# caf\xe9\n")),
+    Case("settings that are missing", "train --config c.toml", 2, ("no such settings file: c.toml",)),
+    Case("settings misspelled", "train --config rnu.toml", 2, ("no such settings file", "Did you mean run.toml"),
+         write("run.toml", "")),
+    Case("a folder as settings", "train --config runs", 2, ("runs cannot be read as a settings file",)),
+    Case("settings below a file", "train --config book.txt/c.toml", 2, ("cannot be read as a settings file",)),
+]  # fmt: skip
+
+RUNS = [
+    Case("a misspelled run", "generate tinny", 2, ("no run called tinny", "Did you mean tiny")),
+    Case("last, misspelled", "evaluate lats", 2, ("Did you mean last",)),
+    Case("a run like no other", "parameters qqqqqq", 2, ("no run called", "`fogwalk runs` lists")),
+    Case("a prompt without its run", ("generate", "My lord"), 2, ("fogwalk generate last 'My lord'",)),
+    Case("a long prompt without its run", ("generate", LONG), 2, ("no run called", "As a prompt")),
+    Case("a folder that is no run", "generate texts", 2, ("not a run", "settings.toml"),
+         lambda place: (place / "texts").mkdir()),
+    Case("no run at all", "generate", 2, ("no runs under", "Train one first"), without_runs),
+    Case("nothing to resume", "train --resume", 2, ("no runs under", "Train one first"), without_runs),
+    Case("a run to resume that is not there", "train --resume tinny", 2, ("Did you mean tiny",)),
+    Case("a comparison with nothing", "compare tiny tinny", 2, ("Did you mean tiny",)),
+    Case("a comparison of one", "compare tiny", 2, ("second",)),
+    Case("settings of no run", "config tinny --why", 2, ("Did you mean tiny",)),
+    Case("verify of no run", "verify tinny", 2, ("Did you mean tiny",)),
+    Case("fewer than no tokens", "generate tiny a --tokens=-1", 2, ("--tokens cannot be -1", "at least 0")),
+    Case("tokens in words", "generate tiny a --tokens many", 2, ("--tokens cannot be 'many'", "whole number")),
+    Case("a negative temperature", "generate tiny a --temperature=-1", 2, ("--temperature cannot be -1", "greedy")),
+    Case("a temperature of NaN", "generate tiny a --temperature nan", 2, ("--temperature cannot be nan",)),
+    Case("a warm temperature", "generate tiny a --temperature warm", 2, ("--temperature cannot be 'warm'", "number")),
+    Case("top-p 0", "generate tiny a --top-p 0", 2, ("--top-p cannot be 0", "above 0")),
+    Case("top-p 2", "generate tiny a --top-p 2", 2, ("--top-p cannot be 2", "at most 1")),
+    Case("top-k 0", "generate tiny a --top-k 0", 2, ("--top-k cannot be 0", "at least 1")),
+    Case("no samples", "generate tiny a --samples 0", 2, ("--samples cannot be 0",)),
+    Case("a seed beyond 64 bits", f"generate tiny a --seed {2**64}", 2, ("--seed cannot be", "below")),
+    Case("a negative seed", "generate tiny a --seed=-1", 2, ("--seed cannot be -1",)),
+    Case("a step that was not saved", "generate tiny a --step 99", 2, ("no checkpoint of step 99", "It has: 0, 1, 2")),
+    Case("a step to score that was not saved", "evaluate tiny --step 99", 2, ("no checkpoint of step 99",)),
+    Case("unknown characters in a prompt", ("generate", "tiny", "Q€"), 2, ("'Q' (U+0051)", "'€' (U+20AC)", "bytes")),
+    Case("an unknown form to export to", "export tiny --to huggingfase out", 2, ("Did you mean huggingface",)),
+    Case("an export without a place", "export tiny --to huggingface", 2, ("--to", "2 arguments")),
+    Case("an export into a full folder", "export tiny --to huggingface runs", 2, ("runs is not empty", "new folder")),
+    Case("an export onto a file", "export tiny --to huggingface book.txt", 2, ("book.txt",)),
+    Case("an export below a file", "export tiny --to huggingface book.txt/out", 1, ("book.txt/out",)),
+    Case("an export of learned positions", "export other --to huggingface out", 1,
+         ("cannot hold model.positions learned", "rotary only"),
+         trained("--out", "runs/other", "--model.positions", "learned")),
+    Case("an export of an mlp", "export other --to huggingface out", 1, ("mlp", "holds transformers"),
+         lambda place: main(["train", "book.txt", "--model-kind", "mlp", *TINY[2:], "--out", "runs/other"])),
+    Case("a removal with nobody to ask", "remove tiny", 2, ("would delete runs/tiny", "--yes")),
+    Case("a removal of nothing in particular", "remove --yes", 2, ("run",)),
+    Case("a removal of what is not there", "remove tinny --yes", 2, ("Did you mean tiny",)),
+    Case("a flag of no use", "runs --jsn", 2, ("unknown option --jsn", "Did you mean --json")),
+    Case("an output that holds a run", ("train", "book.txt", *TINY, "--out", "runs/tiny"), 2,
+         ("already holds a run", "--resume runs/tiny")),
+    Case("an output that holds other things", ("train", "book.txt", *TINY, "--out", "mine"), 2,
+         ("mine is in the way", "another --out"), write("mine/letter.txt", "dear")),
+    Case("an output that is a file", ("train", "book.txt", *TINY, "--out", "book.txt"), 2, ("book.txt is in the way",)),
+    Case("an output below a file", ("train", "book.txt", *TINY, "--out", "book.txt/run"), 1, ("book.txt/run",)),
+    Case("an output with too long a name", ("train", "book.txt", *TINY, "--out", LONG), 1, ("name too long",)),
+    Case("a resume with another seed", "train --resume tiny --seed 9", 2,
+         ("begun with seed 1, but 9 was asked for", "--training.steps", "command line (--seed)")),
+    Case("a resume with another width", "train --resume tiny --model.width 128", 2,
+         ("begun with model.width 64, but 128 was asked for",)),
+    Case("a resume with a width its heads would not share", "train --resume tiny --model.width 65", 2,
+         ("begun with model.width 64, but 65 was asked for",)),
+    Case("a resume with another kind", "train --resume tiny --model-kind mlp", 2, ("begun with model-kind transformer",)),
+    Case("a resume with another optimizer", "train --resume tiny --optimizer.name sgd", 2, ("optimizer.name muon",)),
+    Case("a resume on another text", "train other.txt --resume tiny", 2, ("begun with data.path", "other.txt"),
+         write("other.txt", "another text. " * 99)),
+    Case("a resume elsewhere", "train --resume tiny --out runs/else", 2, ("begun with out",)),
+    Case("a resume with a preset", "train --resume tiny --preset tiny", 2, ("--preset",)),
+    Case("a resume to fewer steps than were made", "train --resume tiny --training.steps 1", 2, ("2", "1")),
+    Case("every checkpoint truncated, to resume", "train --resume tiny --training.steps 4", 1,
+         ("no checkpoint", "000002/model.safetensors", "bytes instead of"), truncated("model.safetensors")),
+    Case("every checkpoint truncated, to generate", "generate tiny a", 1,
+         ("no checkpoint", "000000/optimizer.safetensors"), truncated("optimizer.safetensors")),
+    Case("the checkpoint asked for is truncated", "generate tiny a --step 1", 1, ("000001/model.safetensors",),
+         truncated("model.safetensors", "000001")),
+    Case("every manifest truncated", "evaluate tiny", 1, ("000002/manifest.json",), truncated("manifest.json")),
+    Case("weights pickled by another program", "generate foreign a", 1, ("model.pt", "never opened"),
+         with_pickle("model.pt")),
+    Case("pickled checkpoints, to resume", "train --resume foreign", 1, ("pytorch_model.bin", "never opened"),
+         with_pickle("checkpoints/pytorch_model.bin")),
+    Case("a pickle where a checkpoint should be", "train --resume foreign", 1, ("000007/manifest.json", "missing"),
+         with_pickle("checkpoints/000007/model.safetensors")),
+    Case("a loss that is no number any more",
+         ("train", "book.txt", *TINY, "--training.steps", "60", "--optimizer.name", "sgd", "--optimizer.learning-rate",
+          "1000", "--optimizer.clip", "0", "--model.normalisation", "none", "--out", "runs/wild"),
+         4, ("the loss is", "learning rate", "the last checkpoint is good", "--optimizer.learning-rate")),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Path:
+    """A folder with a book and a finished run of two steps, to be copied."""
+    place = tmp_path_factory.mktemp("finished")
+    (place / "book.txt").write_text(small_text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("XDG_CACHE_HOME", str(place / ".cache"))
+        assert main(["train", "book.txt", *TINY, "--out", "runs/tiny"]) == 0
+    return place
+
+
+@pytest.fixture
+def workplace(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in. The run still learns from the first folder's book."""
+    place = tmp_path / "a folder named ünïcode"
+    shutil.copytree(finished, place)
+    monkeypatch.chdir(place)
+    return place
+
+
+def seen(place: Path) -> dict[str, str]:
+    """Every file under runs/ that is not hidden, with the hash of its content."""
+    files = (file for file in place.glob("runs/**/*") if file.is_file() and not file.name.startswith("."))
+    return {str(file.relative_to(place)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def check(code: int, wanted: int, told: tuple[str, ...], out: str, err: str) -> None:
+    """What holds of every refusal."""
+    assert code == wanted, f"exit {code}: {out}{err}"
+    missing = [words for words in told if words not in err]
+    assert not missing, f"{missing} not in: {err}"
+    assert "Traceback" not in out + err
+    assert "fault of Fogwalk" not in err
+    assert err.startswith("error: ")
+    assert err.endswith("\n")
+    assert not out or out.endswith("\n")
+    assert not re.search(r"\berror: .*\n.*\berror: ", err), "one message, not two"
+
+
+@pytest.mark.parametrize("case", [*DATA, *WORDS, *FILES, *RUNS], ids=lambda case: case.name)
+def test_bad_input_is_answered_with_one_clear_message_and_nothing_is_lost(
+    case: Case, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.before(workplace)
+    before, folders = seen(workplace), sorted(workplace.glob("runs/*"))
+    capsys.readouterr()
+    code = main(case.typed())
+    out, err = capsys.readouterr()
+    check(code, case.code, case.told, out, err)
+    assert not (workplace / "canary").exists(), "a pickle was opened"
+    assert not (workplace / "out").exists(), "a refused export left something"
+    after = {name: digest for name, digest in seen(workplace).items() if not name.startswith("runs/wild/")}
+    assert after == before, "files of a run changed"
+    left = [folder for folder in sorted(workplace.glob("runs/*")) if folder.name != "wild"]
+    assert left == folders, "a refused command left a folder"
+
+
+def test_the_battery_is_large() -> None:
+    assert len([*DATA, *WORDS, *FILES, *RUNS]) >= 100
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wild = next(case for case in RUNS if case.code == 4)
+    assert main(wild.typed()) == 4
+    capsys.readouterr()
+    assert main(["generate", "wild", "the", "--tokens", "3"]) == 0
+    assert main(["verify", "wild"]) == 0
+    assert '"state": "diverged"' in Path("runs/wild/status.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "progress.json", "manifest.json"])
+def test_an_altered_checkpoint_is_passed_over_aloud_and_the_older_one_used(
+    name: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Path("runs/tiny/checkpoints/000002/model.safetensors").read_bytes()
+    file = Path("runs/tiny/checkpoints/000002", name)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+    assert main(["verify", "tiny"]) == 1
+    assert str(file) in capsys.readouterr().out
+    assert main(["train", "--resume", "tiny"]) == 0
+    out, _ = capsys.readouterr()
+    assert "passed over a damaged checkpoint" in out
+    assert str(file) in out
+    assert Path("runs/tiny/checkpoints/000002/model.safetensors").read_bytes() == whole
+    assert main(["verify", "tiny"]) == 0
+
+
+def test_generate_uses_the_older_checkpoint_when_the_best_is_altered(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truncated("model.safetensors", "000002")(workplace)
+    assert main(["generate", "tiny", "the", "--tokens", "2"]) == 0
+    assert capsys.readouterr().out.startswith("the")
+
+
+def test_a_run_in_use_by_another_process_is_refused_and_named(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with held("runs/tiny") as pid:
+        for words in (["train", "--resume", "tiny", "--training.steps", "4"], ["remove", "tiny", "--yes"]):
+            code = main(words)
+            out, err = capsys.readouterr()
+            check(code, 1, ("runs/tiny is in use by", f"process {pid}", "Ctrl+C"), out, err)
+    assert Path("runs/tiny/settings.toml").is_file()
+
+
+def test_a_second_training_into_one_new_folder_leaves_the_first_ones_files_alone(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The first process has made the folder and holds it, but has saved nothing yet.
+    Path("runs/both").mkdir()
+    with held("runs/both") as pid:
+        code = main(["train", "book.txt", *TINY, "--out", "runs/both"])
+        out, err = capsys.readouterr()
+        check(code, 1, ("runs/both is in use by", f"process {pid}"), out, err)
+        assert Path("runs/both/.lock").exists()
+
+
+def test_a_read_only_folder_is_said_in_words_and_nothing_is_left(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path.mkdir
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> None:
+        if "sealed" in path.parts:
+            raise OSError(30, os.strerror(30), str(path))
+        made(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    code = main(["train", "book.txt", *TINY, "--out", "sealed/run"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("sealed/run cannot be written: Read-only file system", "--out"), out, err)
+    code = main(["export", "tiny", "--to", "huggingface", "sealed/out"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("sealed/out cannot be written: Read-only file system",), out, err)
+
+
+def test_a_disk_too_small_for_the_first_checkpoint_leaves_no_empty_run(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("fogwalk.runs.publish.shutil.disk_usage", lambda path: usage(10_000, 9_000, 1_000))
+    code = main(["train", "book.txt", *TINY, "--out", "runs/big"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("the disk is full", "1,000 are free", "Free some space"), out, err)
+    assert not Path("runs/big").exists()
+
+
+def test_a_write_that_fails_inside_safetensors_is_said_in_words(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("fogwalk.training.checkpoint.save_file", fail)
+    before = seen(workplace)
+    code = main(["train", "--resume", "tiny", "--training.steps", "4"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("step 3", "No space left", "--resume runs/tiny"), out, err)
+    checkpoints = {name: digest for name, digest in before.items() if "/checkpoints/" in name}
+    assert {name: digest for name, digest in seen(workplace).items() if "/checkpoints/" in name} == checkpoints
+    assert not list(Path("runs/tiny/checkpoints").glob(".unfinished*"))
+    monkeypatch.undo()
+
+
+def test_a_full_disk_costs_nothing_that_was_saved_and_a_resume_goes_on_exactly(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = workplace / "disk"
+    disk.mkdir()
+    if shutil.which("mount") is None or _mount("-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)):
+        pytest.skip("mounting a small disk needs root")
+    try:
+        words = ["train", "book.txt", *TINY[:2], "--training.steps", "4", "--training.keep", "4", *TINY[4:]]
+        code = main([*words, "--out", "disk/run"])
+        out, err = capsys.readouterr()
+        check(code, 1, ("the disk is full", "bytes", "--resume"), out, err)
+        assert main(["verify", "disk/run"]) == 0, "what was saved before is intact"
+        assert _mount("-o", "remount,size=20m", str(disk)) == 0
+        assert main(["train", "--resume", "disk/run"]) == 0
+        assert main([*words, "--out", "runs/whole"]) == 0
+        one, other = (
+            Path(run, "checkpoints/000004/model.safetensors").read_bytes() for run in ("disk/run", "runs/whole")
+        )
+        assert one == other
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_words_that_the_console_cannot_hold_are_spelled_and_stop_nothing(workplace: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "fogwalk", "config", "bök⏎"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no run called b\\xf6k\\u23ce" in done.stderr
+    assert "fault of Fogwalk" not in done.stderr
+
+
+def _mount(*words: str) -> int:
+    return subprocess.run(["mount", *words], capture_output=True).returncode
+
+
+class held:
+    """Another process holds a run's lock; gives back its id."""
+
+    def __init__(self, path: str) -> None:
+        code = (
+            "import sys; from pathlib import Path; from fogwalk.runs.lock import holding;"
+            "from fogwalk.runs.folder import RunFolder\n"
+            "with holding(RunFolder(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> int:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "held\n"
+        return self.process.pid
+
+    def __exit__(self, *reason: object) -> None:
+        self.process.communicate("")
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left_running() -> Iterator[None]:
+    """A message about bad input must not have changed how the process listens to Ctrl+C."""
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    assert signal.getsignal(signal.SIGINT) is before

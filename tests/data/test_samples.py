@@ -1,0 +1,39 @@
+"""The texts that every Python carries: long enough, without repeats, and the same each time."""
+
+from __future__ import annotations
+
+import pytest
+
+from fogwalk.data.samples import SAMPLES, python_docs, python_source, sample
+from fogwalk.data.texts import read_texts
+from fogwalk.errors import DataError
+
+
+def test_python_docs_are_long_english_text_without_a_repeated_paragraph() -> None:
+    text = python_docs()
+    assert len(text) > 300_000
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    assert len(set(paragraphs)) == len(paragraphs)
+    assert text.count(" the ") > 1000
+
+
+def test_python_docs_are_the_same_each_time() -> None:
+    assert python_docs() == python_docs()
+    assert read_texts("sample:python-docs", 0.1).digest == read_texts("sample:python-docs", 0.2).digest
+
+
+def test_python_source_is_the_standard_library_without_its_tests() -> None:
+    text = python_source()
+    assert len(text) > 8_000_000
+    assert "class ArgumentParser(" in text
+    assert "class OrderedDict(" in text
+    assert text.count("support.run_unittest") < 5
+    assert "class TestBasicOps" not in text
+    assert "site-packages" not in text.split("\n")[0]
+    assert text == python_source()
+
+
+def test_an_unknown_sample_names_the_nearest() -> None:
+    with pytest.raises(DataError, match="Did you mean sample:python-docs"):
+        sample("sample:pyton-docs")
+    assert sorted(SAMPLES) == ["sample:python-docs", "sample:python-source"]
