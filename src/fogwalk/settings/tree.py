@@ -163,7 +163,7 @@ class Training:
     )
     keep: int = setting(3, "checkpoints kept, besides the best", least=2, resumable=True)
     evaluate_every: int | None = setting(
-        None, "steps between validations (default: chosen so that they take under a twentieth)", least=1
+        None, "steps between validations (default: chosen so that they take about a twelfth)", least=1
     )
     sample_every: int | None = setting(None, "steps between samples; 0 never (default: five in a run)", least=0)
     sample_prompt: str = setting("", "how each sample begins (default: the validation text's first line)")

@@ -36,14 +36,17 @@ COMPILE_GAIN = 0.15
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
+# Share of a run that may go into validations, as long as there are three.
+VALIDATING = 0.08
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """What a trial measured, in seconds: one step, one validation, and the first step (which compiles)."""
+    """What a trial measured, in seconds: one step, one validation, one sample, and the first step (which compiles)."""
 
     step: float
     validation: float
+    sample: float
     first: float
 
 
@@ -103,7 +106,7 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
             words.append(why)
         if minutes is not None:
             left = minutes * 60 - spent - (time.monotonic() - began) - FINISHING_SECONDS
-            fit = int(left * (1 - RESERVE) / (pace.step + _checks_per_step(task, settings) * pace.validation))
+            fit = _steps_that_fit(left * (1 - RESERVE), pace, task, settings)
             if fit < 1:
                 raise _too_short(minutes, spent + time.monotonic() - began)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
@@ -142,12 +145,20 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
     return limits
 
 
-def _checks_per_step(task: Task, settings: Settings) -> float:
-    """Validations per step, assuming a run long enough that `_close_habits` settles on a share of the time."""
-    if settings.training.evaluate_every:
-        return 1 / settings.training.evaluate_every
-    # Five in the whole run at least: for a budget their cost is bounded by what one costs in steps.
-    return 1 / max(20 * _steps_a_validation_costs(task, settings), 1)
+def _steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -> int:
+    """The most steps that can be made in so many seconds, with the validations and samples a run of that length makes."""
+
+    def needed(steps: int) -> float:
+        habits = _close_habits(settings.replacing({"training.steps": steps}, ""), task).training
+        validations = math.ceil(steps / (habits.evaluate_every or steps))
+        samples = math.ceil(steps / habits.sample_every) if habits.sample_every else 0
+        return steps * pace.step + validations * pace.validation + samples * pace.sample
+
+    fewest, most = 0, int(seconds / pace.step) + 1
+    while most - fewest > 1:
+        middle = (fewest + most) // 2
+        fewest, most = (middle, most) if needed(middle) <= seconds else (fewest, middle)
+    return fewest
 
 
 def _steps_a_validation_costs(task: Task, settings: Settings) -> float:
@@ -163,8 +174,8 @@ def _close_habits(settings: Settings, task: Task) -> Settings:
     values: dict[str, int] = {}
     # A long run still looks every 500 steps, where that is cheap: memorising should not go on unseen.
     if training.evaluate_every is None:
-        affordable = 0.05 * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
-        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 5), max(20, steps / 500)))
+        affordable = VALIDATING * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
+        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 3), max(20, steps / 500)))
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)
     if training.sample_every is None:
@@ -195,7 +206,11 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
 
     evaluate(state.model, task.loss, some(), arithmetic)
     validation = (time.monotonic() - began) * total / max(few, 1)
-    return Pace(step=statistics.median(steps[2:]), validation=validation, first=steps[0])
+    began = time.monotonic()
+    state.model.eval()
+    task.show(state.model, torch.Generator().manual_seed(settings.seed))
+    sample = time.monotonic() - began
+    return Pace(step=statistics.median(steps[2:]), validation=validation, sample=sample, first=steps[0])
 
 
 def _compile_or_not(
