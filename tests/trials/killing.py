@@ -45,20 +45,9 @@ class Reference:
     digests: dict[str, str]
 
 
-def command(text: Path, out: Path, compiled: str) -> list[str]:
-    """The run that all trials repeat."""
-    return [
-        sys.executable,
-        "-m",
-        "fogwalk",
-        "train",
-        str(text),
-        "--out",
-        str(out),
-        "--training.compile",
-        compiled,
-        *COMMON,
-    ]
+def command(text: Path, out: Path, kind: str) -> list[str]:
+    """The run that all trials of a kind repeat."""
+    return [sys.executable, "-m", "fogwalk", "train", str(text), "--out", str(out), *COMMON, *KINDS[kind]]
 
 
 def text_of(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from fogwalk.cli.parsing import Parser, add_json, add_run
 
@@ -44,14 +45,13 @@ def run(found: argparse.Namespace) -> int:
     print(
         f"{run.folder.name}, step {run.step}, on {result.source}: {score.tokens:,} tokens at context {score.context}\n"
     )
-    per_token = score.tokens / max(score.bytes, 1)
-    rows = [("this model", score.loss, score.bits_per_byte)]
+    rows = [("this model", score)]
     if result.frequencies is not None:
-        rows.append(("token frequencies", result.frequencies, result.frequencies * per_token / 0.6931471805599453))
-    rows.append(("guessing", result.guessing, result.guessing * per_token / 0.6931471805599453))
+        rows.append(("token frequencies", replace(score, loss=result.frequencies)))
+    rows.append(("guessing", replace(score, loss=result.guessing)))
     print_table(
         ("", "loss (nats per token)", "perplexity", "bits per byte"),
-        [(name, f"{loss:.4f}", f"{2.718281828459045**loss:,.2f}", f"{bits:.4f}") for name, loss, bits in rows],
+        [(name, f"{row.loss:.4f}", f"{row.perplexity:,.2f}", f"{row.bits_per_byte:.4f}") for name, row in rows],
         right=(1, 2, 3),
     )
     print(f"\nbits per character {score.bits_per_character:.4f}")

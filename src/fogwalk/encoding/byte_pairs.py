@@ -78,7 +78,7 @@ class BytePairs:
 
     def save(self, folder: Path) -> None:
         self.library.save(str(folder / "tokenizer.json"))
-        config = tokenizer_config(END if self.end >= 0 else "", None)
+        config = tokenizer_config(END if self.end >= 0 else None, None)
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
@@ -90,10 +90,14 @@ def _byte_level(model: models.BPE) -> Library:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """A long text in portions of about a million characters, cut after a line's end so that no token is cut."""
+    """A long text in portions of about a million characters, cut where the library cuts too: after a line's end with no
+    white space beside it."""
     start = 0
     while len(text) - start > _PIECE:
-        end = text.rfind("\n", start, start + _PIECE) + 1 or start + _PIECE
+        end = text.rfind("\n", start, start + _PIECE)
+        while end > start and (text[end - 1].isspace() or text[end + 1].isspace()):
+            end = text.rfind("\n", start, end)
+        end = end + 1 if end > start else start + _PIECE
         yield text[start:end]
         start = end
     if start < len(text):

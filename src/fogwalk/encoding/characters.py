@@ -80,5 +80,5 @@ class Characters:
             "model": {"type": "WordLevel", "vocab": self._ids, "unk_token": UNKNOWN},
         }
         (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-        config = tokenizer_config(END if self.end >= 0 else UNKNOWN, UNKNOWN)
+        config = tokenizer_config(END if self.end >= 0 else None, UNKNOWN)
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")

@@ -43,15 +43,14 @@ class Tokenizer(Protocol):
         ...
 
 
-def tokenizer_config(end: str, unknown: str | None, context: int | None = None) -> dict[str, Any]:
+def tokenizer_config(end: str | None, unknown: str | None) -> dict[str, Any]:
     """The tokenizer_config.json that makes AutoTokenizer pick the same class, and so give the same ids."""
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": end,
         "clean_up_tokenization_spaces": False,
     }
+    if end is not None:
+        config["eos_token"] = end
     if unknown is not None:
         config["unk_token"] = unknown
-    if context is not None:
-        config["model_max_length"] = context
     return config
