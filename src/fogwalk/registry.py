@@ -87,3 +87,14 @@ OPTIMIZERS = Registry(
 )
 
 EXPORTS = Registry("export format", {"huggingface": "fogwalk.interop.huggingface:export"})
+
+# How a file's documents are read, by what its name ends with once .gz or .zst is taken off; anything else is text.
+SOURCES = Registry(
+    "data format",
+    {
+        "text": "fogwalk.data.sources.text:read",
+        "jsonl": "fogwalk.data.sources.lines:read",
+        "csv": "fogwalk.data.sources.delimited:read",
+        "parquet": "fogwalk.data.sources.parquet:read",
+    },
+)

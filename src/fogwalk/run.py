@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from fogwalk import hardware, trainer
-from fogwalk.batches.tokens import Stream
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError, RunError, UsageError
@@ -29,15 +28,19 @@ from fogwalk.runs.log import read_story
 from fogwalk.runs.publish import problems, require_intact
 from fogwalk.settings import Settings, load_settings, nested, resolve
 from fogwalk.settings import preset as preset_source
-from fogwalk.tasks.language import Language, build_model, next_token_loss, read_for_scoring, scoring_windows
+from fogwalk.tasks.language import Language, Scored, build_model, next_token_loss, read_for_scoring, scoring_windows
 from fogwalk.training import checkpoint
 from fogwalk.training.evaluation import evaluate
 from fogwalk.training.plan import arithmetic_of
-from fogwalk.training.state import Arithmetic
 
 
 def train(
-    path: str, *, minutes: float | None = None, preset: str | None = None, quiet: bool = False, **settings: Any
+    path: str | Path | Sequence[str | Path],
+    *,
+    minutes: float | None = None,
+    preset: str | None = None,
+    quiet: bool = False,
+    **settings: Any,
 ) -> Run:
     """Train on a text and give back the run.
 
@@ -45,7 +48,7 @@ def train(
     progress unless `quiet`. Raises the errors of fogwalk.errors.
     """
     began = time.monotonic()
-    chosen = nested({**settings, "data": {**settings.get("data", {}), "path": str(path)}, "minutes": minutes})
+    chosen = nested({**settings, "data": {**settings.get("data", {}), "path": _paths(path)}, "minutes": minutes})
     resolved = resolve(*([preset_source(preset)] if preset else []), chosen)
     if quiet:
         return Run(trainer.train(resolved, began=began))
@@ -53,6 +56,10 @@ def train(
 
     with Progress() as progress:
         return Run(trainer.train(resolved, listeners=[progress], tell=progress.tell, began=began))
+
+
+def _paths(path: Paths) -> tuple[str, ...]:
+    return (str(path),) if isinstance(path, str | Path) else tuple(map(str, path))
 
 
 def load(run: str | Path = "last", *, step: int | None = None) -> Run:
@@ -184,54 +191,40 @@ class Run:
 
         In the run's own number format, so that its own split gives the very loss of the run's last validation.
         """
-        model, arithmetic = self.model, arithmetic_of(self.settings.replacing({"device": self.device.type}, "found"))
+        model, data = self.model, self.settings.data
         with hardware.exactly(self.settings.threads or hardware.cores()):
-            if path is None:
-                return self._evaluate_own(model, arithmetic)
-            stream, documents, unknown = read_for_scoring(path, self.tokenizer)
-            text = "".join(document.text for document in documents)
-            return self._score(model, arithmetic, path, stream, text, unknown, self._training_stream())
+            try:
+                task = Language(self.settings, self.checkpoint / "encoding")
+            except DataError:
+                if path is None:
+                    raise
+                task = None  # the text it learned from is gone: what counting gets on it cannot be said
+            if path is not None:
+                scored = read_for_scoring(path, self.tokenizer, data.encoding, None)
+                return self._score(model, path, scored, task)
+            assert task is not None
+            if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
+                raise RunError(
+                    f"{task.source} has changed since the run, so its validation split is not the run's",
+                    remedy="Name a text to score with --data.",
+                )
+            own = Scored(stream=task.tokens.validation, counts=task.tokens.counts["validation"], unknown={})
+            return self._score(model, "the run's validation split", own, task)
 
-    def _evaluate_own(self, model: nn.Module, arithmetic: Arithmetic) -> Evaluation:
-        task = Language(self.settings, self.checkpoint / "encoding")
-        if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
-            raise RunError(
-                f"{self.settings.data.path} has changed since the run, so its validation split is not the run's",
-                remedy="Name a text to score with --data.",
-            )
-        text = "".join(document.text for document in task.texts.validation)
-        streams = task.streams
-        return self._score(
-            model, arithmetic, "the run's validation split", streams["validation"], text, {}, streams["training"]
-        )
-
-    def _score(
-        self,
-        model: nn.Module,
-        arithmetic: Arithmetic,
-        source: str,
-        stream: Stream,
-        text: str,
-        unknown: dict[str, int],
-        training: Stream | None,
-    ) -> Evaluation:
-        context = self.settings.model.context
-        loss, tokens = evaluate(model, next_token_loss, scoring_windows(stream, context), arithmetic)
-        rest = text[len(self.tokenizer.decode([int(stream[0])])) :]
+    def _score(self, model: nn.Module, source: str, scored: Scored, task: Language | None) -> Evaluation:
+        context, size = self.settings.model.context, self.tokenizer.size
+        arithmetic = arithmetic_of(self.settings.replacing({"device": self.device.type}, "found"))
+        loss, tokens = evaluate(model, next_token_loss, scoring_windows(scored.stream, context), arithmetic)
+        # The first token is read but not scored.
+        first = self.tokenizer.decode([int(scored.stream[0])])
         score = Score(
             loss=loss,
             tokens=tokens,
             context=context,
-            characters=len(rest),
-            bytes=len(rest.encode("utf-8", "surrogatepass")),
+            characters=scored.counts.characters - len(first),
+            bytes=scored.counts.bytes - len(first.encode("utf-8", "surrogatepass")),
         )
-        size = self.tokenizer.size
-        counted = None if training is None else frequencies(training, stream, size)
-        return Evaluation(score=score, guessing=guessing(size), frequencies=counted, unknown=unknown, source=source)
-
-    def _training_stream(self) -> Stream | None:
-        """The ids the run learned from, or None when its text is gone."""
-        try:
-            return Language(self.settings, self.checkpoint / "encoding").streams["training"]
-        except DataError:
-            return None
+        counted = None if task is None else frequencies(task.tokens.training, scored.stream, size)
+        return Evaluation(
+            score=score, guessing=guessing(size), frequencies=counted, unknown=scored.unknown, source=source
+        )

@@ -97,10 +97,11 @@ def resume(
 
 
 def _absolute(settings: Settings) -> Settings:
-    path = settings.data.path
-    if path.startswith("sample:"):
-        return settings
-    return settings.replacing({"data.path": str(Path(path).expanduser().absolute())}, settings.origin("data.path"))
+    return settings.replacing({"data.path": _absolute_paths(settings.data.path)}, settings.origin("data.path"))
+
+
+def _absolute_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(path if path.startswith("sample:") else str(Path(path).expanduser().absolute()) for path in paths)
 
 
 def _write_view(folder: RunFolder, settings: Settings, task: Task) -> None:
@@ -145,8 +146,8 @@ def _with_changes(settings: Settings, asked: Iterable[Source]) -> Settings:
     known, own = declared(), settings.flat()
     for source in asked:
         for key, value in typed(source).items():
-            if key == "data.path" and not value.startswith("sample:"):
-                value = str(Path(value).expanduser().absolute())
+            if key == "data.path":
+                value = _absolute_paths(value)
             if key in own and value == own[key]:
                 continue
             if not known[key].resumable:
@@ -211,7 +212,7 @@ def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
     digest = checkpoint.read_progress(folder, step)["data_sha256"]
     if task.digest != digest:
         raise DataError(
-            f"{settings.data.path} has changed since this run began",
+            f"{', '.join(settings.data.path)} has changed since this run began",
             expected=f"Its SHA-256 was {digest[:16]}..., and is {task.digest[:16]}... now.",
             remedy="Put the old text back to go on exactly, or train a new run on the new text.",
         )

@@ -64,7 +64,9 @@ def _state(folder: RunFolder, step: int) -> Iterator[Check]:
     settings = load_settings(place / "settings.toml")
     task: Task = TASKS.get(settings.task)(settings, place / "encoding")
     changed = task.digest != checkpoint.read_progress(folder, step)["data_sha256"]
-    yield Check("data", not changed, f"{settings.data.path} has changed since the run began" if changed else "")
+    yield Check(
+        "data", not changed, f"{', '.join(settings.data.path)} has changed since the run began" if changed else ""
+    )
     state = begin(task, settings, torch.device(settings.device))
     checkpoint.restore(folder, state, step)
     fine = state.step == step and all(torch.isfinite(value).all() for value in state.model.parameters())

@@ -1,82 +1,134 @@
-"""Token ids on the disk, memory-mapped: tokenised once, opened in an instant ever after.
+"""Token ids on the disk, memory-mapped: a corpus is tokenised once, in a stream, and opened in an instant ever after.
 
-Before this   encoding/ turns text into ids.
+Before this   data/ streams documents; encoding/ turns text into ids; cache.py keeps what was made.
 After this    windows.py cuts batches out of the stream.
-The cache stands in the platform's cache folder under the hash of text and tokenizer; it is checked on opening.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
-from fogwalk.encoding.protocol import Tokenizer
-from fogwalk.errors import RunError
-from fogwalk.runs.publish import UNFINISHED, problems, publish
+from fogwalk.cache import cached
+from fogwalk.data.corpus import Corpus
+from fogwalk.data.split import Split, sides
+from fogwalk.encoding.protocol import Tokenizer, safe_cut
 
 Stream = NDArray[np.uint16 | np.uint32]
 
+MOST_VALIDATION = 2_000_000  # tokens
+SIDES = ("training", "validation")
+_AT_ONCE = 4_000_000  # characters encoded together: enough to keep every core busy
 
-def cache_folder() -> Path:
-    """Where tokenised text is kept between runs."""
-    return platformdirs.user_cache_path("fogwalk") / "tokens"
+
+@dataclass(kw_only=True)
+class Counts:
+    """What one side of a corpus holds: tokens, characters and UTF-8 bytes, its first token's, and how its text begins."""
+
+    tokens: int = 0
+    characters: int = 0
+    bytes: int = 0
+    opening: str = ""
 
 
-def tokenise(
-    parts: Mapping[str, Sequence[str]], tokenizer: Tokenizer, folder: Path, several: bool
-) -> dict[str, Stream]:
-    """The ids of each named part, from the cache or freshly encoded into it.
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """The ids of both sides, and what they were made of."""
 
-    `folder` holds the tokenizer's saved files, whose hash is part of the key. With `several` documents each
-    ends with the tokenizer's end id. Ids take two bytes each up to 65,536 tokens, else four.
+    training: Stream
+    validation: Stream
+    counts: dict[str, Counts]
+
+
+class _Pending(NamedTuple):
+    side: str
+    text: str
+    ends: bool
+
+
+def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> Tokens:
+    """The ids of a corpus, from the cache or freshly encoded into it.
+
+    With `several` documents each ends with the tokenizer's end id. Ids take two bytes each up to 65,536 tokens,
+    else four. Validation ends at two million tokens.
     """
-    key = hashlib.sha256((folder / "tokenizer.json").read_bytes())
-    for name, texts in parts.items():
-        key.update(f"\0{name}\0{several}".encode())
-        for text in texts:
-            key.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
-    place = cache_folder() / key.hexdigest()[:32]
     kind = np.uint16 if tokenizer.size <= 1 << 16 else np.uint32
 
-    def write(hidden: Path) -> None:
-        for name, texts in parts.items():
-            with (hidden / f"{name}.bin").open("wb") as file:
-                for ids in _encoded(texts, tokenizer, several):
-                    file.write(ids.astype(kind).tobytes())
+    def write(folder: Path) -> None:
+        counts = {side: Counts() for side in SIDES}
+        files: dict[str, BinaryIO] = {side: (folder / f"{side}.bin").open("wb") for side in SIDES}
+        try:
+            for piece, ids in _encoded(corpus, split, several, tokenizer):
+                count = counts[piece.side]
+                if piece.side == "validation" and count.tokens + len(ids) > MOST_VALIDATION and count.tokens:
+                    continue
+                files[piece.side].write(ids.astype(kind).tobytes())
+                count.tokens += len(ids)
+                count.characters += len(piece.text)
+                count.bytes += len(piece.text.encode("utf-8", "surrogatepass"))
+                count.opening = count.opening or piece.text[:200]
+        finally:
+            for file in files.values():
+                file.close()
+        told = {side: asdict(count) for side, count in counts.items()}
+        (folder / "counts.json").write_text(json.dumps(told), encoding="utf-8")
 
-    try:
-        if not place.is_dir() or problems(place):
-            _sweep(place.parent)
-            publish(place, write)
-        return {name: _opened(place / f"{name}.bin", kind) for name in parts}
-    except (RunError, OSError):
-        # No cache can be kept here (a full or read-only disk): the ids stay in memory.
-        empty = np.empty(0, dtype=kind)
-        return {
-            name: np.concatenate([empty, *(ids.astype(kind) for ids in _encoded(texts, tokenizer, several))])
-            for name, texts in parts.items()
-        }
+    place = cached("tokens", _key(corpus, split, several, tokenizer), write)
+    told = json.loads((place / "counts.json").read_text(encoding="utf-8"))
+    training, validation = (_opened(place / f"{side}.bin", kind) for side in SIDES)
+    counts = {side: Counts(**told[side]) for side in SIDES}
+    return Tokens(training=training, validation=validation, counts=counts)
 
 
-def _sweep(cache: Path) -> None:
-    """Remove what processes that were killed left half-written, once it is a day old."""
-    for entry in cache.glob(f"{UNFINISHED}*"):
-        if time.time() - entry.stat().st_mtime > 86_400:
-            shutil.rmtree(entry, ignore_errors=True)
+def _key(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save(Path(folder))
+        key = hashlib.sha256((Path(folder) / "tokenizer.json").read_bytes())
+    key.update(f"1\0{corpus.digest}\0{split}\0{several}".encode())
+    return key.hexdigest()[:32]
 
 
-def _encoded(texts: Sequence[str], tokenizer: Tokenizer, several: bool) -> Iterator[NDArray[np.uint32]]:
-    for text in texts:
-        yield tokenizer.encode(text)
-        if several and tokenizer.end >= 0:
-            yield np.array([tokenizer.end], dtype=np.uint32)
+def _encoded(
+    corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer
+) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
+    """Every stretch of text with its ids, documents' ends marked; many short documents are encoded together."""
+    end = np.array([tokenizer.end], dtype=np.uint32) if several and tokenizer.end >= 0 else None
+    waiting: list[_Pending] = []
+    size = 0
+    for pending in _stretches(corpus, split):
+        waiting.append(pending)
+        size += len(pending.text)
+        if size >= _AT_ONCE:
+            yield from _together(waiting, tokenizer, end)
+            waiting, size = [], 0
+    yield from _together(waiting, tokenizer, end)
+
+
+def _together(
+    waiting: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None
+) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
+    for pending, ids in zip(waiting, tokenizer.encode_many([pending.text for pending in waiting]), strict=True):
+        yield pending, np.concatenate((ids, end)) if pending.ends and end is not None else ids
+
+
+def _stretches(corpus: Corpus, split: Split) -> Iterator[_Pending]:
+    """The pieces of a document, cut anew where the tokenizer would cut too, so that no token is."""
+    rest = dict.fromkeys(SIDES, "")
+    for held, part in sides(corpus, split):
+        side = SIDES[held]
+        text = rest[side] + part.text
+        cut = len(text) if part.last else safe_cut(text)
+        rest[side] = text[cut:]
+        if cut or part.last:
+            yield _Pending(side, text[:cut], part.last)
 
 
 def _opened(path: Path, kind: type[np.uint16] | type[np.uint32]) -> Stream:

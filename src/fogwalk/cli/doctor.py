@@ -11,6 +11,9 @@ from fogwalk.cli.parsing import Parser, add_json
 def parser(summary: str) -> Parser:
     """Nothing to choose."""
     parser = Parser("doctor", summary)
+    parser.add_argument(
+        "--clear-cache", action="store_true", help="remove surveys, tokenizers and tokens kept between runs"
+    )
     add_json(parser)
     return parser
 
@@ -22,14 +25,14 @@ def run(found: argparse.Namespace) -> int:
 
     import torch
 
-    from fogwalk import __version__, hardware
-    from fogwalk.batches.tokens import cache_folder
+    from fogwalk import __version__, cache, hardware
     from fogwalk.cli.tables import print_json, print_table, size
     from fogwalk.runs.folder import RUNS, all_runs
     from fogwalk.runs.publish import free_bytes
 
     device = hardware.pick_device("auto")
-    cache = sum(entry.stat().st_size for entry in cache_folder().rglob("*") if entry.is_file())
+    if found.clear_cache:
+        print(f"removed {cache.shrink(0)} entries of the cache")
     rows = {
         "fogwalk": __version__,
         "python": platform.python_version(),
@@ -43,7 +46,7 @@ def run(found: argparse.Namespace) -> int:
         else "none: runs are eager, which is slower",
         "transformers (extra)": _version("transformers"),
         "free disk": size(free_bytes(Path.cwd())),
-        "token cache": f"{size(cache)} in {cache_folder()}",
+        "cache": f"{size(cache.size())} of at most {size(cache.CAP)} in {cache.cache_folder()}",
         "runs": f"{len(all_runs())} in {RUNS.absolute()}",
     }
     if found.json:

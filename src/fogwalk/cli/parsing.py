@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   fogwalk train --resume last"""
 
 
-METAVARS: dict[type, str] = {int: "N", float: "X", bool: "BOOL", str: "NAME", tuple: "N,N"}
+METAVARS = {int: "N", float: "X", bool: "BOOL", str: "NAME"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +78,7 @@ def add_settings(parser: Parser) -> None:
         groups[group].add_argument(
             f"--{item.flag}",
             dest=f"setting {item.key}",
-            metavar=METAVARS[item.type],
+            metavar=METAVARS.get(item.type, "N,N"),
             default=argparse.SUPPRESS,
             help=(only + item.help + told).replace("%", "%%"),
         )

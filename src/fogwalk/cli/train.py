@@ -14,7 +14,7 @@ from fogwalk.settings import Settings, resolve
 def parser(summary: str) -> Parser:
     """Every setting is a flag."""
     parser = Parser("train", summary, EXAMPLES)
-    parser.add_argument("path", nargs="?", help="a text file, a folder of text files, or sample:python-docs")
+    parser.add_argument("path", nargs="*", help="files, folders, patterns such as 'notes/*.md', or sample:python-docs")
     parser.add_argument("--resume", metavar="RUN", nargs="?", const="last", help="go on with a run (last: the newest)")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="json: one event a line")
     add_settings(parser)

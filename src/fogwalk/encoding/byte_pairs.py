@@ -8,14 +8,14 @@ Byte-level BPE: Radford et al. 2019, GPT-2.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from fogwalk.encoding.protocol import Ids, tokenizer_config
+from fogwalk.encoding.protocol import Ids, safe_cut, tokenizer_config
 from fogwalk.errors import DataError
 
 END = "<|endoftext|>"
@@ -57,15 +57,18 @@ class BytePairs:
         return cls(library, "bpe")
 
     def encode(self, text: str) -> Ids:
+        found = self.encode_many(list(pieces(text)))
+        return np.concatenate(found) if found else np.empty(0, dtype=np.uint32)
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
         try:
-            parts = self.library.encode_batch_fast(list(pieces(text)), add_special_tokens=False)
+            parts = self.library.encode_batch_fast(list(texts), add_special_tokens=False)
         except Exception as error:  # noqa: BLE001  # the library raises bare Exception
             raise DataError(
                 f"the tokenizer {self.kind} has no token for some of this text: {error}",
                 remedy="Give it an unknown token, or leave out --data.tokenizer.",
             ) from None
-        found = [np.array(part.ids, dtype=np.uint32) for part in parts]
-        return np.concatenate(found) if found else np.empty(0, dtype=np.uint32)
+        return [np.array(part.ids, dtype=np.uint32) for part in parts]
 
     def decode(self, ids: list[int]) -> str:
         return str(self.library.decode(ids, skip_special_tokens=False))
@@ -90,14 +93,11 @@ def _byte_level(model: models.BPE) -> Library:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """A long text in portions of about a million characters, cut where the library cuts too: after a line's end with no
-    white space beside it."""
+    """A long text in portions of about a million characters, cut where the library cuts too."""
     start = 0
     while len(text) - start > _PIECE:
-        end = text.rfind("\n", start, start + _PIECE)
-        while end > start and (text[end - 1].isspace() or text[end + 1].isspace()):
-            end = text.rfind("\n", start, end)
-        end = end + 1 if end > start else start + _PIECE
+        portion = text[start : start + _PIECE + 1]
+        end = start + (safe_cut(portion) or _PIECE)
         yield text[start:end]
         start = end
     if start < len(text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ END = "\x03"  # ASCII's own END OF TEXT
 class Characters:
     """`alphabet` holds every character once; its place is its id. The first is the unknown one, U+FFFD.
 
-    >>> Characters.learn(["abba"], several=False).encode("abc").tolist()
+    >>> Characters.learn("abba", several=False).encode("abc").tolist()
     [1, 2, 0]
     """
 
@@ -40,18 +40,18 @@ class Characters:
         self._table[codes] = np.arange(self.size, dtype=np.uint32)
 
     @classmethod
-    def learn(cls, texts: Iterable[str], *, several: bool) -> Characters:
-        """The alphabet of all texts, sorted; `several` documents also need the mark of a document's end."""
-        alphabet: set[str] = set()
-        for text in texts:
-            alphabet |= set(text)
-        alphabet = (alphabet | {END} if several else alphabet) - {UNKNOWN}
-        return cls(UNKNOWN + "".join(sorted(alphabet)))
+    def learn(cls, characters: str, *, several: bool) -> Characters:
+        """The alphabet of the given characters, sorted; `several` documents also need the mark of a document's end."""
+        alphabet = set(characters) | ({END} if several else set())
+        return cls(UNKNOWN + "".join(sorted(alphabet - {UNKNOWN})))
 
     def encode(self, text: str) -> Ids:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         ids: Ids = self._table[np.minimum(codes, len(self._table) - 1)]
         return ids
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        return [self.encode(text) for text in texts]
 
     def decode(self, ids: list[int]) -> str:
         return "".join(self.alphabet[number] for number in ids)

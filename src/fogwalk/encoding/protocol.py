@@ -6,6 +6,7 @@ After this    characters.py, byte_pairs.py and tokenizers.py beside this file; b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,10 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str) -> Ids:
         """The ids of a text; a character the tokenizer lacks becomes its unknown id."""
+        ...
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        """The ids of each text, on all cores where the tokenizer can."""
         ...
 
     def decode(self, ids: list[int]) -> str:
@@ -54,3 +59,19 @@ def tokenizer_config(end: str | None, unknown: str | None) -> dict[str, Any]:
     if unknown is not None:
         config["unk_token"] = unknown
     return config
+
+
+_LONGEST = 4_000_000  # characters without a place to cut, after which one is cut anywhere
+
+
+def safe_cut(text: str, end: int | None = None) -> int:
+    """The last place of a text where every tokenizer cuts: after a line's end with no white space beside it.
+
+    0 when there is none, unless the text is so long that it is cut at its end all the same.
+    """
+    place = text.rfind("\n", 0, end)
+    while place > 0:
+        if place + 1 < len(text) and not text[place - 1].isspace() and not text[place + 1].isspace():
+            return place + 1
+        place = text.rfind("\n", 0, place)
+    return len(text) if len(text) > _LONGEST else 0

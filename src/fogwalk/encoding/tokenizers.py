@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tokenizers import Tokenizer as Library
@@ -24,14 +24,13 @@ LARGE = 4_000_000  # characters from which whole words are worth learning as tok
 MANY = 1_000  # distinct characters from which single ones are too rare to learn
 
 
-def choose(texts: Sequence[str], distinct: int) -> tuple[str, str]:
-    """The name of the tokenizer that fits, and why."""
-    length = sum(map(len, texts))
+def choose(characters: int, distinct: int) -> tuple[str, str]:
+    """The name of the tokenizer that fits a text of so many characters, so many of them distinct; and why."""
     if distinct > MANY:
         return "bpe", f"{distinct:,} distinct characters are too many to learn one by one"
-    if length >= LARGE:
-        return "bpe", f"a text of {length:,} characters is large enough to learn whole words"
-    return "characters", f"a text of {length:,} characters is too small to learn whole words"
+    if characters >= LARGE:
+        return "bpe", f"a text of {characters:,} characters is large enough to learn whole words"
+    return "characters", f"a text of {characters:,} characters is too small to learn whole words"
 
 
 def vocabulary_for(length: int) -> int:
@@ -42,19 +41,25 @@ def vocabulary_for(length: int) -> int:
     return 16_384
 
 
-def learn(name: str, training: Sequence[str], whole: Sequence[str], vocabulary: int | None, several: bool) -> Tokenizer:
+def learn(
+    name: str,
+    alphabet: str,
+    training: Callable[[], Iterable[str]],
+    characters: int,
+    vocabulary: int | None,
+    several: bool,
+) -> Tokenizer:
     """A tokenizer by name, or from a tokenizer.json file.
 
-    Merges are learned from the training split only. An alphabet is read from the whole text: it holds no
-    knowledge but which characters exist.
+    Merges are learned from the training split only, which `training` streams; it holds so many `characters`. An alphabet
+    is that of the whole text: it holds no knowledge but which characters exist.
     """
     if name == "characters":
-        return Characters.learn(whole, several=several)
+        return Characters.learn(alphabet, several=several)
     if name == "bytes":
         return BytePairs.bytes()
     if name == "bpe":
-        size = vocabulary or vocabulary_for(sum(map(len, training)))
-        return BytePairs.learn(training, size)
+        return BytePairs.learn(training(), vocabulary or vocabulary_for(characters))
     return from_file(name)
 
 

@@ -10,8 +10,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fogwalk.batches.tokens import Stream
+
+_PORTION = 1 << 22  # tokens counted at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,15 @@ def frequencies(training: Stream, scored: Stream, vocabulary: int) -> float:
     One is added to every count, so that a token never seen has a chance. The first scored token is left out,
     as the model's is.
     """
-    counts = np.bincount(training, minlength=vocabulary).astype(np.float64) + 1
+    counts = _counted(training, vocabulary).astype(np.float64) + 1
+    asked = _counted(scored[1:], vocabulary)
     surprise = -np.log(counts / counts.sum())
-    return float(surprise[scored[1:]].mean()) if len(scored) > 1 else math.nan
+    return float((surprise * asked).sum() / asked.sum()) if len(scored) > 1 else math.nan
+
+
+def _counted(stream: Stream, vocabulary: int) -> NDArray[np.int64]:
+    """How often each token stands in a stream, a portion at a time: a large one is on the disk."""
+    counts = np.zeros(vocabulary, dtype=np.int64)
+    for start in range(0, len(stream), _PORTION):
+        counts += np.bincount(stream[start : start + _PORTION], minlength=vocabulary)
+    return counts

@@ -37,17 +37,17 @@ def setting(
     return dataclasses.field(default=default, metadata={"help": help, "resumable": resumable, **limits})
 
 
-def types_of(group: type) -> dict[str, tuple[type, bool]]:
-    """For each field of a settings dataclass: the type of its value (the element type for tuples stays inside), and
+def types_of(group: type) -> dict[str, tuple[Any, bool]]:
+    """For each field of a settings dataclass: the type of its value (such as int, or tuple[str, ...] whole), and
     whether it may be left open (None: chosen for this data and machine)."""
     hints = typing.get_type_hints(group)
-    result: dict[str, tuple[type, bool]] = {}
+    result: dict[str, tuple[Any, bool]] = {}
     for field in dataclasses.fields(group):
         hint, optional = hints[field.name], False
         if isinstance(hint, types.UnionType):
             optional = True
             hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
-        result[field.name] = (typing.get_origin(hint) or hint, optional)
+        result[field.name] = (hint, optional)
     return result
 
 
@@ -56,15 +56,18 @@ def flag(key: str) -> str:
     return key.replace("_", "-")
 
 
-def convert(key: str, value: Any, kind: type, optional: bool) -> Any:
+def convert(key: str, value: Any, kind: Any, optional: bool) -> Any:
     """`value` as the type the setting has: text from the command line is parsed, typed TOML values are checked."""
     if value is None and optional:
         return None
-    if kind is tuple:
+    if typing.get_origin(kind) is tuple:
+        element = typing.get_args(kind)[0]
+        if element is str and isinstance(value, str):
+            value = (value,)  # one path; a comma may well stand in its name
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             raise _wrong(key, value, "whole numbers with commas between them, such as 128,64")
-        return tuple(convert(key, part, int, False) for part in parts)
+        return tuple(convert(key, part, element, False) for part in parts)
     converter: Callable[[str, Any], Any] = {bool: _boolean, int: _whole, float: _number, str: _text}[kind]
     return converter(key, value)
 

@@ -24,7 +24,13 @@ ACTIVATIONS = ("gated-silu", "relu", "squared-relu", "gelu", "silu", "sigmoid", 
 class Data:
     """What to learn from."""
 
-    path: str = setting("", "a text file, a folder of text files, or a sample such as sample:python-docs")
+    path: tuple[str, ...] = setting(
+        (), "files, folders, patterns such as notes/*.md, or samples such as sample:python-docs"
+    )
+    encoding: str = setting("auto", "how text files are written: auto (UTF-8), or a name such as cp1252")
+    column: str | None = setting(
+        None, "which column of CSV, Parquet or JSON lines holds the text (default: guessed, and said)"
+    )
     tokenizer: str = setting(
         "auto", "how text becomes numbers: characters | bytes | bpe | a tokenizer.json file | auto (by size)"
     )
@@ -242,7 +248,7 @@ class Declared:
     """One setting as declared: its dotted key, type, help and the model kinds that have it (None: all)."""
 
     key: str
-    type: type
+    type: Any
     optional: bool
     help: str
     resumable: bool

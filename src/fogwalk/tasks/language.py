@@ -1,13 +1,15 @@
 """Language modelling: a text teaches which token comes next.
 
-Before this   protocol.py; data/texts.py, encoding/tokenizers.py, batches/, models/, objectives/.
+Before this   protocol.py; data/, encoding/tokenizers.py, batches/, models/, objectives/.
 After this    train.py and training/loop.py use it through the protocol alone.
 """
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fogwalk.batches.tokens import Stream, tokenise
+from fogwalk.batches.tokens import Counts, Stream, tokenise
 from fogwalk.batches.windows import Batch, TrainingWindows, validation_windows
-from fogwalk.data.texts import Document, Texts, read_documents, read_texts
+from fogwalk.cache import cached
+from fogwalk.data.corpus import Corpus
+from fogwalk.data.split import Split, Survey, survey, training
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError
@@ -32,51 +36,72 @@ from fogwalk.settings import Settings
 # Tokens scored at once when validating: on a CPU more only falls out of the cache (measured).
 EVALUATION_TOKENS = 2048
 SAMPLE_TOKENS = 120
+LEARNED_FROM = 100_000_000  # characters of the training split that byte pairs are learned from, at most
 
 
 class Language:
-    """The language-modelling task for one source of text. `encoding` is a saved tokenizer's folder, when there is one."""
+    """The language-modelling task for one corpus. `encoding` is a saved tokenizer's folder, when there is one."""
 
     def __init__(self, settings: Settings, encoding: Path | None = None) -> None:
         self.settings = settings
-        self.texts: Texts = read_texts(settings.data.path, settings.data.validation)
+        data = settings.data
+        self.corpus = Corpus(data.path, data.encoding, data.column)
+        self.survey = self._surveyed()
+        self.several = self.survey.documents > 1
         self.reason = ""
-        self.tokenizer = tokenizers.load(encoding) if encoding else self._learn()
-        self.streams = self._tokenise()
+        self.tokenizer = tokenizers.load(encoding) if encoding else self._learned()
+        self.tokens = tokenise(self.corpus, self.survey.split, self.several, self.tokenizer)
         self._check_length()
 
-    def _learn(self) -> Tokenizer:
-        data, texts = self.settings.data, self.texts
-        training = [document.text for document in texts.training]
-        whole = training + [document.text for document in texts.validation]
+    @property
+    def source(self) -> str:
+        """The corpus in a few words."""
+        return ", ".join(self.corpus.paths)
+
+    def _surveyed(self) -> Survey:
+        """What one pass tells, remembered between runs."""
+        share = self.settings.data.validation
+
+        def write(folder: Path) -> None:
+            (folder / "survey.json").write_text(survey(self.corpus, share).to_json(), encoding="utf-8")
+
+        place = cached("surveys", self._key("survey", share), write)
+        return Survey.from_json((place / "survey.json").read_text(encoding="utf-8"))
+
+    def _learned(self) -> Tokenizer:
+        """The tokenizer that was asked for or fits, remembered between runs."""
+        data, found = self.settings.data, self.survey
         name = data.tokenizer
         if name == "auto":
-            distinct = len(set().union(*map(set, whole)))
-            name, self.reason = tokenizers.choose(whole, distinct)
-        return tokenizers.learn(name, training, whole, data.vocabulary, texts.several)
+            name, self.reason = tokenizers.choose(found.characters, len(found.alphabet))
 
-    def _tokenise(self) -> dict[str, Stream]:
-        parts = {
-            "training": [document.text for document in self.texts.training],
-            "validation": [document.text for document in self.texts.validation],
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_encoding(Path(folder))
-            return tokenise(parts, self.tokenizer, Path(folder), self.texts.several)
+        def write(folder: Path) -> None:
+            def streamed() -> Iterator[str]:
+                return training(self.corpus, found.split, LEARNED_FROM, found.characters)
+
+            size = round(found.characters * (1 - data.validation))
+            tokenizers.learn(name, found.alphabet, streamed, size, data.vocabulary, self.several).save(folder)
+
+        if name in ("characters", "bytes") or name not in tokenizers.NAMES:
+            return tokenizers.learn(name, found.alphabet, list, 0, None, self.several)
+        return tokenizers.load(cached("tokenizers", self._key(name, data.vocabulary, found.split), write))
+
+    def _key(self, *parts: object) -> str:
+        return hashlib.sha256(repr((1, self.corpus.digest, *parts)).encode()).hexdigest()[:32]
 
     def _check_length(self) -> None:
         context = self.settings.model.context
-        found = {name: len(stream) for name, stream in self.streams.items()}
-        if found["training"] <= context:
+        learned, held = len(self.tokens.training), len(self.tokens.validation)
+        if learned <= context:
             raise DataError(
-                f"{self.texts.source} is too short: {found['training']:,} tokens to learn from, "
+                f"{self.source} is too short: {learned:,} tokens to learn from, "
                 f"but one window of this model is {context} + 1",
-                remedy=f"Give more text, or set --model.context to at most {max(found['training'] // 4, 2)}.",
+                remedy=f"Give more text, or set --model.context to at most {max(learned // 4, 2)}.",
                 origin=f"model.context {context} came from {self._origin('model.context')}.",
             )
-        if found["validation"] < 2:
+        if held < 2:
             raise DataError(
-                f"{self.texts.source} leaves {found['validation']} tokens to validate on; at least 2 are needed",
+                f"{self.source} leaves {held} tokens to validate on; at least 2 are needed",
                 remedy="Give more text, or hold back more with --data.validation 0.2.",
             )
 
@@ -84,38 +109,42 @@ class Language:
         origin = self.settings.origin(key)
         return "the defaults" if origin == "default" else origin
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the data: a resumed run compares it."""
-        return self.texts.digest
+        return self.corpus.digest
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Numbers for the planned event."""
         return {
-            "path": self.texts.source,
+            "path": list(self.corpus.paths),
             "sha256": self.digest,
-            "characters": self.texts.characters,
+            "documents": self.survey.documents,
+            "characters": self.survey.characters,
             "tokenizer": self.tokenizer.kind,
             "vocabulary": self.tokenizer.size,
-            "training_tokens": len(self.streams["training"]),
-            "validation_tokens": len(self.streams["validation"]),
+            "training_tokens": len(self.tokens.training),
+            "validation_tokens": len(self.tokens.validation),
             "guessing": guessing(self.tokenizer.size),
             "frequencies": self._frequencies,
         }
 
     @cached_property
     def _frequencies(self) -> float:
-        return frequencies(self.streams["training"], self.streams["validation"], self.tokenizer.size)
+        return frequencies(self.tokens.training, self.tokens.validation, self.tokenizer.size)
 
     def words(self) -> list[str]:
         """What the data is and how it is used."""
-        texts, because = self.texts, f" ({self.reason})" if self.reason else ""
-        lines = [
-            f"{texts.characters:,} characters, {self.tokenizer.description()}{because}; {texts.held_back}",
-            *texts.notes,
-        ]
-        if texts.source.startswith("sample:"):
+        found, because = self.survey, f" ({self.reason})" if self.reason else ""
+        many = f"{found.documents:,} documents, " if self.several else ""
+        tokenized = self.tokenizer.description()
+        if self.tokenizer.kind == "characters":
+            tokenized = f"{len(found.alphabet):,} distinct -> character tokens"
+        else:
+            tokenized = f"-> {len(self.tokens.training) + len(self.tokens.validation):,} tokens, {tokenized}"
+        lines = [f"{many}{found.characters:,} characters, {tokenized}{because}; {found.split.words}", *found.notes]
+        if any(path.startswith("sample:") for path in self.corpus.paths):
             lines.append(f"sha256 {self.digest[:16]} (samples differ between Python versions)")
         return lines
 
@@ -139,11 +168,11 @@ class Language:
     def training(self) -> TrainingWindows:
         """Windows of the training text; a pure function of (seed, step)."""
         settings = self.settings
-        return TrainingWindows(self.streams["training"], settings.model.context, settings.training.batch, settings.seed)
+        return TrainingWindows(self.tokens.training, settings.model.context, settings.training.batch, settings.seed)
 
     def validation(self) -> Iterator[Batch]:
         """Every token of the validation split once."""
-        return scoring_windows(self.streams["validation"], self.settings.model.context)
+        return scoring_windows(self.tokens.validation, self.settings.model.context)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy in nats per token."""
@@ -167,7 +196,7 @@ class Language:
 
     def _opening(self) -> str:
         """The first words of the validation text, up to a line's end, at least 3 and at most 24 characters."""
-        text = self.texts.validation[0].text.lstrip()[:24]
+        text = self.tokens.counts["validation"].opening.lstrip()[:24]
         return text[: max(text.find("\n") + 1, 0)] if text.find("\n") >= 3 else text
 
 
@@ -190,11 +219,24 @@ def scoring_windows(stream: Stream, context: int) -> Iterator[Batch]:
     return validation_windows(stream, context, max(1, EVALUATION_TOKENS // context))
 
 
-def read_for_scoring(path: str, tokenizer: Tokenizer) -> tuple[Stream, list[Document], dict[str, int]]:
-    """A text to score with a trained tokenizer: its ids, its documents, and the characters it does not know."""
-    documents, _ = read_documents(path)
-    text = "".join(document.text for document in documents)
-    stream = tokenizer.encode(text)
-    if len(stream) < 2:
-        raise DataError(f"{path} holds {len(stream)} token; at least 2 are needed to score one")
-    return stream, documents, tokenizer.unknown(text)
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A text to score with a trained tokenizer: its ids, what they were made of, and the characters never learned."""
+
+    stream: Stream
+    counts: Counts
+    unknown: dict[str, int]
+
+
+def read_for_scoring(path: str, tokenizer: Tokenizer, encoding: str, column: str | None) -> Scored:
+    """All documents of a path as one stream. Raises DataError when there is nothing to score."""
+    corpus = Corpus((path,), encoding, column)
+    unknown: Counter[str] = Counter()
+    documents = 0
+    for part in corpus.parts():
+        unknown.update(tokenizer.unknown(part.text))
+        documents += part.last
+    tokens = tokenise(corpus, Split(), documents > 1, tokenizer)
+    if len(tokens.training) < 2:
+        raise DataError(f"{path} holds {len(tokens.training)} token; at least 2 are needed to score one")
+    return Scored(stream=tokens.training, counts=tokens.counts["training"], unknown=dict(unknown))

@@ -1,0 +1,142 @@
+"""All documents of what a person named, streamed: however large, a portion at a time is in memory.
+
+Before this   files.py and sources/ read one file after the other.
+After this    split.py decides what is held back; encoding/ learns from the training part; batches/ stores its tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from fogwalk.data.files import Files, find_files
+from fogwalk.data.opening import PARQUET, first_bytes, raw_digest
+from fogwalk.data.samples import sample
+from fogwalk.data.sources.protocol import Piece, Source, Wanted
+from fogwalk.errors import DataError
+from fogwalk.registry import SOURCES
+
+_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+
+
+class Part(NamedTuple):
+    """A piece of the document with this number, counted through the whole corpus."""
+
+    document: int
+    text: str
+    last: bool
+
+
+def format_of(place: Path) -> str:
+    """The name of the data format, by how the file's name ends and begins."""
+    suffixes = [suffix.lower() for suffix in place.suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
+        suffixes.pop()
+    if suffixes and suffixes[-1] in _ENDINGS:
+        return _ENDINGS[suffixes[-1]]
+    return "parquet" if first_bytes(place).startswith(PARQUET) else "text"
+
+
+class Corpus:
+    """Documents in a stable order. Reading twice gives the same, or a DataError that says what changed.
+
+    `notes` fills while reading: what was left out, which columns were taken.
+    """
+
+    def __init__(self, paths: Sequence[str], encoding: str = "auto", column: str | None = None) -> None:
+        self.paths = tuple(paths)
+        self.wanted = Wanted(encoding, column)
+        self.notes: list[str] = []
+        self._unreadable: dict[str, str] = {}
+        self._samples = [path for path in self.paths if path.startswith("sample:")]
+        others = [path for path in self.paths if not path.startswith("sample:")]
+        self.files = find_files(others) if others else Files((), (), len(self._samples) > 1)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of every file's name and bytes, and of how they are read: what a resumed run compares."""
+        whole = hashlib.sha256(repr(self.wanted).encode())
+        for path in self._samples:
+            whole.update(path.encode() + hashlib.sha256(sample(path).encode()).digest())
+        for name, digest in self._digests.items():
+            whole.update(f"{name}\0{digest}".encode("utf-8", "surrogatepass"))
+        return whole.hexdigest()
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {name: raw_digest(place) for name, place in self.files.places if self._can_open(name, place)}
+
+    def _can_open(self, name: str, place: Path) -> bool:
+        try:
+            first_bytes(place)
+        except DataError as error:
+            self._leave_out(name, place, error)
+            return False
+        return True
+
+    def parts(self) -> Iterator[Part]:
+        """Every document's pieces, one document after the other."""
+        number = 0
+        for path in self._samples:
+            yield Part(number, sample(path), True)
+            number += 1
+        for name, place in self.files.places:
+            for piece in self._read(name, place):
+                yield Part(number, piece.text, piece.last)
+                number += piece.last
+        if not number:
+            raise DataError(f"nothing to learn from in {', '.join(self.paths)}", expected=" ".join(self.left_out()))
+
+    def _read(self, name: str, place: Path) -> Iterator[Piece]:
+        """One file's pieces. Where several were named, one that is unreadable from its start is left out and said."""
+        if name in self._unreadable:
+            return
+        source: Source = SOURCES.get(format_of(place))
+        before = self._stamp(place)
+        began = False
+        try:
+            for piece in source(place, self.wanted, self._say):
+                began = True
+                yield piece
+        except DataError as error:
+            if began or not self.files.several:
+                raise
+            self._leave_out(name, place, error)
+            return
+        if self._stamp(place) != before:
+            raise DataError(f"{place} changed while it was being read", remedy="Train again once nothing writes to it.")
+
+    def _leave_out(self, name: str, place: Path, error: DataError) -> None:
+        if not self.files.several:
+            raise error
+        self._unreadable[name] = error.found.removeprefix(str(place)).strip()
+
+    def _say(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
+
+    @staticmethod
+    def _stamp(place: Path) -> tuple[int, int]:
+        try:
+            status = place.stat()
+        except OSError:
+            raise DataError(f"{place} vanished while it was being read") from None
+        return status.st_size, status.st_mtime_ns
+
+    def left_out(self) -> list[str]:
+        """What was not read, and why, in one sentence; known once the corpus has been read."""
+        told = [*self.files.left_out, *(f"{name} ({why})" for name, why in self._unreadable.items())]
+        if not told:
+            return []
+        more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        read = len(self.files.places) - len(self._unreadable)
+        return [f"left out {len(told)} and read {read} files: {', '.join(told[:3])}{more}"]

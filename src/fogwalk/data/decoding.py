@@ -1,0 +1,83 @@
+"""Bytes -> text in pieces of about a million characters, whatever the file's size; what is no text is told by name and line.
+
+Before this   opening.py gives the bytes.
+After this    sources/text.py yields the pieces as documents.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from fogwalk.data.opening import MAGIC
+from fogwalk.errors import DataError
+
+PIECE = 1 << 20  # characters, about
+
+
+def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
+    """The text of a stream in pieces, its byte order mark left out; raises DataError that says what it is instead.
+
+    `encoding` is auto (UTF-8, or UTF-16 and UTF-32 by their mark) or a name Python knows.
+    """
+    start = stream.read(4096)
+    name = _encoding_of(start, place, encoding)
+    decoder = codecs.getincrementaldecoder(name)(errors="strict")
+    lines, block = 1, start
+    while True:
+        more = stream.read(PIECE)
+        try:
+            text = decoder.decode(block, final=not more)
+        except UnicodeDecodeError as error:
+            raise _not_text(place, name, start, error, lines) from None
+        lines += text.count("\n")
+        if text:
+            yield text
+        if not more:
+            return
+        block = more
+
+
+def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
+    if not start.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
+        raise DataError(f"{place} is empty", expected="It should hold text to learn from.")
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            raise DataError(f"{place} is {kind}, not text", expected="Fogwalk trains on text files.")
+    if encoding != "auto":
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise DataError(
+                f"unknown encoding '{encoding}'",
+                expected="It is a name such as utf-8, cp1252, latin-1, utf-16, shift-jis.",
+                origin="It came from --data.encoding.",
+            ) from None
+    if start.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\x00" in start or _looks_binary(start):
+        raise DataError(f"{place} is binary, not text", expected="Fogwalk trains on text files.")
+    return "utf-8-sig"
+
+
+def _looks_binary(start: bytes) -> bool:
+    controls = sum(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in start)
+    return controls > len(start) * 0.02
+
+
+def _not_text(place: Path, name: str, start: bytes, error: UnicodeDecodeError, lines: int) -> DataError:
+    line = lines + error.object.count(b"\n", 0, error.start)
+    wrong = f"byte 0x{error.object[error.start]:02x} at line {line}"
+    if name != "utf-8-sig":
+        return DataError(
+            f"{place} is not {name}: {wrong}", remedy="Name another with --data.encoding, or leave it out."
+        )
+    return DataError(
+        f"{place} is not UTF-8: {wrong}",
+        expected="It looks like an older encoding, such as Windows-1252 or Latin-1.",
+        remedy="Name it: --data.encoding cp1252",
+    )

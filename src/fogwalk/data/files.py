@@ -1,0 +1,95 @@
+"""What a person named -> files in a stable order: files, folders read recursively, patterns such as notes/*.md.
+
+Before this   paths as they were typed.
+After this    opening.py reads a file's bytes; sources/ turns them into documents.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogwalk.data.samples import SAMPLES
+from fogwalk.errors import DataError
+from fogwalk.registry import did_you_mean, nearest
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files with the names they are told by, in a stable order; and what was left out, in words.
+
+    `several` tells whether more than one file may have been meant: then one that cannot be read is left out, and
+    not an error.
+    """
+
+    places: tuple[tuple[str, Path], ...]
+    left_out: tuple[str, ...]
+    several: bool
+
+
+def find_files(paths: Sequence[str]) -> Files:
+    """Every file that the paths mean, each once. Raises DataError for a path that means none."""
+    found: dict[str, Path] = {}
+    left_out: list[str] = []
+    several = len(paths) > 1
+    for path in paths:
+        place = Path(path).expanduser()
+        if os.path.isdir(place):  # false, not an error, for a name too long
+            several = True
+            inside, closed = _below(place)
+            left_out += closed
+            prefix = f"{place.name}/" if len(paths) > 1 else ""
+            found |= {prefix + inner.relative_to(place).as_posix(): inner for inner in inside}
+        elif glob.has_magic(path) and not os.path.exists(place):
+            several = True
+            matches = sorted(Path(match) for match in glob.glob(str(place), recursive=True) if os.path.isfile(match))
+            if not matches:
+                raise DataError(f"no file matches {path}")
+            found |= {match.as_posix(): match for match in matches}
+        else:
+            _require(place)
+            found[place.name if place.name not in found else str(place)] = place
+    if not found:
+        expected = f"Left out: {', '.join(left_out[:5])}." if left_out else "It holds no files."
+        raise DataError(f"nothing to read in {', '.join(paths)}", expected=expected)
+    return Files(tuple(found.items()), tuple(left_out), several)
+
+
+def _require(place: Path) -> None:
+    try:
+        if place.stat():
+            return
+    except FileNotFoundError:
+        raise DataError(f"no such file or folder: {place}", remedy=_near(place)) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _below(folder: Path) -> tuple[list[Path], list[str]]:
+    """Every file below a folder by name, hidden ones and links to folders left out; and the folders that do not open."""
+    closed: list[str] = []
+
+    def remember(error: OSError) -> None:
+        closed.append(f"{os.path.relpath(error.filename, folder)} ({error.strerror})")
+
+    def walk() -> Iterator[Path]:
+        for parent, folders, files in os.walk(folder, onerror=remember):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield from (Path(parent) / name for name in files if not name.startswith("."))
+
+    inside = (place for place in walk() if place.is_file())
+    return sorted(inside, key=lambda place: place.relative_to(folder).as_posix()), closed
+
+
+def _near(place: Path) -> str:
+    if "sample" in str(place) and ":" not in str(place):
+        return did_you_mean(f"sample:{place.name}", SAMPLES)
+    try:
+        names = [entry.name for entry in place.parent.iterdir()]
+    except OSError:
+        return f"The folder {place.parent} does not exist either." if not place.parent.exists() else ""
+    close = nearest(place.name, names)
+    return f"Did you mean {' or '.join(str(place.with_name(name)) for name in close)}?" if close else ""

@@ -1,0 +1,57 @@
+"""Which column of a table or of JSON objects holds the text: the one asked for, the one so called, or the longest.
+
+Before this   protocol.py.
+After this    lines.py, delimited.py and parquet.py beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fogwalk.data.sources.protocol import TEXT_COLUMNS
+from fogwalk.errors import DataError
+from fogwalk.registry import did_you_mean
+
+PROBED = 200  # rows looked at before a column is chosen
+
+
+def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | None) -> tuple[str, str]:
+    """The column with the text, and why it was chosen; raises DataError when none is asked for that exists."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if asked is not None:
+        if asked not in names:
+            raise DataError(
+                f"{place} has no column '{asked}'",
+                remedy=did_you_mean(asked, names),
+                origin="It came from --data.column.",
+            )
+        if rows and not any(isinstance(row.get(asked), str) for row in rows):
+            raise DataError(
+                f"the column '{asked}' of {place} holds {type(_first(rows, asked)).__name__}, not text",
+                remedy=_texts_there(rows, names),
+                origin="It came from --data.column.",
+            )
+        return asked, "asked for"
+    lengths = {name: sum(len(v) for row in rows if isinstance(v := row.get(name), str)) for name in names}
+    texts = {name: length for name, length in lengths.items() if length}
+    if not texts:
+        shown = ", ".join(names[:8])
+        raise DataError(
+            f"{place} has no column of text", expected=f"Its columns: {shown}." if shown else "It has no columns."
+        )
+    for name in TEXT_COLUMNS:
+        for there in texts:
+            if there.lower() == name:
+                return there, "by its name"
+    longest = max(texts, key=texts.__getitem__)
+    return longest, "the longest text of " + ", ".join(names[:8]) if len(names) > 1 else "the only one"
+
+
+def _first(rows: Sequence[Mapping[str, object]], name: str) -> object:
+    return next((row[name] for row in rows if row.get(name) is not None), None)
+
+
+def _texts_there(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
+    texts = [name for name in names if any(isinstance(row.get(name), str) for row in rows)]
+    return f"Columns of text: {', '.join(texts)}." if texts else "It has no column of text."

@@ -1,0 +1,188 @@
+"""What is held back to validate on: whole documents by the hash of their content, or the end of a text.
+
+Before this   corpus.py streams the documents.
+After this    encoding/ learns from the training side only; batches/ stores both sides.
+One pass surveys the corpus (sizes, alphabet, hashes); every later pass can then tell the sides apart on the fly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+
+from fogwalk.data.corpus import Corpus, Part
+
+# So many documents are chosen one by one, to come near the share; of more, each is judged by its own hash alone.
+LISTED = 1000
+# Validation is capped: more characters than two million tokens could come from tell nothing new.
+MOST_VALIDATION = 8_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How the sides are told apart.
+
+    Documents in `held` are validation; of document `cut_document` what stands from character `cut` on is. When `share`
+    is set, so is every document whose hash, as a fraction, lies below it, unless it is longer than `longest`.
+    """
+
+    held: tuple[int, ...] = ()
+    cut_document: int = -1
+    cut: int = 0
+    share: float | None = None
+    longest: int = 0
+    words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What one pass over a corpus tells; sizes in characters."""
+
+    documents: int
+    characters: int
+    alphabet: str
+    split: Split
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> str:
+        """As kept in the cache."""
+        return json.dumps(asdict(self), ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Survey:
+        """The same again."""
+        values = json.loads(text)
+        split = Split(**{**values["split"], "held": tuple(values["split"]["held"])})
+        return cls(**{**values, "split": split, "notes": tuple(values["notes"])})
+
+
+@dataclass
+class _Document:
+    number: int
+    length: int
+    hash: bytes
+
+
+def survey(corpus: Corpus, share: float) -> Survey:
+    """Read everything once; `share` of the characters shall be held back, as nearly as whole documents allow."""
+    alphabet: set[str] = set()
+    listed: list[_Document] = []
+    long: dict[int, _Document] = {}
+    documents = characters = length = 0
+    content = hashlib.sha256()
+    pieces = 0
+    largest = _Document(0, 0, b"")
+    for part in corpus.parts():
+        alphabet.update(part.text)
+        content.update(part.text.encode("utf-8", "surrogatepass"))
+        length += len(part.text)
+        pieces += 1
+        if part.last:
+            document = _Document(part.document, length, content.digest())
+            if len(listed) <= LISTED:
+                listed.append(document)
+            if pieces > 1:
+                long[part.document] = document
+            if length > largest.length:
+                largest = document
+            documents, characters = documents + 1, characters + length
+            length, pieces, content = 0, 0, hashlib.sha256()
+    share = min(share, MOST_VALIDATION / max(characters, 1))
+    split = _choose(listed, characters, share) if documents <= LISTED else _by_hash(long, characters, share)
+    return Survey(
+        documents=documents,
+        characters=characters,
+        alphabet="".join(sorted(alphabet)),
+        split=split,
+        notes=(*corpus.notes, *corpus.left_out()),
+    )
+
+
+def _choose(documents: list[_Document], total: int, share: float) -> Split:
+    """Documents in the order of their hashes until the share is reached; one too large for it stays.
+
+    Equal documents have one hash, so that none is both learned from and held back. Where no choice of whole documents
+    comes near, the largest is cut.
+    """
+    if len(documents) > 1:
+        hashes: set[bytes] = set()
+        size = 0
+        for document in sorted(documents, key=lambda document: document.hash):
+            fits = size < share * total and size + document.length <= 1.5 * share * total
+            if fits or document.hash in hashes:
+                hashes.add(document.hash)
+                size += document.length
+        held = tuple(document.number for document in documents if document.hash in hashes)
+        if len(held) < len(documents) and size >= share * total / 3:
+            words = f"{len(held):,} of {len(documents):,} documents, chosen by hash, are held back for validation"
+            return Split(held=held, words=words)
+    last = max(documents, key=lambda document: document.length)
+    cut = max(last.length - round(total * share), last.length // 2 if len(documents) > 1 else 0)
+    part = (
+        f"last {_percent(share)}"
+        if len(documents) == 1
+        else f"the end of the largest document ({_percent(share)} of all)"
+    )
+    return Split(cut_document=last.number, cut=cut, words=f"{part} held back for validation")
+
+
+def _by_hash(long: dict[int, _Document], total: int, share: float) -> Split:
+    """Each of very many documents by its own hash; those longer than half the share would unbalance it, and stay."""
+    longest = int(share * total / 2)
+    held = tuple(n for n, document in long.items() if document.length <= longest and fraction(document.hash) < share)
+    words = f"{_percent(share)} of the documents, chosen by hash, are held back for validation"
+    return Split(held=held, share=share, longest=longest, words=words)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if share < 0.01 else f"{share:.0%}"
+
+
+def fraction(digest: bytes) -> float:
+    """A hash as a number from 0 to 1."""
+    return float(int.from_bytes(digest[:8], "big")) / 2.0**64
+
+
+def sides(corpus: Corpus, split: Split) -> Iterator[tuple[bool, Part]]:
+    """Every piece of the corpus, and whether it is held back. The document that is cut gives two."""
+    held = frozenset(split.held)
+    place = 0
+    begins = True
+    for part in corpus.parts():
+        whole = begins and part.last
+        begins = part.last
+        if part.document == split.cut_document:
+            yield from _cut(part, split.cut - place)
+            place += len(part.text)
+        elif part.document in held:
+            yield True, part
+        else:
+            yield split.share is not None and whole and _is_held(part.text, split), part
+
+
+def _is_held(text: str, split: Split) -> bool:
+    assert split.share is not None
+    if len(text) > split.longest:
+        return False
+    return fraction(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()) < split.share
+
+
+def _cut(part: Part, at: int) -> Iterator[tuple[bool, Part]]:
+    if at >= len(part.text):
+        # Training ends exactly here when the cut falls on the piece's end.
+        yield False, part._replace(last=part.last or at == len(part.text))
+    elif at <= 0:
+        yield True, part
+    else:
+        yield False, part._replace(text=part.text[:at], last=True)
+        yield True, part._replace(text=part.text[at:])
+
+
+def training(corpus: Corpus, split: Split, most: int | None = None, total: int = 0) -> Iterator[str]:
+    """The training side's text in pieces; with `most`, a stable sample of about so many of `total` characters."""
+    keep = 1.0 if most is None or total <= most else most / total
+    for number, (held, part) in enumerate(sides(corpus, split)):
+        if not held and (keep == 1 or fraction(hashlib.sha256(str(number).encode()).digest()) < keep):
+            yield part.text
