@@ -19,7 +19,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Folders and files in data-path order, as docs/architecture.md tells them.
 ORDER = [
-    *("errors.py", "registry.py", "settings", "events.py", "runs", "data", "encoding", "hardware.py", "batches"),
+    *(
+        "errors.py",
+        "registry.py",
+        "settings",
+        "events.py",
+        "runs",
+        "cache.py",
+        "data",
+        "encoding",
+        "hardware.py",
+        "batches",
+    ),
     *("models", "generation", "objectives", "tasks", "training", "interop", "trainer.py", "run.py", "verify.py", "cli"),
 ]
 

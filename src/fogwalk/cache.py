@@ -13,12 +13,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
 from fogwalk.errors import RunError
-from fogwalk.runs.publish import UNFINISHED, problems, publish
+from fogwalk.runs.publish import UNFINISHED, cannot_write, problems, publish
 
 CAP = 20_000_000_000  # bytes
 _DAY = 86_400.0
@@ -39,13 +40,22 @@ def cached(kind: str, key: str, write: Callable[[Path], None]) -> Path:
         if not place.is_dir() or problems(place):
             publish(place, write)
             shrink(CAP, keep=place)
-        os.utime(place)
+        with suppress(OSError):  # a cache that can only be read serves all the same
+            os.utime(place)
         return place
     except (RunError, OSError):
+        return _own(write)
+
+
+def _own(write: Callable[[Path], None]) -> Path:
+    """A folder that goes when the process ends."""
+    try:
         own = Path(tempfile.mkdtemp(prefix="fogwalk-"))
         atexit.register(shutil.rmtree, own, ignore_errors=True)
         write(own)
-        return own
+    except OSError as error:
+        raise cannot_write(Path(tempfile.gettempdir()), error) from error
+    return own
 
 
 def size() -> int:
@@ -70,7 +80,7 @@ def shrink(most: int, keep: Path | None = None) -> int:
         if entry != keep:
             freed = _size(entry)
             shutil.rmtree(entry, ignore_errors=True)
-            left, removed = left - freed, removed + freed
+            left, removed = left - freed, removed + 1
     return removed
 
 
@@ -86,4 +96,7 @@ def _used(entry: Path) -> float:
 
 
 def _size(entry: Path) -> int:
-    return sum(file.stat().st_size for file in entry.rglob("*") if file.is_file())
+    try:
+        return sum(file.stat().st_size for file in entry.rglob("*") if file.is_file())
+    except OSError:  # another process removes it
+        return 0

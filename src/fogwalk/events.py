@@ -8,6 +8,7 @@ Numbers may still be tensors on a device: a listener turns them into numbers whe
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
@@ -75,9 +76,11 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Event):
-    """Training goes on from the checkpoint of `step`; later lines for a step replace earlier ones."""
+    """Training goes on from the checkpoint of `step`; later lines for a step replace earlier ones. `settings` holds what a
+    resume may change, as it is from now on."""
 
     steps: int
+    settings: dict[str, Any]
     exact: bool
     why: str
 
@@ -114,5 +117,7 @@ def to_record(event: Event) -> dict[str, Any]:
         value = getattr(event, item.name)
         if not isinstance(value, str | int | float | bool | dict | list | None):
             value = float(value)  # a tensor waits for its device here, and only here
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None  # JSON has no word for it
         record.setdefault(item.name, value)
     return record

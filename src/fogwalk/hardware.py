@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from fogwalk import __version__
 from fogwalk.errors import SettingError
 
 
@@ -67,6 +68,7 @@ def fingerprint(device: torch.device, threads: int) -> dict[str, str]:
         "threads": str(threads),
         "torch": str(torch.__version__),
         "numpy": np.__version__,  # draws the order of the training windows
+        "fogwalk": __version__,
     }
 
 
@@ -79,6 +81,7 @@ def exactly(threads: int, device: str = "cpu") -> Iterator[None]:
     """
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, and refuses without
     torch.set_num_threads(threads)
@@ -89,4 +92,4 @@ def exactly(threads: int, device: str = "cpu") -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(deterministic, warn_only=only_warned)

@@ -33,9 +33,11 @@ from fogwalk.training import checkpoint
 from fogwalk.training.evaluation import evaluate
 from fogwalk.training.plan import arithmetic_of
 
+Paths = str | Path | Sequence[str | Path]
+
 
 def train(
-    path: str | Path | Sequence[str | Path],
+    path: Paths,
     *,
     minutes: float | None = None,
     preset: str | None = None,
@@ -47,7 +49,7 @@ def train(
     `settings` are those of the command line: `seed=7, model={"layers": 6}, training={"steps": 2000}`. Prints its
     progress unless `quiet`. Raises the errors of fogwalk.errors.
     """
-    began = time.monotonic()
+    began = time.perf_counter()
     chosen = nested({**settings, "data": {**settings.get("data", {}), "path": _paths(path)}, "minutes": minutes})
     resolved = resolve(*([preset_source(preset)] if preset else []), chosen)
     if quiet:
@@ -109,7 +111,9 @@ class Run:
         scored = [
             (record["validation_loss"], record["step"])
             for record in self.events()
-            if record["event"] == "evaluated" and record["step"] in saved
+            if record["event"] == "evaluated"
+            and record["step"] in saved
+            and isinstance(record.get("validation_loss"), int | float)
         ]
         for _, step in sorted(scored):
             if not problems(self.folder.checkpoint(step)):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from fogwalk import hardware
 from fogwalk.errors import DataError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.registry import TASKS
-from fogwalk.runs.folder import RunFolder, create, find, sweep
+from fogwalk.runs.folder import RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
 from fogwalk.runs.publish import write_atomically
 from fogwalk.settings import Settings, Source, declared, flag, load_settings, typed, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
+from fogwalk.training.heartbeat import begun
+from fogwalk.training.memory import enough_memory
 from fogwalk.training.schedule import schedule
-from fogwalk.training.session import Tell, Told, enough_memory, sit, started
+from fogwalk.training.session import Session, Tell, Told
 
 
 def _nothing_told(told: Told) -> None:
@@ -33,27 +35,34 @@ def _nothing_told(told: Told) -> None:
 
 
 def train(
-    settings: Settings, *, listeners: Iterable[Listener] = (), tell: Tell = _nothing_told, began: float | None = None
+    settings: Settings,
+    *,
+    listeners: Iterable[Listener] = (),
+    tell: Tell = _nothing_told,
+    began: float | None = None,
 ) -> RunFolder:
-    """Train a new run and give back its folder. `began` is when a budget in minutes started (time.monotonic())."""
-    began = time.monotonic() if began is None else began
+    """Train a new run and give back its folder. `began` is when a budget in minutes started (time.perf_counter())."""
+    began = time.perf_counter() if began is None else began
     if not settings.data.path:
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
+    require_free(settings.out)
     settings = plan.close_before_data(_absolute(settings))
-    assert settings.threads is not None
-    with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
+    with _arithmetic(settings):
         task: Task = TASKS.get(settings.task)(settings)
+        made = settings.out is None or not Path(settings.out).expanduser().exists()
         folder = create(settings.out)
         settings = settings.replacing({"out": None}, "default")
         with holding(folder):  # refused here, before anything is touched, while another process has the folder
+            require_free(str(folder.path))
             try:
-                _write_view(folder, settings, task)
                 folder.write_status(state="planning", step=0, started=time.time())
-                return _plan_and_run(folder, settings, task, list(listeners), tell, began)
+                write_atomically(folder.settings, write_toml(settings))  # from here on it is a run, and can be resumed
+                _plan_and_run(folder, settings, task, listeners, tell, began)
             except BaseException:
                 if not folder.steps_saved():
-                    shutil.rmtree(folder.path, ignore_errors=True)  # nothing was learned: leave no empty run behind
+                    folder.discard(whole=made)  # nothing was learned: leave no empty run behind
                 raise
+    return folder
 
 
 def resume(
@@ -69,75 +78,96 @@ def resume(
     """
     folder = find(name)
     with holding(folder):
-        sweep(folder)
-        if not folder.checkpoints.is_dir() or not (folder.steps_saved() or any(folder.checkpoints.iterdir())):
-            return _start_over(folder, asked, list(listeners), tell)
+        folder.sweep()
+        if not folder.steps_saved() and not any(folder.checkpoints.glob("*")):
+            _start_over(folder, asked, listeners, tell)
+            return folder
         step, damage = checkpoint.require(folder)
         saved = load_settings(folder.checkpoint(step) / "settings.toml")
-        before = _with_later_steps(folder, saved, step)
-        settings = _with_changes(before, asked)
-        assert settings.training.steps is not None
-        assert settings.threads is not None
+        before = _with_earlier_changes(folder, saved, step)
+        settings = plan.close_device(_with_changes(before, asked))
+        steps = settings.training.steps
+        assert steps is not None
         _check_extension(settings, before, step)
+        if settings.data.path != before.data.path:
+            _same_data(folder, settings, step)  # a text that was moved is the same text; another one is refused
+        _write_views(folder, settings, step)
         ended = _has_ended(folder, step)
-        if ended and (settings == before or (ended == "steps" and step >= settings.training.steps)):
-            more = (
-                f"--training.steps {settings.training.steps * 2} would extend it"
-                if ended == "steps"
-                else "its goal is reached"
-            )
-            tell(Told("done", f"{folder.path} is finished: {step} of {settings.training.steps} steps; {more}"))
+        if ended and (settings == before or (ended == "steps" and step >= steps)):
+            more = f"--training.steps {steps * 2} would extend it" if ended == "steps" else "its goal is reached"
+            tell(Told("done", f"{folder.path} is finished: {step} of {steps} steps; {more}"))
             return folder
         plan.check_compiler(settings)
         _tell_of_extension(settings, before, step, tell)
-        with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
+        with _arithmetic(settings):
             task = _same_data(folder, settings, step)
-            _write_view(folder, settings, task)
-            return sit(folder, settings, task, list(listeners), tell, resumed_from=step, damage=damage)
+            Session(folder, settings, task, step).run(listeners, tell, (), damage)
+    return folder
+
+
+@contextmanager
+def _arithmetic(settings: Settings) -> Iterator[None]:
+    assert settings.threads is not None, "the plan closes the threads before anything is computed"
+    with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
+        yield
 
 
 def _absolute(settings: Settings) -> Settings:
-    return settings.replacing({"data.path": _absolute_paths(settings.data.path)}, settings.origin("data.path"))
+    """Paths that hold from every folder, so that a run can be gone on with from anywhere."""
+    values: dict[str, Any] = {"data.path": _absolute_paths(settings.data.path)}
+    tokenizer = Path(settings.data.tokenizer).expanduser()
+    if tokenizer.is_file():
+        values["data.tokenizer"] = str(tokenizer.absolute())
+    for key, value in values.items():
+        settings = settings.replacing({key: value}, settings.origin(key))
+    return settings
 
 
 def _absolute_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(path if path.startswith("sample:") else str(Path(path).expanduser().absolute()) for path in paths)
+    absolute = tuple(path if path.startswith("sample:") else str(Path(path).expanduser().absolute()) for path in paths)
+    for path in absolute:
+        if not path.isprintable() and any(0xD800 <= ord(letter) < 0xE000 for letter in path):
+            raise DataError(f"the path {path!r} is not UTF-8, so a settings file cannot hold it", remedy="Rename it.")
+    return absolute
 
 
-def _write_view(folder: RunFolder, settings: Settings, task: Task) -> None:
+def _write_views(folder: RunFolder, settings: Settings, step: int) -> None:
+    """What stands beside the checkpoints is a view of the newest intact one."""
     write_atomically(folder.settings, write_toml(settings))
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder.encoding)
-    task.save_encoding(folder.encoding)
+    shutil.rmtree(folder.encoding, ignore_errors=True)
+    shutil.copytree(folder.checkpoint(step) / "encoding", folder.encoding)
 
 
 def _plan_and_run(
-    folder: RunFolder, settings: Settings, task: Task, listeners: list[Listener], tell: Tell, began: float
-) -> RunFolder:
+    folder: RunFolder, settings: Settings, task: Task, listeners: Iterable[Listener], tell: Tell, began: float
+) -> None:
+    task.save_encoding(folder.encoding)
     for words in task.words():
         tell(Told("data", words))
-    settings, why = plan.close(settings, task, time.monotonic() - began)
+    settings, why = plan.close(settings, task, time.perf_counter() - began)
     write_atomically(folder.settings, write_toml(settings))
-    return sit(folder, settings, task, listeners, tell, why=why)
+    Session(folder, settings, task, None).run(listeners, tell, why, ())
 
 
-def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: list[Listener], tell: Tell) -> RunFolder:
+def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
     """A run that died before its first checkpoint begins again with the settings it was given."""
-    settings = _with_changes(load_settings(folder.settings), asked)
-    settings = plan.close_before_data(settings)
-    assert settings.threads is not None
-    with hardware.exactly(settings.threads, settings.device), enough_memory(settings):
+    began = time.perf_counter()
+    settings = plan.close_before_data(_with_changes(load_settings(folder.settings), asked))
+    with _arithmetic(settings):
         task: Task = TASKS.get(settings.task)(settings)
-        _write_view(folder, settings, task)
-        folder.write_status(**started(folder.status()), state="planning", step=0)
-        return _plan_and_run(folder, settings, task, listeners, tell, time.monotonic())
+        folder.write_status(**begun(folder.status()), state="planning", step=0)
+        _plan_and_run(folder, settings, task, listeners, tell, began)
 
 
-def _with_later_steps(folder: RunFolder, settings: Settings, step: int) -> Settings:
-    """A resume that asked for other steps and then died before its next checkpoint is remembered in the events."""
+def _with_earlier_changes(folder: RunFolder, settings: Settings, step: int) -> Settings:
+    """What an earlier resume changed before it died, and no checkpoint holds yet, is remembered in the events."""
+    resumable = {key for key, item in declared().items() if item.resumable}
     for record in read_all(folder.events):
-        if record["event"] == "resumed" and record["step"] >= step and record.get("steps") != settings.training.steps:
-            settings = settings.replacing({"training.steps": record["steps"]}, "an earlier resume")
+        changed = record.get("settings")
+        if record.get("event") == "resumed" and record["step"] >= step and isinstance(changed, dict):
+            now = settings.flat()
+            values = typed(Source("an earlier resume", {key: changed[key] for key in resumable & changed.keys()}))
+            settings = settings.replacing({k: v for k, v in values.items() if v != now[k]}, "an earlier resume")
     return settings
 
 
@@ -182,7 +212,7 @@ def _has_ended(folder: RunFolder, step: int) -> str | None:
         if record["event"] == "resumed":
             ended = None
         elif record["event"] == "stopped" and record["step"] <= step:
-            ended = record["reason"] if record["reason"] in FINISHED else None
+            ended = record.get("reason") if record.get("reason") in FINISHED else None
     return ended
 
 

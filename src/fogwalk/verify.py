@@ -50,7 +50,7 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
         return
     try:
         settings = load_settings(folder.checkpoint(intact[-1]) / "settings.toml")
-        same = load_settings(folder.settings).flat() == settings.flat()
+        same = folder.settings.exists() and load_settings(folder.settings).flat() == settings.flat()
         yield Check("settings", same, "" if same else f"{folder.settings} differs from checkpoint {intact[-1]}")
         yield from _state(folder, intact[-1])
         if replay:
@@ -67,7 +67,7 @@ def _state(folder: RunFolder, step: int) -> Iterator[Check]:
     yield Check(
         "data", not changed, f"{', '.join(settings.data.path)} has changed since the run began" if changed else ""
     )
-    state = begin(task, settings, torch.device(settings.device))
+    state = begin(task, settings, torch.device("cpu"))
     checkpoint.restore(folder, state, step)
     fine = state.step == step and all(torch.isfinite(value).all() for value in state.model.parameters())
     yield Check("resume state", fine, f"step {state.step}")
@@ -79,7 +79,7 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
     if len(intact) < 2:
         return Check(what, False, "two intact checkpoints are needed")
     first, last = intact[-2:]
-    settings = load_settings(folder.checkpoint(last) / "settings.toml")
+    settings = plan.close_device(load_settings(folder.checkpoint(last) / "settings.toml"))
     assert settings.threads is not None
     losses: dict[int, float] = {}
 
@@ -91,10 +91,7 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
         task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
         arithmetic = plan.arithmetic_of(settings)
         again = begin(task, settings, arithmetic.device)
-        if first:
-            checkpoint.restore(folder, again, first)
-        else:
-            checkpoint.load_weights(again.model, folder.checkpoint(0) / "model.safetensors")
+        checkpoint.restore(folder, again, first)
         loop(again, replace(recipe(task, settings, arithmetic), steps=last), remember, Stop())
         then = begin(task, settings, arithmetic.device)
         checkpoint.restore(folder, then, last)

@@ -1,32 +1,38 @@
-"""Tokens on the disk: encoded once, checked on opening, and in memory where nothing can be kept."""
+"""Tokens on the disk: encoded once in a stream, equal to the whole text's, and checked on opening."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fogwalk.batches import tokens
-from fogwalk.batches.tokens import Stream, cache_folder, tokenise
+from fogwalk.batches.tokens import Stream, tokenise
+from fogwalk.cache import cache_folder
+from fogwalk.data import decoding
+from fogwalk.data.corpus import Corpus
+from fogwalk.data.split import Split, sides
+from fogwalk.encoding.byte_pairs import BytePairs
 from fogwalk.encoding.characters import Characters
-from fogwalk.encoding.protocol import Ids
+from fogwalk.encoding.protocol import Ids, Tokenizer
 from fogwalk.runs.publish import problems
 
-PARTS = {"training": ["abc", "cab"], "validation": ["ba"]}
+HELD = Split(held=(2,))
 
 
 class Counting(Characters):
-    """A tokenizer that counts how often it was asked, and can claim to be large."""
+    """A tokenizer that counts how often it was asked."""
 
     asked = 0
 
-    def encode(self, text: str) -> Ids:
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
         self.asked += 1
-        return super().encode(text)
+        return super().encode_many(texts)
 
 
 @pytest.fixture(autouse=True)
@@ -37,142 +43,145 @@ def _fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tokenizer() -> Counting:
     """The alphabet a, b, c and the mark of an end."""
-    found = Counting.learn(["abc"], several=True)
+    found = Counting.learn("abc", several=True)
     assert isinstance(found, Counting)
     return found
 
 
 @pytest.fixture
-def encoding(tokenizer: Counting, tmp_path: Path) -> Path:
-    """The folder the tokenizer is saved in."""
-    folder = tmp_path / "encoding"
-    folder.mkdir()
-    tokenizer.save(folder)
-    return folder
+def texts(tmp_path: Path) -> Path:
+    """Three documents, the last of them held back."""
+    (tmp_path / "texts").mkdir()
+    for name, text in (("1", "abc"), ("2", "cab"), ("3", "ba")):
+        (tmp_path / "texts" / name).write_text(text)
+    return tmp_path / "texts"
 
 
-def text_of(stream: Stream, tokenizer: Counting) -> str:
+def text_of(stream: Stream, tokenizer: Tokenizer) -> str:
     """The characters of a stream."""
     return tokenizer.decode(stream.tolist())
 
 
-def test_each_part_is_its_texts_in_order_each_ended_where_there_are_several(
-    tokenizer: Counting, encoding: Path
-) -> None:
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert text_of(streams["training"], tokenizer) == "abc\x03cab\x03"
-    assert text_of(streams["validation"], tokenizer) == "ba\x03"
-    streams = tokenise(PARTS, tokenizer, encoding, several=False)
-    assert text_of(streams["training"], tokenizer) == "abccab"
+def kept(place: Path, tokenizer: Tokenizer, split: Split = HELD, several: bool = True) -> tokens.Tokens:
+    """The tokens of a folder."""
+    return tokenise(Corpus([str(place)]), split, several, tokenizer)
 
 
-def test_the_second_time_nothing_is_encoded(tokenizer: Counting, encoding: Path) -> None:
-    one = tokenise(PARTS, tokenizer, encoding, several=True)
-    asked = tokenizer.asked
-    other = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert tokenizer.asked == asked == 3
-    assert isinstance(other["training"], np.memmap)
-    assert np.array_equal(one["training"], other["training"])
+def test_each_side_is_its_texts_in_order_each_ended_where_there_are_several(tokenizer: Counting, texts: Path) -> None:
+    found = kept(texts, tokenizer)
+    assert text_of(found.training, tokenizer) == "abc\x03cab\x03"
+    assert text_of(found.validation, tokenizer) == "ba\x03"
+    assert text_of(kept(texts, tokenizer, several=False).training, tokenizer) == "abccab"
+    assert (found.counts["training"].tokens, found.counts["training"].characters) == (8, 6)
+    assert found.counts["validation"].opening == "ba"
 
 
-def test_another_text_another_split_or_another_tokenizer_is_encoded_anew(
-    tokenizer: Counting, encoding: Path, tmp_path: Path
-) -> None:
-    tokenise(PARTS, tokenizer, encoding, several=True)
-    for parts in (
-        {"training": ["abc", "cab"], "validation": ["ab"]},
-        {"training": ["abccab"], "validation": ["ba"]},
-        {"training": ["abc"], "validation": ["cab", "ba"]},
-    ):
-        before = tokenizer.asked
-        tokenise(parts, tokenizer, encoding, several=True)
-        assert tokenizer.asked > before
+def test_the_second_time_nothing_is_encoded(tokenizer: Counting, texts: Path) -> None:
+    one = kept(texts, tokenizer)
+    assert tokenizer.asked == 1
+    other = kept(texts, tokenizer)
+    assert tokenizer.asked == 1
+    assert isinstance(other.training, np.memmap)
+    assert np.array_equal(one.training, other.training)
+    assert one.counts == other.counts
+
+
+def test_another_text_another_split_or_another_tokenizer_is_encoded_anew(tokenizer: Counting, texts: Path) -> None:
+    kept(texts, tokenizer)
+    kept(texts, tokenizer, Split(held=(1,)))
+    kept(texts, tokenizer, several=False)
+    (texts / "3").write_text("ab")
+    kept(texts, tokenizer)
+    assert tokenizer.asked == 4
     other = Counting("\ufffdcba\x03")
-    (tmp_path / "other").mkdir()
-    other.save(tmp_path / "other")
-    streams = tokenise(PARTS, other, tmp_path / "other", several=True)
-    assert text_of(streams["training"], other) == "abc\x03cab\x03"
-    assert len(list(cache_folder().iterdir())) == 5
+    assert text_of(kept(texts, other).training, other) == "abc\x03cab\x03"
+    assert len(list((cache_folder() / "tokens").iterdir())) == 5
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "missing", "manifest"])
-def test_a_damaged_cache_is_built_anew(tokenizer: Counting, encoding: Path, harm: str) -> None:
-    tokenise(PARTS, tokenizer, encoding, several=True)
-    (place,) = cache_folder().iterdir()
+def test_a_damaged_cache_is_built_anew(tokenizer: Counting, texts: Path, harm: str) -> None:
+    kept(texts, tokenizer)
+    (place,) = (cache_folder() / "tokens").iterdir()
     file = place / ("manifest.json" if harm == "manifest" else "training.bin")
     content = bytearray(file.read_bytes())
     file.unlink()
     if harm != "missing":
         content[0] ^= 1
         file.write_bytes(content[:-2] if harm == "cut" else content)
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert text_of(streams["training"], tokenizer) == "abc\x03cab\x03"
+    assert text_of(kept(texts, tokenizer).training, tokenizer) == "abc\x03cab\x03"
     assert problems(place) == []
-    assert [entry.name for entry in cache_folder().iterdir()] == [place.name]
-
-
-def test_where_no_cache_can_be_kept_the_tokens_stay_in_memory(
-    tokenizer: Counting, encoding: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "cache").write_text("a file where the folder should be")
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert not isinstance(streams["training"], np.memmap)
-    assert streams["training"].dtype == np.uint16
-    assert text_of(streams["training"], tokenizer) == "abc\x03cab\x03"
-
-
-def test_a_full_disk_leaves_the_tokens_in_memory_and_nothing_in_the_cache(
-    tokenizer: Counting, encoding: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(descriptor: int) -> None:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr("fogwalk.runs.publish.os.fsync", fail)
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert text_of(streams["validation"], tokenizer) == "ba\x03"
-    assert list(cache_folder().iterdir()) == []
+    assert [entry.name for entry in place.parent.iterdir()] == [place.name]
 
 
 @pytest.mark.parametrize(("size", "kind"), [(65_536, np.uint16), (65_537, np.uint32), (200_000, np.uint32)])
-def test_ids_take_two_bytes_as_long_as_they_fit(tokenizer: Counting, encoding: Path, size: int, kind: type) -> None:
+def test_ids_take_two_bytes_as_long_as_they_fit(tokenizer: Counting, texts: Path, size: int, kind: type) -> None:
     tokenizer.size = size
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert streams["training"].dtype == kind
-    assert streams["training"].nbytes == 8 * np.dtype(kind).itemsize
+    found = kept(texts, tokenizer)
+    assert found.training.dtype == kind
+    assert found.training.nbytes == 8 * np.dtype(kind).itemsize
 
 
-def test_an_empty_part_is_an_empty_stream(tokenizer: Counting, encoding: Path) -> None:
+def test_an_empty_side_is_an_empty_stream(tokenizer: Counting, texts: Path) -> None:
     for _ in range(2):
-        streams = tokenise({"training": ["abc"], "validation": []}, tokenizer, encoding, several=False)
-        assert len(streams["validation"]) == 0
+        assert len(kept(texts, tokenizer, Split()).validation) == 0
 
 
-def test_two_processes_that_tokenise_one_text_do_not_disturb_each_other(
-    tokenizer: Counting, encoding: Path, monkeypatch: pytest.MonkeyPatch
+LEARNED = BytePairs.learn(["the cat sat on the mat.\nthe hat is fat.\n" * 50], 300)
+TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {
+    "characters": lambda: Characters.learn("the catson.\nmé", several=True),
+    "bytes": BytePairs.bytes,
+    "bpe": lambda: LEARNED,
+}
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=40)
+@given(
+    texts=st.lists(
+        st.lists(st.sampled_from(["the cat", " ", "\n", "\n\n", "sat.", "é", "\r\n", "'s", "  on"]), max_size=30).map(
+            lambda parts: "a" + "".join(parts)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    piece=st.integers(1, 40),
+    together=st.integers(1, 100),
+    cut=st.integers(0, 60),
+)
+def test_a_streamed_corpus_has_the_tokens_of_its_whole_documents(
+    name: str, texts: list[str], piece: int, together: int, cut: int
 ) -> None:
-    # The second begins, and ends, while the first is in the middle of writing.
-    encoded, first = tokens._encoded, iter([True])
+    tokenizer = TOKENIZERS[name]()
+    split = Split(cut_document=0, cut=cut, held=(2,))
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", f"{place}/cache")
+        folder = Path(place, "texts")
+        folder.mkdir()
+        for number, text in enumerate(texts):
+            (folder / str(number)).write_bytes(text.encode())
+        whole: dict[tuple[bool, int], str] = {}
+        for held, part in sides(Corpus([str(folder)]), split):
+            whole[held, part.document] = whole.get((held, part.document), "") + part.text
+        patch.setattr(decoding, "PIECE", piece)
+        patch.setattr(tokens, "_AT_ONCE", together)
+        found = kept(folder, tokenizer, split)
+        for held, stream in ((False, found.training), (True, found.validation)):
+            wanted = [[*tokenizer.encode(text), tokenizer.end] for (side, _), text in whole.items() if side == held]
+            assert stream.tolist() == [number for ids in wanted for number in ids]
 
-    def interrupted(*arguments: object) -> Iterator[Ids]:
-        for number, ids in enumerate(encoded(*arguments)):  # type: ignore[arg-type]
-            if number == 1 and next(first, False):
-                with monkeypatch.context() as patch:
-                    patch.setattr(os, "getpid", lambda: 1)
-                    tokenise(PARTS, tokenizer, encoding, several=True)
-            yield ids
 
-    monkeypatch.setattr(tokens, "_encoded", interrupted)
-    streams = tokenise(PARTS, tokenizer, encoding, several=True)
-    assert text_of(streams["training"], tokenizer) == "abc\x03cab\x03"
-    (place,) = cache_folder().iterdir()
-    assert problems(place) == []
-
-
-def test_what_a_killed_process_left_is_removed_after_a_day(tokenizer: Counting, encoding: Path) -> None:
-    for name, age in (("old", 2), ("new", 0)):
-        folder = cache_folder() / f".unfinished-1-{name}"
-        folder.mkdir(parents=True)
-        when = time.time() - age * 86_400
-        os.utime(folder, (when, when))
-    tokenise(PARTS, tokenizer, encoding, several=True)
-    assert {entry.name for entry in cache_folder().glob(".*")} == {".unfinished-1-new"}
+@pytest.mark.parametrize("name", ["characters", "bytes"])
+def test_validation_ends_at_its_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(tokens, "MOST_VALIDATION", 50)
+    tokenizer = TOKENIZERS[name]()
+    (tmp_path / "texts").mkdir()
+    for number, text in enumerate(["the cat\n" * 9, "the mat " * 99, "sat.\n"]):
+        (tmp_path / "texts" / str(number)).write_text(text)
+    found = kept(tmp_path / "texts", tokenizer, Split(held=(1, 2)))
+    held = found.counts["validation"].tokens
+    assert 45 <= held <= 50
+    assert text_of(found.validation, tokenizer) == ("the mat " * 99)[:held]
+    assert found.counts["validation"].characters == held
+    assert len(found.training) == 73
+    found = kept(tmp_path / "texts", tokenizer, Split(held=(2, 0)))
+    assert 45 <= found.counts["validation"].tokens <= 50, "the first document is cut, and what follows is left out"

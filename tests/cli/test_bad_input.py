@@ -6,6 +6,7 @@ stand in `check`.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import pickle
@@ -83,6 +84,12 @@ def with_other_data(place: Path) -> None:
         file.write("one more line.")
 
 
+def with_its_data_gone(place: Path) -> None:
+    """A run whose text was deleted."""
+    trained("--out", "runs/own")(place)
+    (place / "book.txt").unlink()
+
+
 class Canary:
     """Unpickling this creates a file: if it is there, somebody opened the pickle."""
 
@@ -106,6 +113,7 @@ def with_pickle(*names: str) -> Callable[[Path], object]:
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
 LATIN = "a plain line\nanother\nd\xe9j\xe0 vu\n".encode("latin-1") * 60
 LONG = "x" * 300
+GZIP = gzip.compress(b"the cat sat on the mat. " * 999)
 
 DATA = [
     Case("a missing file with a near name", "train bok.txt", 3, ("no such file", "Did you mean", "book.txt")),
@@ -118,10 +126,38 @@ DATA = [
     Case("a PNG image", "train a.png", 3, ("a PNG image, not text",), write("a.png", PNG)),
     Case("a JPEG image named as text", "train a.txt", 3, ("a JPEG image",), write("a.txt", b"\xff\xd8\xff\xe0rest")),
     Case("a ZIP archive", "train a.docx", 3, ("a ZIP archive",), write("a.docx", b"PK\x03\x04rest")),
-    Case("gzip", "train a.gz", 3, ("gzip-compressed",), write("a.gz", b"\x1f\x8b\x08rest")),
+    Case("a truncated gzip", "train a.gz", 3, ("a.gz", "compressed data ends early"), write("a.gz", GZIP[:-9])),
+    Case("a damaged zstd", "train a.zst", 3, ("a.zst", "compressed data"), write("a.zst", b"\x28\xb5\x2f\xfdrest")),
+    Case("a JSONL line that is not JSON", "train a.jsonl", 3, ("a.jsonl line 2 is not JSON",),
+         write("a.jsonl", '{"text": "a"}\n{oops\n')),
+    Case("a JSONL line that is a list", "train a.jsonl", 3, ("line 1 is JSON, but a list",), write("a.jsonl", "[1]")),
+    Case("a JSONL line whose text is a number", "train a.jsonl", 3, ("a.jsonl line 2", "is int, not text"),
+         write("a.jsonl", '{"text": "a"}\n{"text": 1}\n')),
+    Case("no such column", "train a.csv --data.column txet", 3, ("no column 'txet'", "Did you mean text?"),
+         write("a.csv", "id,text\n1,a\n")),
+    Case("a column that is not text", "train a.jsonl --data.column n", 3, ("'n'", "int, not text", "Columns of text: t"),
+         write("a.jsonl", '{"n": 1, "t": "a"}\n')),
+    Case("no column of text", "train a.jsonl", 3, ("no column of text", "n"), write("a.jsonl", '{"n": 1}\n')),
+    Case("a ragged CSV row", "train a.csv", 3, ("a.csv line 3 has 3 fields", "header has 2"),
+         write("a.csv", "id,text\n1,a\n1,2,3\n")),
+    Case("a CSV header with a name twice", "train a.csv", 3, ("'text' twice",), write("a.csv", "text,text\n1,2\n")),
+    Case("a CSV header alone", "train a.csv", 3, ("a header and no rows",), write("a.csv", "id,text\n")),
+    Case("a CSV quote never closed", "train a.csv", 3, ("is not CSV",), write("a.csv", 'text\n"open\n')),
+    Case("a Parquet table that is none", "train a.parquet", 3, ("not a Parquet table",), write("a.parquet", "PAR1")),
+    Case("an unknown encoding", "train book.txt --data.encoding utf-9", 3, ("unknown encoding", "--data.encoding")),
+    Case("an encoding that is none", "train book.txt --data.encoding base64", 3, ("unknown encoding 'base64'",)),
+    Case("the wrong encoding", "train l.txt --data.encoding ascii", 3, ("l.txt is not ascii", "0xe9 at line 3"),
+         write("l.txt", LATIN)),
+    Case("a folder of mixed encodings, all older", "train texts", 3, ("nothing to learn from", "a.txt (is not UTF-8"),
+         write("texts/a.txt", LATIN)),
+    Case("a pattern that matches nothing", "train *.pdf", 3, ("no file matches", "*.pdf")),
+    Case("one path of two missing", "train book.txt zzz.txt", 3, ("no such file or folder: zzz.txt",)),
+    Case("a link to itself", "train loop.txt", 3, ("loop.txt cannot be read", "symbolic links"),
+         lambda place: (place / "loop.txt").symlink_to("loop.txt")),
+    Case("a pipe", "train pipe", 3, ("pipe is a pipe or a device",), lambda place: os.mkfifo(place / "pipe")),
     Case("a PDF", "train a.pdf", 3, ("a PDF document",), write("a.pdf", b"%PDF-1.7 rest")),
-    Case("Latin-1", "train l.txt", 3, ("not UTF-8", "0xe9 at line 3", "iconv -f"), write("l.txt", LATIN)),
-    Case("UTF-16", "train u.txt", 3, ("UTF-16", "iconv"), write("u.txt", "hello\n".encode("utf-16") * 99)),
+    Case("Latin-1", "train l.txt", 3, ("not UTF-8", "0xe9 at line 3", "--data.encoding cp1252"), write("l.txt", LATIN)),
+    Case("UTF-16 without its mark", "train u.txt", 3, ("is binary",), write("u.txt", "hello\n".encode("utf-16-le") * 99)),
     Case("a text shorter than one context", "train s.txt --training.steps 1", 3, ("too short", "--model.context"),
          write("s.txt", "a short text. " * 4)),
     Case("a text of two letters", "train s.txt --training.steps 1", 3, ("too short", "Give more text"),
@@ -130,9 +166,10 @@ DATA = [
          ("too short", "model.context 100000 came from command line")),
     Case("too little held back", "train book.txt --preset tiny --training.steps 1 --data.validation 0.0001", 3,
          ("to validate on", "--data.validation")),
-    Case("an empty folder", "train texts", 3, ("no UTF-8 text in the folder", "It holds no files"),
+    Case("an empty folder", "train texts", 3, ("nothing to read in", "It holds no files"),
          lambda place: (place / "texts").mkdir()),
-    Case("a folder of images", "train texts", 3, ("no UTF-8 text", "b.png (is a PNG image"), write("texts/b.png", PNG)),
+    Case("a folder of images", "train texts", 3, ("nothing to learn from in", "b.png (is a PNG image"),
+         write("texts/b.png", PNG)),
     Case("an unknown sample", "train sample:python-dox", 3, ("unknown sample", "Did you mean sample:python-docs")),
     Case("a name longer than any file's", ("train", LONG), 3, ("cannot be read",)),
     Case("a text to score that is missing", "evaluate --data bok.txt", 3, ("no such file", "Did you mean book.txt")),
@@ -143,7 +180,7 @@ DATA = [
     Case("data changed since the run began", "train --resume own --training.steps 3", 3,
          ("has changed since this run began", "Put the old text back"), with_other_data),
     Case("data gone since the run began", "train --resume own --training.steps 3", 3, ("no such file", "book.txt"),
-         lambda place: (trained("--out", "runs/own")(place), (place / "book.txt").unlink())),
+         with_its_data_gone),
 ]  # fmt: skip
 
 WORDS = [
@@ -155,7 +192,7 @@ WORDS = [
     Case("a flag like no other", "train book.txt --qqqqqqqq", 2, ("unknown option", "fogwalk train --help")),
     Case("a flag with its value attached", "train book.txt --sed=3", 2, ("unknown option --sed", "--seed")),
     Case("a flag without a value", "train book.txt --seed", 2, ("--seed needs a value",)),
-    Case("two books", "train book.txt other.txt", 2, ("'other.txt' is one argument too many",)),
+    Case("one run too many", "evaluate tiny other", 2, ("'other' is one argument too many",)),
     Case("a path with bytes that are not UTF-8", ("train", "bad\udcff.txt"), 2, ("data.path", "Unicode")),
     Case("an unknown position", "train book.txt --model.positions rotery", 2, ("'rotery'", "Did you mean rotary")),
     Case("an unknown optimizer", "train book.txt --optimizer.name adm", 2, ("'adm'", "adamw")),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fogwalk.data.corpus import Corpus
 from fogwalk.data.samples import SAMPLES, python_docs, python_source, sample
-from fogwalk.data.texts import read_texts
 from fogwalk.errors import DataError
 
 
@@ -19,7 +19,7 @@ def test_python_docs_are_long_english_text_without_a_repeated_paragraph() -> Non
 
 def test_python_docs_are_the_same_each_time() -> None:
     assert python_docs() == python_docs()
-    assert read_texts("sample:python-docs", 0.1).digest == read_texts("sample:python-docs", 0.2).digest
+    assert Corpus(["sample:python-docs"]).digest == Corpus(["sample:python-docs"]).digest
 
 
 def test_python_source_is_the_standard_library_without_its_tests() -> None:

@@ -12,13 +12,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as Library
+from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor, nn
 
 from fogwalk.encoding.byte_pairs import BytePairs
 from fogwalk.encoding.characters import Characters
 from fogwalk.encoding.protocol import Ids, Tokenizer
 from fogwalk.errors import UsageError
-from fogwalk.generation.decode import Answer, Piece, Speaks, generate, next_scores
+from fogwalk.generation.decode import Answer, Piece, Speaks, _Told, generate, next_scores, prompt_ids
 from fogwalk.generation.sampling import Sampling
 from fogwalk.models.attention import Cache
 from fogwalk.models.mlp import PlainLanguageModel
@@ -27,7 +29,7 @@ from fogwalk.registry import POSITIONS
 from fogwalk.settings import Mlp, Transformer
 
 GREEDY = Sampling(temperature=0)
-LETTERS = Characters.learn(["abcdefghij\n"], several=False)
+LETTERS = Characters.learn("abcdefghij\n", several=False)
 BYTES = BytePairs.bytes()
 SETTINGS = settings(deadline=None, max_examples=150, derandomize=True)
 
@@ -73,6 +75,9 @@ class Words:
 
     def encode(self, text: str) -> Ids:
         return np.array([self.words.index(text or self.words[0])], dtype=np.uint32)
+
+    def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        return [self.encode(text) for text in texts]
 
     def decode(self, ids: list[int]) -> str:
         return "".join(self.words[number] for number in ids)
@@ -238,12 +243,34 @@ def test_no_tokens_say_nothing() -> None:
 
 
 def test_an_empty_prompt_begins_as_a_document_does() -> None:
-    several = Characters.learn(["ab", "b"], several=True)
+    several = Characters.learn("ab", several=True)
     for tokenizer, first in ((LETTERS, LETTERS.encode("\n").tolist()), (several, [several.end]), (BYTES, [BYTES.end])):
         model = Scripted(tokenizer.encode("b").tolist(), tokenizer.size)
         _, answer = told(model, tokenizer, "", tokens=1)
         assert model.read == [first]
         assert answer.text == "b"
+
+
+@pytest.mark.parametrize("unknown", [None, "[UNK]"])
+@pytest.mark.parametrize(("vocabulary", "first"), [({"a": 0, "b": 1}, 0), ({"a": 0, "\n": 1, "[UNK]": 2}, 1)])
+def test_nothing_has_a_beginning_whatever_the_tokenizer(
+    unknown: str | None, vocabulary: dict[str, int], first: int
+) -> None:
+    library = Library(models.WordLevel({**vocabulary, "[UNK]": 2}, unk_token=unknown or "none"))
+    for splitter in (pre_tokenizers.Whitespace(), pre_tokenizers.Split("", "isolated")):
+        library.pre_tokenizer = splitter
+        ids = prompt_ids(BytePairs(library), "")
+        if isinstance(splitter, pre_tokenizers.Whitespace):
+            assert ids == [0]  # a line's end has no token
+        else:
+            assert ids == [first if "\n" in vocabulary or unknown is None else 2]
+
+
+def test_a_word_that_a_persons_own_tokenizer_lacks_may_stand_in_a_prompt() -> None:
+    # Its unknown token was learned: a sample's prompt is the beginning of the text, cut in the middle of a word.
+    library = Library(models.WordLevel({"[UNK]": 0, "the": 1}, unk_token="[UNK]"))
+    library.pre_tokenizer = pre_tokenizers.Whitespace()
+    assert prompt_ids(BytePairs(library), "the dog") == [1, 0]
 
 
 def test_a_prompt_with_an_unknown_character_is_refused_by_name() -> None:
@@ -315,6 +342,127 @@ def test_a_character_left_unfinished_is_told_as_broken_at_the_end() -> None:
 def test_the_unknown_character_is_told_at_once() -> None:
     pieces, _ = told(Scripted([0, 1], LETTERS.size), LETTERS, "a", tokens=2)
     assert [piece.text for piece in pieces] == ["\ufffd", LETTERS.decode([1])]
+
+
+# However long the answer
+
+
+class Counted:
+    """A tokenizer that counts the ids it decodes."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.ids = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tokenizer, name)
+
+    def decode(self, ids: list[int]) -> str:
+        self.ids += len(ids)
+        return self.tokenizer.decode(ids)
+
+
+def streamed(tokenizer: Tokenizer, ids: list[int], stop: Sequence[str] = ()) -> str:
+    told = _Told(tokenizer, stop)
+    return "".join(told.add(token) for token in ids) + told.rest()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a plain text. " * 200,
+        "日本語🙂é ".encode() * 200,
+        b"\xff" * 3000,
+        b"\xf0\x9f\x98" * 1000,
+        "\ufffd".encode() * 1000,
+        "\ufffdé".encode() * 600,
+    ],
+    ids=["plain", "several bytes", "broken", "never finished", "the broken character itself", "mixed"],
+)
+def test_each_id_is_decoded_a_few_times_whatever_the_length(content: bytes) -> None:
+    ids = bytes_ids(content)
+    for length in (len(ids) // 4, len(ids)):
+        counted = Counted(BYTES)
+        assert streamed(cast(Tokenizer, counted), ids[:length]) == BYTES.decode(ids[:length])
+        assert counted.ids <= 60 * length
+
+
+def test_plain_text_is_decoded_a_dozen_times_at_most() -> None:
+    counted = Counted(LETTERS)
+    ids = [1 + number % 9 for number in range(8000)]
+    assert streamed(cast(Tokenizer, counted), ids, stop=["abd"]) == LETTERS.decode(ids)
+    assert counted.ids <= 12 * 8000
+
+
+@SETTINGS
+@given(content=st.lists(FRAGMENTS, max_size=150).map(b"".join) | st.binary(min_size=30, max_size=120))
+def test_long_answers_of_broken_bytes_are_told_as_the_whole_would_be(content: bytes) -> None:
+    ids = bytes_ids(content)
+    assert streamed(BYTES, ids) == BYTES.decode(ids)
+
+
+def sentence_pieces() -> BytePairs:
+    """As Llama's: `▁` for a space, bytes for the rest, and the first space left out."""
+    words = ["▁", "▁the", "the", "▁▁", "s", ".", "日", *(f"<0x{byte:02X}>" for byte in range(256))]
+    library = Library(models.BPE({word: number for number, word in enumerate(words)}, [], byte_fallback=True))
+    library.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return BytePairs(library)
+
+
+def worded(decoder: Any, words: Sequence[str]) -> BytePairs:
+    library = Library(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token=words[0]))
+    library.decoder = decoder
+    return BytePairs(library)
+
+
+SPACED = {
+    "metaspace": worded(decoders.Metaspace(), ["▁", "▁the", "the", "▁▁", "s", "."]),
+    "word pieces": worded(decoders.WordPiece(), ["the", "##s", ".", "n't", "##.", "do", "'s"]),
+    "word ends": worded(decoders.BPEDecoder(), ["the", "s</w>", ".</w>", "the</w>", "</w>"]),
+    "words": worded(None, ["the", "s", "."]),
+    "sentence pieces": sentence_pieces(),
+}
+
+
+@pytest.mark.parametrize("name", list(SPACED))
+@SETTINGS
+@given(numbers=st.lists(st.integers(0, 6), max_size=40))
+def test_spaces_between_tokens_are_told_as_the_whole_would_have_them(name: str, numbers: list[int]) -> None:
+    tokenizer = SPACED[name]
+    ids = [number for number in numbers if number < tokenizer.size]
+    assert streamed(tokenizer, ids) == tokenizer.decode(ids)
+
+
+@SETTINGS
+@given(text=st.text(st.sampled_from(" the日本🙂é."), max_size=30))
+def test_characters_of_several_byte_tokens_are_told_as_the_whole_would_be(text: str) -> None:
+    tokenizer = SPACED["sentence pieces"]
+    ids = [7 + byte for byte in text.encode()]
+    assert streamed(tokenizer, ids) == tokenizer.decode(ids)
+    mixed = [*ids, 1, *ids, 0, 1]
+    assert streamed(tokenizer, mixed) == tokenizer.decode(mixed)
+
+
+@SETTINGS
+@given(
+    text=st.text(st.sampled_from("ab é日"), max_size=60),
+    stop=st.lists(st.text("ab é", min_size=1, max_size=6), max_size=2),
+)
+def test_long_answers_end_before_the_first_stop_string(text: str, stop: list[str]) -> None:
+    told = _Told(BYTES, stop)
+    answer = ""
+    for token in BYTES.encode(text).tolist():
+        answer += told.add(token)
+        if told.stopped:
+            break
+    else:
+        answer += told.rest()
+    assert text.startswith(answer)
+    assert not any(word in answer for word in stop)
+    assert told.stopped == any(word in text for word in stop)
+    assert told.stopped or answer == text
 
 
 # Stop strings

@@ -43,7 +43,7 @@ def test_top_k_keeps_exactly_the_k_likeliest(scores: list[float], k: int, temper
     stay, go = (
         [score for score, chance in zip(scores, chances, strict=True) if (chance > 0) == keep] for keep in (True, False)
     )
-    assert not go or min(stay) >= max(go)
+    assert not go or min(stay) >= max(go) - 1e-4  # nearer scores are equal in float32's chances
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 5])

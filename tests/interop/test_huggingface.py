@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer as Library
+from tokenizers import models, pre_tokenizers, processors
 
-from fogwalk.errors import ExportError
+from fogwalk.errors import ExportError, RunError
 from fogwalk.generation.decode import prompt_ids
+from fogwalk.interop import huggingface
 from fogwalk.interop.huggingface import FIXED, NAMES, config, export, renamed
 from fogwalk.models.transformer import LanguageModel
 from fogwalk.run import Run, load, train
@@ -196,6 +200,81 @@ def test_exporting_again_and_opening_the_run_again_write_the_same_bytes(exported
 
 def test_a_prompt_reads_the_same_in_both(exported: Exported) -> None:
     assert prompt_ids(exported.run.tokenizer, "the dog") == ids_of(exported, "the dog")
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Run:
+    """A run of one step whose tokenizer is a person's own, which puts a mark before every text."""
+    place = tmp_path_factory.mktemp("small")
+    (place / "book.txt").write_text(small_text, encoding="utf-8")
+    words = sorted({"[UNK]", "[BOS]", ".", *small_text.replace(".", " ").split()})
+    library = Library(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    library.pre_tokenizer = pre_tokenizers.Whitespace()
+    mark = ("[BOS]", words.index("[BOS]"))
+    library.post_processor = processors.TemplateProcessing(single="[BOS] $A", special_tokens=[mark])
+    library.save(str(place / "own.json"))
+    return train(
+        str(place / "book.txt"),
+        quiet=True,
+        out=str(place / "run"),
+        threads=1,
+        data={"tokenizer": str(place / "own.json")},
+        model={**SHAPE, "layers": 1},
+        training={"steps": 1, "batch": 2, "compile": "off", "sample_every": 0, "precision": "float32"},
+    )
+
+
+def test_a_persons_own_tokenizer_gives_equal_ids_without_the_marks_it_adds(small_run: Run, tmp_path: Path) -> None:
+    exported = opened(small_run, tmp_path / "out")
+    for text in ("the cat sat.", "we walk", "never seen"):
+        ours = small_run.tokenizer.encode(text).tolist()
+        assert exported.tokenizer(text).input_ids == ids_of(exported, text) == ours
+        assert len(ours) == len(text.replace(".", " .").split())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "the disk is full",
+        ),
+        (SafetensorError("I/O error: Permission denied (os error 13)"), "cannot be written: Permission denied"),
+        (SafetensorError("something else"), "could not be written: something else"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+    ],
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    error: Exception, words: str, there: bool, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(weights: Any, path: Path, **_: Any) -> None:
+        Path(path).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(huggingface, "save_file", full)
+    target = tmp_path / "place" / "out"
+    if there:
+        target.mkdir(parents=True)
+        (target / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match=words):
+        export(small_run, target)
+    left = [path.name for path in (tmp_path / "place").rglob("*")]
+    assert left == (["out", "notes.txt"] if there else [])
+
+
+def test_a_folder_that_is_there_receives_the_files(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    export(small_run, Path())
+    export(small_run, Path("new"))
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert len(written) == 5
+    assert {path.name for path in tmp_path.iterdir()} == {*written, "new", "notes.txt"}
+    with pytest.raises(RunError, match=r"notes\.txt could not be written"):
+        export(small_run, Path("notes.txt"))
 
 
 CANNOT: dict[str, tuple[str, object]] = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fogwalk.models.attention import ATTENDS, Attention, Cache, closed_chairs
+from fogwalk.models.attention import ATTENDS, Attention, Cache, causal_mask
 from fogwalk.models.positions.protocol import Positions
 from fogwalk.registry import POSITIONS
 
@@ -119,14 +119,14 @@ def test_weights_equal_the_formula_and_each_row_sums_to_one(
     assert (weights - weights_by_hand(queries, labels, slopes, causal)).abs().max() <= 1e-6
     assert (weights.sum(-1) - 1).abs().max() <= 1e-6
     if causal:
-        assert not weights[..., closed_chairs(time, keys, weights.device)].any()
+        assert not weights[..., causal_mask(time, keys, weights.device)].any()
 
 
-def test_closed_chairs_are_those_of_later_tokens() -> None:
+def test_causal_mask_are_those_of_later_tokens() -> None:
     cpu = torch.device("cpu")
-    assert closed_chairs(3, 3, cpu).int().tolist() == [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
-    assert closed_chairs(2, 4, cpu).int().tolist() == [[0, 0, 0, 1], [0, 0, 0, 0]]
-    assert closed_chairs(1, 3, cpu).int().tolist() == [[0, 0, 0]]
+    assert causal_mask(3, 3, cpu).int().tolist() == [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
+    assert causal_mask(2, 4, cpu).int().tolist() == [[0, 0, 0, 1], [0, 0, 0, 0]]
+    assert causal_mask(1, 3, cpu).int().tolist() == [[0, 0, 0]]
 
 
 @torch.no_grad()

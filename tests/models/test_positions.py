@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from fogwalk.models.attention import exact_attention, fused_attention
 from fogwalk.models.positions.alibi import Alibi
 from fogwalk.models.positions.learned import Learned
 from fogwalk.models.positions.protocol import Positions
@@ -99,6 +100,21 @@ def test_alibi_takes_off_each_heads_slope_for_every_place_of_distance() -> None:
             for key in range(5):
                 distance = max(2 + time - key, 0)
                 assert float(bias[head, time, key]) == -distance / 2 ** (head + 1)
+
+
+@pytest.mark.parametrize("number_format", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_alibi_tells_a_thousand_distances_apart_in_every_number_format(number_format: torch.dtype) -> None:
+    alibi = Alibi(1024, 16, 2, heads=8)
+    bias = alibi.bias(torch.zeros(1, 8, 1, 1024, dtype=number_format))
+    assert bias.dtype == (torch.float64 if number_format == torch.float64 else torch.float32)
+    assert all(len(row.unique()) == 1024 for row in bias[:, 0])
+    # What the last listener hears follows, though queries, keys and values are coarse.
+    keys, values = torch.zeros(1, 8, 1024, 2), torch.eye(1024).expand(1, 8, -1, -1)
+    heads = [numbers.to(number_format) for numbers in (keys[:, :, -1:], keys, values)]
+    expected = bias[:, 0].double().softmax(-1)
+    for attend in (exact_attention, fused_attention):
+        weights = attend(*heads, alibi, causal=True, dropout=0.0)[0, :, 0]
+        assert (weights - expected).abs().max() <= 4e-3
 
 
 def test_alibi_of_one_new_token_is_the_last_row_of_the_whole() -> None:

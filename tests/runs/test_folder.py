@@ -10,7 +10,7 @@ import pytest
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.runs import folder as module
-from fogwalk.runs.folder import RunFolder, all_runs, create, find, is_run, sweep
+from fogwalk.runs.folder import RunFolder, all_runs, create, find, is_run
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_sweeping_removes_what_was_left_unfinished_and_nothing_else() -> None:
     folder = made("mine", 1.0)
     (folder.checkpoints / ".unfinished-1-000003/encoding").mkdir(parents=True)
     (folder.checkpoints / "000002").mkdir()
-    sweep(folder)
+    folder.sweep()
     assert [entry.name for entry in folder.checkpoints.iterdir()] == ["000002"]
     assert folder.settings.is_file()
 

@@ -26,7 +26,7 @@ def step(number: int, loss: Any = 1.0, seconds: float = 0.0) -> StepDone:
 
 def resumed(number: int) -> Resumed:
     """A resume from a step."""
-    return Resumed(step=number, seconds=0.0, steps=9, exact=True, why="same machine")
+    return Resumed(step=number, seconds=0.0, steps=9, settings={}, exact=True, why="same machine")
 
 
 def evaluated(number: int, loss: float) -> Evaluated:
@@ -41,7 +41,7 @@ EVENTS = (
     Sampled(step=1, seconds=0.1, prompt="a", text="\n\u2028\ufffd"),
     Saved(step=1, seconds=0.1, path="runs/x/checkpoints/000001", bytes=10),
     Warned(step=1, seconds=0.1, message="careful"),
-    Resumed(step=1, seconds=0.1, steps=3, exact=False, why="another processor"),
+    Resumed(step=1, seconds=0.1, steps=3, settings={}, exact=False, why="another processor"),
     Stopped(step=3, seconds=0.2, reason="steps", best_step=None, best_validation_loss=None),
 )
 

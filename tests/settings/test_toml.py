@@ -33,12 +33,13 @@ ODD = [
     "é€😀",
     " \ufeff",
 ]
-KINDS: dict[type, st.SearchStrategy[Any]] = {
+KINDS: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(-(2**63), 2**63 - 1),
     float: st.floats(allow_nan=False) | st.integers(-100, 100).map(float),
     str: TEXTS | st.sampled_from(ODD),
-    tuple: st.lists(st.integers(1, 65536), min_size=1, max_size=5).map(tuple),
+    tuple[int, ...]: st.lists(st.integers(1, 65536), min_size=1, max_size=5).map(tuple),
+    tuple[str, ...]: st.lists(TEXTS | st.sampled_from(ODD), max_size=3).map(tuple),
 }
 
 

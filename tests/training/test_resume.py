@@ -231,6 +231,7 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_again(book: Path, tm
     folder.path.mkdir()
     text = whole.settings.read_text(encoding="utf-8")
     folder.settings.write_text(text, encoding="utf-8")
+    folder.write_status(state="planning", step=0)
     trainer.resume(str(folder.path))
     assert weights(folder, 12) == weights(whole, 12)
 
@@ -238,7 +239,16 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_again(book: Path, tm
 def long_run(book: Path, out: Path) -> subprocess.Popen[str]:
     """A real process in the middle of a training that would take minutes."""
     words = [sys.executable, "-m", "fogwalk", "train", str(book), "--out", str(out), "--training.steps", "100000"]
-    words += ["--preset", "tiny", "--training.save-every", "50000", "--training.evaluate-every", "90000"]
+    words += [
+        "--preset",
+        "tiny",
+        "--training.save-every",
+        "50000",
+        "--training.evaluate-every",
+        "90000",
+        "--training.compile",
+        "off",
+    ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

@@ -64,12 +64,16 @@ def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) 
 
     def write(folder: Path) -> None:
         counts = {side: Counts() for side in SIDES}
+        full = False
         files: dict[str, BinaryIO] = {side: (folder / f"{side}.bin").open("wb") for side in SIDES}
         try:
             for piece, ids in _encoded(corpus, split, several, tokenizer):
                 count = counts[piece.side]
-                if piece.side == "validation" and count.tokens + len(ids) > MOST_VALIDATION and count.tokens:
-                    continue
+                if piece.side == "validation" and (full or count.tokens + len(ids) > MOST_VALIDATION):
+                    if full or count.tokens:
+                        full = True  # and a shorter piece that would still fit does not follow one left out
+                        continue
+                    full, (piece, ids) = True, _shortened(piece, ids, tokenizer, MOST_VALIDATION)
                 files[piece.side].write(ids.astype(kind).tobytes())
                 count.tokens += len(ids)
                 count.characters += len(piece.text)
@@ -86,6 +90,17 @@ def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) 
     training, validation = (_opened(place / f"{side}.bin", kind) for side in SIDES)
     counts = {side: Counts(**told[side]) for side in SIDES}
     return Tokens(training=training, validation=validation, counts=counts)
+
+
+def _shortened(
+    piece: _Pending, ids: NDArray[np.uint32], tokenizer: Tokenizer, most: int
+) -> tuple[_Pending, NDArray[np.uint32]]:
+    """The beginning of a piece that gives at most so many ids."""
+    text = piece.text
+    while len(ids) > most:
+        text = text[: len(text) * most // len(ids)]
+        ids = tokenizer.encode(text)
+    return _Pending(piece.side, text, False), ids
 
 
 def _key(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> str:

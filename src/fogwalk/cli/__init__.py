@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import time
+from contextlib import suppress
 
 COMMANDS = {
     "train": "train a model on your text, or go on with a run",
@@ -29,7 +30,7 @@ COMMANDS = {
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; gives back the exit code."""
-    began = time.monotonic()
+    began = time.perf_counter()
     words = sys.argv[1:] if words is None else words
     debug = "--debug" in words
     for stream in (sys.stdout, sys.stderr):
@@ -47,18 +48,20 @@ def main(words: list[str] | None = None) -> int:
     except Exception as error:  # the edge of the program: a person sees words, not a traceback
         if debug:
             raise
-        return _tell(error)
+        with suppress(BrokenPipeError):  # nobody may be left to read it
+            _tell(error)
+        return getattr(error, "exit_code", 1)
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: Exception) -> None:
+    from fogwalk.cli.plain import printable
     from fogwalk.errors import FogwalkError
 
     if isinstance(error, FogwalkError):
-        print(f"{'' if error.exit_code in (130, 143) else 'error: '}{error}", file=sys.stderr)
-        return error.exit_code
-    print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        print(printable(f"{'' if error.exit_code in (130, 143) else 'error: '}{error}"), file=sys.stderr)
+        return
+    print(printable(f"error: {type(error).__name__}: {error}"), file=sys.stderr)
     print("  This is a fault of Fogwalk. Run the same command with --debug to see where.", file=sys.stderr)
-    return 1
 
 
 def _run(words: list[str], began: float) -> int:

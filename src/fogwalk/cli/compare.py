@@ -20,13 +20,13 @@ def parser(summary: str) -> Parser:
 def run(found: argparse.Namespace) -> int:
     """Print what differs."""
     from fogwalk.cli.tables import print_json, print_table
-    from fogwalk.runs.catalogue import summarise
+    from fogwalk.runs.catalogue import newest_settings, summarise
     from fogwalk.runs.folder import find
     from fogwalk.runs.log import read_story
     from fogwalk.settings import flag, load_settings
 
     folders = [find(found.first), find(found.second)]
-    settings = [load_settings(folder.settings).flat() for folder in folders]
+    settings = [load_settings(newest_settings(folder)).flat() for folder in folders]
     keys = list(dict.fromkeys([*settings[0], *settings[1]]))
     differs = {
         flag(key): [values.get(key) for values in settings]

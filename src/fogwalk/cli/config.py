@@ -18,17 +18,19 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Print the settings."""
+    from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import print_json, print_table
+    from fogwalk.runs.catalogue import newest_settings
     from fogwalk.runs.folder import find
     from fogwalk.settings import flag, load_settings
 
     folder = find(found.run)
-    settings = load_settings(folder.settings)
+    settings = load_settings(newest_settings(folder))
     values = {key: value for key, value in settings.flat().items() if value is not None}
     if found.json:
         print_json({flag(key): {"value": value, "origin": settings.origin(key)} for key, value in values.items()})
     elif found.why:
         print_table(("setting", "value", "came from"), [(flag(k), v, settings.origin(k)) for k, v in values.items()])
     else:
-        print(folder.settings.read_text(encoding="utf-8"), end="")
+        print(printable(newest_settings(folder).read_text(encoding="utf-8")), end="")
     return 0

@@ -31,9 +31,8 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.runs.publish import free_bytes
 
     device = hardware.pick_device("auto")
-    if found.clear_cache:
-        print(f"removed {cache.shrink(0)} entries of the cache")
-    rows = {
+    removed = {"removed from the cache": f"{cache.shrink(0)} entries"} if found.clear_cache else {}
+    rows = removed | {
         "fogwalk": __version__,
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -40,7 +40,7 @@ def run(found: argparse.Namespace) -> int:
         raise UsageError(f"--samples cannot be {found.samples}", expected="It must be at least 1.")
     if not 0 <= found.seed < 2**63 - found.samples:
         raise UsageError(f"--seed cannot be {found.seed}", expected="It must be at least 0 and below 2**63.")
-    from fogwalk.cli.progress import printable
+    from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import print_json
     from fogwalk.generation.decode import Answer, prompt_ids
     from fogwalk.run import load

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from fogwalk.cli.plain import printable
 from fogwalk.events import FINISHED, Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
 
 if TYPE_CHECKING:
@@ -171,14 +172,6 @@ def _hang(text: str, width: int) -> str:
         text, max(width - 1, 24), subsequent_indent=_MARGIN, break_on_hyphens=False, replace_whitespace=False
     )
     return "\n".join(lines) or text
-
-
-def printable(text: str) -> str:
-    """Text from data must not drive the terminal: control characters but newlines are shown, not sent."""
-    return "".join(
-        letter if letter in "\n\t" or not (ord(letter) < 32 or 127 <= ord(letter) < 160) else f"\\x{ord(letter):02x}"
-        for letter in text.replace("\r", "")  # of texts from Windows; in a stream it comes without its \n
-    )
 
 
 def quoted(text: str, most: int) -> str:

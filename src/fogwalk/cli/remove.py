@@ -19,7 +19,7 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Ask on a terminal, then delete."""
-    import shutil
+    from pathlib import Path
 
     from fogwalk.cli.tables import size
     from fogwalk.runs.folder import find
@@ -27,6 +27,14 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.runs.publish import cannot_write
 
     folder = find(found.run)
+    here, place = Path.cwd(), folder.path.resolve()
+    if place == here or place in here.parents:
+        raise UsageError(f"you stand in {folder.path}", remedy="Go to another folder first.")
+    if foreign := folder.foreign():
+        raise UsageError(
+            f"{folder.path} also holds {', '.join(foreign[:3])}, which is no part of a run",
+            remedy="Move that away first; nothing was deleted.",
+        )
     told = f"{folder.path} ({size(folder.bytes())}, {len(folder.steps_saved())} checkpoints)"
     if not found.yes:
         if not sys.stdin.isatty():
@@ -37,7 +45,7 @@ def run(found: argparse.Namespace) -> int:
     with holding(folder):
         pass  # refused while somebody writes
     try:
-        shutil.rmtree(folder.path)
+        folder.discard()
     except OSError as error:
         raise cannot_write(folder.path, error) from error
     print(f"removed {told}")

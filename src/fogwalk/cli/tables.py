@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from fogwalk.cli.progress import printable
+from fogwalk.cli.plain import printable
 
 
 def print_json(value: Any) -> None:

@@ -20,6 +20,7 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Print each check; exit 1 when one fails."""
+    from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import print_json
     from fogwalk.runs.folder import find
     from fogwalk.verify import verify
@@ -29,5 +30,6 @@ def run(found: argparse.Namespace) -> int:
         print_json([{"check": item.what, "passed": item.passed, "details": item.details} for item in checks])
     else:
         for item in checks:
-            print(f"{'ok  ' if item.passed else 'BAD '}  {item.what}{': ' if item.details else ''}{item.details}")
+            line = f"{'ok  ' if item.passed else 'BAD '}  {item.what}{': ' if item.details else ''}{item.details}"
+            print(printable(line))
     return 0 if all(item.passed for item in checks) else 1

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from fogwalk.data.decoding import known
 from fogwalk.data.files import Files, find_files
 from fogwalk.data.opening import PARQUET, first_bytes, raw_digest
 from fogwalk.data.samples import sample
@@ -54,9 +55,12 @@ class Corpus:
 
     def __init__(self, paths: Sequence[str], encoding: str = "auto", column: str | None = None) -> None:
         self.paths = tuple(paths)
+        if encoding != "auto":
+            known(encoding)
         self.wanted = Wanted(encoding, column)
         self.notes: list[str] = []
         self._unreadable: dict[str, str] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
         self._samples = [path for path in self.paths if path.startswith("sample:")]
         others = [path for path in self.paths if not path.startswith("sample:")]
         self.files = find_files(others) if others else Files((), (), len(self._samples) > 1)
@@ -81,6 +85,7 @@ class Corpus:
         except DataError as error:
             self._leave_out(name, place, error)
             return False
+        self._check_unchanged(name, place)
         return True
 
     def parts(self) -> Iterator[Part]:
@@ -100,20 +105,33 @@ class Corpus:
         """One file's pieces. Where several were named, one that is unreadable from its start is left out and said."""
         if name in self._unreadable:
             return
-        source: Source = SOURCES.get(format_of(place))
-        before = self._stamp(place)
+        self._check_unchanged(name, place)
         began = False
         try:
+            source: Source = SOURCES.get(format_of(place))
             for piece in source(place, self.wanted, self._say):
                 began = True
-                yield piece
+                yield piece._replace(text=self._scalar(piece.text, place))
         except DataError as error:
             if began or not self.files.several:
                 raise
             self._leave_out(name, place, error)
             return
-        if self._stamp(place) != before:
+        self._check_unchanged(name, place)
+
+    def _check_unchanged(self, name: str, place: Path) -> None:
+        stamp = self._stamp(place)
+        if self._stamps.setdefault(name, stamp) != stamp:
             raise DataError(f"{place} changed while it was being read", remedy="Train again once nothing writes to it.")
+
+    def _scalar(self, text: str, place: Path) -> str:
+        """The text without halves of surrogate pairs, which JSON can spell and no file can hold."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self._say(f"halves of surrogate pairs in {place.name} are read as U+FFFD")
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return text
 
     def _leave_out(self, name: str, place: Path, error: DataError) -> None:
         if not self.files.several:

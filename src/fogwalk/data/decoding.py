@@ -15,6 +15,7 @@ from fogwalk.data.opening import MAGIC
 from fogwalk.errors import DataError
 
 PIECE = 1 << 20  # characters, about
+_BLANK = b"\x00 \t\r\n\xef\xbb\xbf"
 
 
 def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
@@ -23,38 +24,38 @@ def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
     `encoding` is auto (UTF-8, or UTF-16 and UTF-32 by their mark) or a name Python knows.
     """
     start = stream.read(4096)
+    if not start.strip(_BLANK):
+        start += stream.read(PIECE)
     name = _encoding_of(start, place, encoding)
     decoder = codecs.getincrementaldecoder(name)(errors="strict")
-    lines, block = 1, start
+    lines, block, found = 1, start, False
     while True:
         more = stream.read(PIECE)
         try:
             text = decoder.decode(block, final=not more)
         except UnicodeDecodeError as error:
-            raise _not_text(place, name, start, error, lines) from None
+            raise _not_text(place, name, error, lines) from None
+        except UnicodeError as error:  # UTF-16 without its mark
+            raise DataError(f"{place} is not {name}: {error}") from None
         lines += text.count("\n")
         if text:
+            found = True
             yield text
         if not more:
+            if not found:
+                raise _empty(place)
             return
         block = more
 
 
 def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
-    if not start.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
-        raise DataError(f"{place} is empty", expected="It should hold text to learn from.")
+    if not start.strip(_BLANK):
+        raise _empty(place)
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
             raise DataError(f"{place} is {kind}, not text", expected="Fogwalk trains on text files.")
     if encoding != "auto":
-        try:
-            return codecs.lookup(encoding).name
-        except LookupError:
-            raise DataError(
-                f"unknown encoding '{encoding}'",
-                expected="It is a name such as utf-8, cp1252, latin-1, utf-16, shift-jis.",
-                origin="It came from --data.encoding.",
-            ) from None
+        return known(encoding)
     if start.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         return "utf-32"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -64,12 +65,30 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
     return "utf-8-sig"
 
 
+def known(encoding: str) -> str:
+    """Python's own name of an encoding; raises DataError for one that it lacks."""
+    try:
+        name = codecs.lookup(encoding).name
+        "a".encode(name)  # refuses base64 and its like, which give no text
+    except (LookupError, ValueError):
+        raise DataError(
+            f"unknown encoding '{encoding}'",
+            expected="It is a name such as utf-8, cp1252, latin-1, utf-16, shift-jis.",
+            origin="It came from --data.encoding.",
+        ) from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _empty(place: Path) -> DataError:
+    return DataError(f"{place} is empty", expected="It should hold text to learn from.")
+
+
 def _looks_binary(start: bytes) -> bool:
     controls = sum(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in start)
     return controls > len(start) * 0.02
 
 
-def _not_text(place: Path, name: str, start: bytes, error: UnicodeDecodeError, lines: int) -> DataError:
+def _not_text(place: Path, name: str, error: UnicodeDecodeError, lines: int) -> DataError:
     line = lines + error.object.count(b"\n", 0, error.start)
     wrong = f"byte 0x{error.object[error.start]:02x} at line {line}"
     if name != "utf-8-sig":

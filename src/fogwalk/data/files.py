@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,25 +34,35 @@ class Files:
 def find_files(paths: Sequence[str]) -> Files:
     """Every file that the paths mean, each once. Raises DataError for a path that means none."""
     found: dict[str, Path] = {}
+    seen: set[str] = set()
     left_out: list[str] = []
     several = len(paths) > 1
+
+    def add(name: str, file: Path) -> None:
+        whole = os.path.abspath(file)
+        if whole not in seen:
+            seen.add(whole)
+            found[name if name not in found else whole] = file
+
     for path in paths:
         place = Path(path).expanduser()
         if os.path.isdir(place):  # false, not an error, for a name too long
             several = True
             inside, closed = _below(place)
             left_out += closed
-            prefix = f"{place.name}/" if len(paths) > 1 else ""
-            found |= {prefix + inner.relative_to(place).as_posix(): inner for inner in inside}
+            prefix = f"{place.name}/" if len(paths) > 1 and place.name else ""
+            for inner in inside:
+                add(prefix + inner.relative_to(place).as_posix(), inner)
         elif glob.has_magic(path) and not os.path.exists(place):
             several = True
             matches = sorted(Path(match) for match in glob.glob(str(place), recursive=True) if os.path.isfile(match))
             if not matches:
                 raise DataError(f"no file matches {path}")
-            found |= {match.as_posix(): match for match in matches}
+            for match in matches:
+                add(match.as_posix(), match)
         else:
             _require(place)
-            found[place.name if place.name not in found else str(place)] = place
+            add(place.name, place)
     if not found:
         expected = f"Left out: {', '.join(left_out[:5])}." if left_out else "It holds no files."
         raise DataError(f"nothing to read in {', '.join(paths)}", expected=expected)
@@ -60,12 +71,15 @@ def find_files(paths: Sequence[str]) -> Files:
 
 def _require(place: Path) -> None:
     try:
-        if place.stat():
-            return
+        mode = place.stat().st_mode
     except FileNotFoundError:
         raise DataError(f"no such file or folder: {place}", remedy=_near(place)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not stat.S_ISREG(mode):
+        raise DataError(
+            f"{place} is a pipe or a device, not a file", expected="A text is read more than once; write it to a file."
+        )
 
 
 def _below(folder: Path) -> tuple[list[Path], list[str]]:

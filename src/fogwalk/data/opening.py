@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,8 +52,9 @@ def opened(place: Path) -> Iterator[BinaryIO]:
         elif magic.startswith(ZSTD):
             import pyarrow
 
-            with pyarrow.input_stream(str(place), compression="zstd") as file:
-                yield cast(BinaryIO, file)
+            # Opened here: pyarrow opens no name that is not UTF-8.
+            with place.open("rb") as packed, pyarrow.CompressedInputStream(packed, "zstd") as file:
+                yield io.BufferedReader(cast(io.RawIOBase, file))  # pyarrow's own reads no lines
         else:
             with place.open("rb") as plain:
                 yield plain

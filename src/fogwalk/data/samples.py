@@ -1,7 +1,7 @@
 """Texts that every Python carries, to try Fogwalk without any data of one's own.
 
 Before this   nothing but the Python installation.
-After this    texts.py reads them like a file. They differ between Python versions, so their hash is printed.
+After this    corpus.py reads them like a file. They differ between Python versions, so their hash is printed.
 """
 
 from __future__ import annotations

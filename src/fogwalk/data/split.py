@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
@@ -70,6 +71,7 @@ def survey(corpus: Corpus, share: float) -> Survey:
     alphabet: set[str] = set()
     listed: list[_Document] = []
     long: dict[int, _Document] = {}
+    sizes: Counter[int] = Counter()  # characters in documents of so many binary digits of length
     documents = characters = length = 0
     content = hashlib.sha256()
     pieces = 0
@@ -87,10 +89,17 @@ def survey(corpus: Corpus, share: float) -> Survey:
                 long[part.document] = document
             if length > largest.length:
                 largest = document
+            sizes[length.bit_length()] += length
             documents, characters = documents + 1, characters + length
             length, pieces, content = 0, 0, hashlib.sha256()
     share = min(share, MOST_VALIDATION / max(characters, 1))
-    split = _choose(listed, characters, share) if documents <= LISTED else _by_hash(long, characters, share)
+    if documents <= LISTED:
+        split = _choose(listed, characters, share)
+    elif sum(size for digits, size in sizes.items() if 1 << digits <= share * characters / 2) < characters / 3:
+        # Short documents are too little of the whole to validate on.
+        split = _cut_largest(largest, documents, characters, share)
+    else:
+        split = _by_hash(long, characters, share)
     return Survey(
         documents=documents,
         characters=characters,
@@ -118,12 +127,13 @@ def _choose(documents: list[_Document], total: int, share: float) -> Split:
         if len(held) < len(documents) and size >= share * total / 3:
             words = f"{len(held):,} of {len(documents):,} documents, chosen by hash, are held back for validation"
             return Split(held=held, words=words)
-    last = max(documents, key=lambda document: document.length)
-    cut = max(last.length - round(total * share), last.length // 2 if len(documents) > 1 else 0)
+    return _cut_largest(max(documents, key=lambda document: document.length), len(documents), total, share)
+
+
+def _cut_largest(last: _Document, documents: int, total: int, share: float) -> Split:
+    cut = max(last.length - round(total * share), last.length // 2 if documents > 1 else 0)
     part = (
-        f"last {_percent(share)}"
-        if len(documents) == 1
-        else f"the end of the largest document ({_percent(share)} of all)"
+        f"last {_percent(share)}" if documents == 1 else f"the end of the largest document ({_percent(share)} of all)"
     )
     return Split(cut_document=last.number, cut=cut, words=f"{part} held back for validation")
 

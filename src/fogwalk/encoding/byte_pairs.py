@@ -8,29 +8,36 @@ Byte-level BPE: Radford et al. 2019, GPT-2.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from fogwalk.encoding.protocol import Ids, safe_cut, tokenizer_config
+from fogwalk.encoding.protocol import LONGEST, Ids, safe_cut, tokenizer_config
 from fogwalk.errors import DataError
 
 END = "<|endoftext|>"
-_PIECE = 1 << 20  # characters given to the library at once, cut at line ends
+_PIECE = 1 << 20  # characters given to the library at once
 
 
 class BytePairs:
-    """A tokenizer of the tokenizers library. `kind` is bytes, bpe or the name of the person's own file."""
+    """A tokenizer of the tokenizers library. `kind` is bytes, bpe or the name of its algorithm: wordlevel, wordpiece, unigram."""
 
-    def __init__(self, library: Library, kind: str) -> None:
+    def __init__(self, library: Library) -> None:
         # A file made for another model may cut and fill every text to its length; here each token counts once.
         library.no_truncation()
         library.no_padding()
+        # Marks put around every text would stand in the exported file alone: training reads one stream of many pieces.
+        library.post_processor = None
         self.library = library
-        self.kind = kind
+        content = library.to_str()
+        model: dict[str, Any] = json.loads(content)["model"]
+        self.kind = "bytes" if content == _bytes().to_str() else str(model["type"]).lower()
+        self._unknown_token = _unknown_token(model)
         self.size = library.get_vocab_size()
         end = library.token_to_id(END)
         self.end = -1 if end is None else end
@@ -38,10 +45,7 @@ class BytePairs:
     @classmethod
     def bytes(cls) -> BytePairs:
         """One token a byte, and one for a document's end."""
-        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-        library = _byte_level(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
-        library.add_special_tokens([END])
-        return cls(library, "bytes")
+        return cls(_bytes())
 
     @classmethod
     def learn(cls, texts: Iterable[str], vocabulary: int) -> BytePairs:
@@ -54,7 +58,7 @@ class BytePairs:
             show_progress=False,
         )
         library.train_from_iterator((piece for text in texts for piece in pieces(text)), trainer)
-        return cls(library, "bpe")
+        return cls(library)
 
     def encode(self, text: str) -> Ids:
         found = self.encode_many(list(pieces(text)))
@@ -65,7 +69,7 @@ class BytePairs:
             parts = self.library.encode_batch_fast(list(texts), add_special_tokens=False)
         except Exception as error:  # noqa: BLE001  # the library raises bare Exception
             raise DataError(
-                f"the tokenizer {self.kind} has no token for some of this text: {error}",
+                f"the tokenizer ({self.kind}) has no token for some of this text: {error}",
                 remedy="Give it an unknown token, or leave out --data.tokenizer.",
             ) from None
         return [np.array(part.ids, dtype=np.uint32) for part in parts]
@@ -74,7 +78,16 @@ class BytePairs:
         return str(self.library.decode(ids, skip_special_tokens=False))
 
     def unknown(self, text: str) -> dict[str, int]:
-        return {}
+        number = None if self._unknown_token is None else self.library.token_to_id(self._unknown_token)
+        found: Counter[str] = Counter()
+        for piece in pieces(text) if number is not None else ():
+            if number not in self.encode(piece):
+                continue
+            part = self.library.encode(piece, add_special_tokens=False)  # slower: tells where each token stands
+            for token, (start, end) in zip(part.ids, part.offsets, strict=True):
+                if token == number and piece[start:end] != self._unknown_token:
+                    found.update(piece[start:end])
+        return dict(found)
 
     def description(self) -> str:
         return "256 byte tokens" if self.kind == "bytes" else f"{self.size:,} tokens ({self.kind})"
@@ -85,6 +98,21 @@ class BytePairs:
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
+def _unknown_token(model: dict[str, Any]) -> str | None:
+    """The token for whatever has none; None where every text has tokens, or what has none is an error."""
+    if model.get("unk_id") is not None:  # Unigram's
+        return str(model["vocab"][model["unk_id"]][0])
+    token: str | None = model.get("unk_token")
+    return token
+
+
+def _bytes() -> Library:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    library = _byte_level(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
+    library.add_special_tokens([END])
+    return library
+
+
 def _byte_level(model: models.BPE) -> Library:
     library = Library(model)
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -93,12 +121,16 @@ def _byte_level(model: models.BPE) -> Library:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """A long text in portions of about a million characters, cut where the library cuts too."""
+    """A long text in portions of about a million characters, cut where the library cuts too (see `safe_cut`).
+
+    A portion without such a place is longer: up to four million characters.
+    """
     start = 0
     while len(text) - start > _PIECE:
-        portion = text[start : start + _PIECE + 1]
-        end = start + (safe_cut(portion) or _PIECE)
-        yield text[start:end]
-        start = end
+        cut = safe_cut(text[start : start + _PIECE + 1]) or safe_cut(text[start : start + LONGEST + 1])
+        if not cut:
+            break
+        yield text[start : start + cut]
+        start += cut
     if start < len(text):
         yield text[start:]

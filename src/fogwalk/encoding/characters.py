@@ -45,6 +45,19 @@ class Characters:
         alphabet = set(characters) | ({END} if several else set())
         return cls(UNKNOWN + "".join(sorted(alphabet - {UNKNOWN})))
 
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Characters | None:
+        """The tokenizer whose tokenizer.json this is; None when it is another's, however near."""
+        model = content["model"]
+        if model.get("type") != "WordLevel" or model.get("unk_token") != UNKNOWN:
+            return None
+        vocabulary = model["vocab"]
+        ordered = sorted(vocabulary, key=vocabulary.__getitem__)
+        if any(len(token) != 1 for token in ordered) or ordered[:1] != [UNKNOWN]:
+            return None
+        found = cls("".join(ordered))
+        return found if found.content() == content else None
+
     def encode(self, text: str) -> Ids:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         ids: Ids = self._table[np.minimum(codes, len(self._table) - 1)]
@@ -62,8 +75,9 @@ class Characters:
     def description(self) -> str:
         return f"{self.size - 1} distinct -> character tokens"
 
-    def save(self, folder: Path) -> None:
-        content: dict[str, Any] = {
+    def content(self) -> dict[str, Any]:
+        """The tokenizer.json of this alphabet: with it the tokenizers library gives the same ids."""
+        return {
             "version": "1.0",
             "truncation": None,
             "padding": None,
@@ -79,6 +93,9 @@ class Characters:
             "decoder": {"type": "Fuse"},
             "model": {"type": "WordLevel", "vocab": self._ids, "unk_token": UNKNOWN},
         }
-        (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def save(self, folder: Path) -> None:
+        content = json.dumps(self.content(), ensure_ascii=False, indent=1)
+        (folder / "tokenizer.json").write_text(content, encoding="utf-8")
         config = tokenizer_config(END if self.end >= 0 else None, UNKNOWN)
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as Library
 
 from fogwalk.encoding.byte_pairs import BytePairs
-from fogwalk.encoding.characters import UNKNOWN, Characters
+from fogwalk.encoding.characters import Characters
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError, RunError, UsageError
 from fogwalk.registry import nearest
@@ -71,7 +71,7 @@ def from_file(name: str) -> Tokenizer:
         remedy = f"Did you mean {' or '.join(close)}?" if close else "Name a tokenizer.json that exists."
         raise UsageError(f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file", remedy=remedy)
     try:
-        return BytePairs(Library.from_file(str(path)), path.name)
+        return _opened(path)
     except Exception as error:  # noqa: BLE001  # the library raises bare Exception
         raise DataError(f"{path} is not a tokenizer.json: {error}") from None
 
@@ -80,14 +80,15 @@ def load(folder: Path) -> Tokenizer:
     """The tokenizer saved in a run's encoding folder."""
     path = folder / "tokenizer.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        model = content["model"]
-        if model["type"] == "WordLevel" and model.get("unk_token") == UNKNOWN:
-            vocabulary = model["vocab"]
-            return Characters("".join(sorted(vocabulary, key=vocabulary.__getitem__)))
-        kind = "bytes" if model["type"] == "BPE" and not model.get("merges") else model["type"].lower()
-        return BytePairs(Library.from_file(str(path)), kind)
+        return _opened(path)
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None
     except Exception as error:  # noqa: BLE001  # as above
         raise RunError(f"{path} is damaged: {error}") from None
+
+
+def _opened(path: Path) -> Tokenizer:
+    """One loader for a person's file and a run's: what a run begins with and what it goes on with are then the same."""
+    text = path.read_text(encoding="utf-8")
+    library = Library.from_str(text)
+    return Characters.of(json.loads(text)) or BytePairs(library)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from fogwalk.encoding.protocol import Tokenizer
-from fogwalk.errors import UsageError
+from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.sampling import Sampling, draw, probabilities
 from fogwalk.models.attention import Cache
 
@@ -116,48 +116,99 @@ def generate(
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """The ids of a prompt; an empty one begins as a document does. Raises UsageError naming unknown characters."""
-    if missing := tokenizer.unknown(prompt):
+    """The ids of a prompt; an empty one begins as a document does. Raises UsageError naming unknown characters.
+
+    An alphabet is that of the whole text, so its unknown id was never learned. The unknown token of a person's own tokenizer
+    stands for words of the training text too, and may stand in a prompt.
+    """
+    if tokenizer.kind == "characters" and (missing := tokenizer.unknown(prompt)):
         named = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in list(missing)[:5])
         raise UsageError(
             f"the prompt holds {named}, which this model's text never did",
             expected="Its tokenizer knows the characters of the text it was trained on, and no others.",
             remedy="Leave it out, or train with --data.tokenizer bytes, which knows every character.",
         )
-    ids = tokenizer.encode(prompt).tolist()
-    return ids or [tokenizer.end if tokenizer.end >= 0 else int(tokenizer.encode("\n")[0])]
+    return tokenizer.encode(prompt).tolist() or [_beginning(tokenizer)]
+
+
+def _beginning(tokenizer: Tokenizer) -> int:
+    """The id that an answer to nothing goes on from: a document's end, else a line's, else the first there is."""
+    if tokenizer.end >= 0:
+        return tokenizer.end
+    try:
+        line = tokenizer.encode("\n").tolist()
+    except DataError:
+        line = []
+    return int(line[0]) if line else 0
+
+
+_FEW = 4  # ids: the context that each new one is decoded in
+_BROKEN = 32  # ids without a whole character, after which some are surely broken
+_BYTES = 4  # the longest character
 
 
 class _Told:
-    """Ids -> text as it becomes certain: unfinished characters and beginnings of a stop string are held back."""
+    """Ids -> text as it becomes certain: unfinished characters and beginnings of a stop string are held back.
+
+    Decoding every id again for each new one would take time that grows with the square of the answer. Only a window is
+    decoded: a few ids whose text is certain, then the newer ones. What those add to the text of the few is new. The few are
+    needed, for the first word of a text is often decoded without the space before it.
+    """
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
         self.tokenizer = tokenizer
         self.stop = [text for text in stop if text]
         self.stopped = False
-        self._ids: list[int] = []
-        self._text = ""  # decoded and certain, from the first id on
-        self._given = 0
+        self._window: list[int] = []
+        self._whole = 0  # ids of the window up to the last place where a character ended
+        self._certain = 0  # characters of the window's text that are certain
+        self._held = ""  # certain, but not given yet: it may become a stop string
 
     def add(self, token: int) -> str:
-        self._ids.append(token)
-        text = self.tokenizer.decode(self._ids)
+        self._window.append(token)
+        text = self.tokenizer.decode(self._window)
         # A character of several bytes shows as U+FFFD until its last byte has come.
         certain = text if self.tokenizer.kind == "characters" else text.rstrip("\ufffd")
-        self._text = certain
-        if places := [place for word in self.stop if (place := certain.find(word, self._given)) >= 0]:
+        grown = len(certain) > self._certain
+        self._accept(certain)
+        if grown and certain == text:
+            self._forget()
+        elif certain != text and len(self._window) - self._whole > _BROKEN:
+            self._forget_broken(text)
+        if places := [place for word in self.stop if (place := self._held.find(word)) >= 0]:
             self.stopped = True
             return self._give(min(places))
-        return self._give(len(certain) - self._beginning_of_stop(certain))
+        return self._give(len(self._held) - self._beginning_of_stop(self._held))
 
     def rest(self) -> str:
         """What was held back, once nothing more will come."""
-        self._text = self.tokenizer.decode(self._ids) if self._ids else ""
-        return self._give(len(self._text))
+        if self._window:
+            self._accept(self.tokenizer.decode(self._window))
+        return self._give(len(self._held))
+
+    def _accept(self, text: str) -> None:
+        self._held += text[self._certain :]
+        self._certain = max(self._certain, len(text))
+
+    def _forget(self) -> None:
+        """Let the newest ids be the context of the next, now that the last character is whole."""
+        if len(self._window) - self._whole >= _FEW:
+            self._window = self._window[self._whole :]
+            self._whole = len(self._window)
+            self._certain = len(self.tokenizer.decode(self._window))
+
+    def _forget_broken(self, text: str) -> None:
+        """Tell bytes that never became a character, up to a place that no character to come can reach back over."""
+        decode = self.tokenizer.decode
+        for place in range(len(self._window) - _BYTES, len(self._window) - 2 * _BYTES, -1):
+            before, after = self._window[:place], self._window[place:]
+            if decode(before) + decode(after) == text:
+                self._accept(decode(before))
+                self._window, self._whole, self._certain = after, 0, 0
+                return
 
     def _give(self, end: int) -> str:
-        text = self._text[self._given : end]
-        self._given = max(self._given, end)
+        text, self._held = self._held[:end], self._held[end:]
         return text
 
     def _beginning_of_stop(self, text: str) -> int:

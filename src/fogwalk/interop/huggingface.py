@@ -8,16 +8,20 @@ A choice that Qwen3 cannot hold is named, and nothing is written.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from fogwalk.errors import ExportError
 from fogwalk.models.layers import gated_width
 from fogwalk.models.positions.rotary import BASE
-from fogwalk.runs.publish import cannot_write
+from fogwalk.runs.publish import UNFINISHED, cannot_write
 from fogwalk.settings import Mlp, Transformer, flag
 
 if TYPE_CHECKING:
@@ -56,7 +60,8 @@ NAMES = {
 def export(run: Run, target: Path) -> None:
     """Write config.json, generation_config.json, model.safetensors and the tokenizer's files to `target`.
 
-    Raises ExportError naming the first choice that the Qwen3 family cannot hold.
+    The folder appears whole or not at all; one that is there already receives the files. Raises ExportError naming the first
+    choice that the Qwen3 family cannot hold, RunError when the disk is full or read-only.
     """
     shape = run.settings.model
     if isinstance(shape, Mlp):
@@ -72,21 +77,51 @@ def export(run: Run, target: Path) -> None:
                 remedy=f"Train with --{key} {_word(only)} to export there.",
             )
     weights = {renamed(name): value.detach().float().cpu().contiguous() for name, value in run.model.named_parameters()}
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
-        (target / "model.safetensors").chmod(0o644)
+
+    def write(folder: Path) -> None:
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "model.safetensors").chmod(0o644)
         for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copyfile(run.checkpoint / "encoding" / name, target / name)
-        _limit(target / "tokenizer_config.json", shape.context)
+            shutil.copyfile(run.checkpoint / "encoding" / name, folder / name)
+        _limit(folder / "tokenizer_config.json", shape.context)
         end = run.tokenizer.end if run.tokenizer.end >= 0 else None
         for name, content in (
             ("config.json", config(shape, run.tokenizer.size, end)),
             ("generation_config.json", {"eos_token_id": end, "do_sample": True, "temperature": 0.8}),
         ):
-            (target / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    try:
+        _appear(target, write)
     except OSError as error:
         raise cannot_write(target, error) from error
+    except SafetensorError as error:
+        raise cannot_write(target, _told_by_system(error)) from error
+
+
+def _appear(target: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a hidden folder on the disk of `target`, then move it there."""
+    target = target.absolute()
+    # Inside a folder that is there: what holds it may be another disk, or not ours to write to.
+    hidden = (target if target.is_dir() else target.parent) / f"{UNFINISHED}{os.getpid()}-{target.name}"
+    try:
+        hidden.mkdir(parents=True)
+        write(hidden)
+        if target.is_dir():
+            for path in hidden.iterdir():
+                path.replace(target / path.name)
+            hidden.rmdir()
+        else:
+            hidden.rename(target)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+
+
+def _told_by_system(error: SafetensorError) -> OSError:
+    """What safetensors wraps: its words end with `(os error 28)`."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
 def renamed(name: str) -> str:

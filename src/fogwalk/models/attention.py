@@ -44,7 +44,7 @@ class Cache:
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
 
-def closed_chairs(time: int, keys: int, device: torch.device) -> Bool[Tensor, "time key"]:
+def causal_mask(time: int, keys: int, device: torch.device) -> Bool[Tensor, "time key"]:
     """True where a listener may not look: at keys later than itself. The last listener sits at the last key."""
     places = torch.arange(keys, device=device)
     return places[None, :] > places[keys - time :, None]
@@ -59,7 +59,7 @@ def exact_attention(
     if bias is not None:
         scores = scores + bias
     if causal and scores.shape[2] > 1:
-        scores = scores.masked_fill(closed_chairs(scores.shape[2], scores.shape[3], scores.device), -math.inf)
+        scores = scores.masked_fill(causal_mask(scores.shape[2], scores.shape[3], scores.device), -math.inf)
     weights = F.softmax(scores, dim=-1)
     if dropout:
         weights = F.dropout(weights, dropout)
@@ -77,7 +77,7 @@ def fused_attention(
         return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=causal and time > 1)
     mask = torch.zeros(time, length, dtype=queries.dtype, device=queries.device) if bias is None else bias
     if causal and time > 1:
-        mask = mask.masked_fill(closed_chairs(time, length, queries.device), -math.inf)
+        mask = mask.masked_fill(causal_mask(time, length, queries.device), -math.inf)
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
 
 

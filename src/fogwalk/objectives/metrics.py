@@ -1,7 +1,7 @@
 """Numbers for people: a loss told as perplexity and bits, beside what guessing and counting would get.
 
 Before this   losses.py.
-After this    cli/evaluate.py prints them; train.py says chance before training begins.
+After this    cli/evaluate.py prints them; trainer.py says chance before training begins.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ After this    cli/runs.py and cli/compare.py print it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fogwalk.errors import FogwalkError
@@ -37,7 +38,7 @@ class Summary:
 def summarise(folder: RunFolder) -> Summary:
     """Read a run folder's state; a damaged one is told as such, never a failure of the whole list."""
     try:
-        settings = load_settings(folder.settings)
+        settings = load_settings(newest_settings(folder))
         task, steps = settings.task, settings.training.steps
     except FogwalkError:
         task, steps = "?", None
@@ -66,3 +67,9 @@ def state_of(folder: RunFolder) -> str:
     if state in ("planning", "training") and not is_held(folder.path):
         return "stopped"
     return state
+
+
+def newest_settings(folder: RunFolder) -> Path:
+    """The run's settings file, or where that view is lost its newest checkpoint's."""
+    saved = folder.steps_saved()
+    return folder.settings if folder.settings.exists() or not saved else folder.checkpoint(saved[-1]) / "settings.toml"

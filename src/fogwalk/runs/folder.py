@@ -8,7 +8,7 @@
       checkpoints/000640/    model.safetensors, optimizer.safetensors, progress.json, settings.toml, encoding/, manifest.json
 
 Before this   publish.py.
-After this    lock.py, log.py, catalogue.py; train.py creates a run, run.py opens one.
+After this    lock.py, log.py, catalogue.py; trainer.py creates a run, run.py opens one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import socket
 import time
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Any
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.registry import nearest
-from fogwalk.runs.publish import UNFINISHED, cannot_write, write_atomically
+from fogwalk.runs.publish import MANIFEST, UNFINISHED, cannot_write, flush, write_atomically
 
 RUNS = Path("runs")
 # What a lock leaves behind: whether a process holds the run, and which.
@@ -48,7 +49,7 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.path.absolute().name
 
     @property
     def settings(self) -> Path:
@@ -91,6 +92,30 @@ class RunFolder:
         status = {"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()} | values
         write_atomically(self.path / "status.json", json.dumps(status, indent=1) + "\n", durable=False)
 
+    def sweep(self) -> None:
+        """Remove what a killed writer left unfinished; only for whoever holds the lock."""
+        for parent in (self.path, self.checkpoints):
+            for entry in parent.glob(f"{UNFINISHED}*"):
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def foreign(self) -> list[str]:
+        """The names in the folder that no run has."""
+        known = {"settings.toml", "status.json", "events.jsonl", "encoding", "checkpoints", "probes", "control", *LOCKS}
+        return [
+            entry.name
+            for entry in self.path.iterdir()
+            if entry.name not in known and not entry.name.startswith(UNFINISHED) and not entry.name.endswith(".new")
+        ]
+
+    def discard(self, *, whole: bool = True) -> None:
+        """Delete what a run has; with `whole` the folder too, when nothing else is in it."""
+        foreign = self.foreign()
+        for entry in self.path.iterdir():
+            if entry.name not in foreign:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if whole and not foreign:
+            self.path.rmdir()
+
     def bytes(self) -> int:
         """Size of everything in the folder."""
         total = 0
@@ -102,28 +127,54 @@ class RunFolder:
         return total
 
 
+# What a process that died before its settings were written leaves: no run yet, and no hindrance to one.
+LEFTOVERS = (*LOCKS, "status.json", ".status.json.new", ".settings.toml.new")
+
+
 def is_run(path: Path) -> bool:
-    """Whether a folder is a run: it has settings."""
-    return os.path.isfile(path / "settings.toml")  # false, not an error, for a name too long
+    """Whether a folder is a run: it holds settings and what only a run has, or checkpoints.
+
+    Settings alone would not do: many a project has a file of that name.
+    """
+    try:
+        if (path / "settings.toml").is_file():
+            return any((path / name).exists() for name in ("status.json", "events.jsonl", "checkpoints"))
+        return any(
+            entry.name.isdecimal() and (entry / MANIFEST).is_file() for entry in (path / "checkpoints").iterdir()
+        )
+    except (OSError, ValueError):  # no such folder, or a name too long
+        return False
+
+
+def require_free(out: str | None) -> None:
+    """Raise UsageError when `out` is no place for a new run: a run stands there, or something else does."""
+    if out is None:
+        return
+    path = Path(out).expanduser()
+    if not out.strip():
+        raise UsageError("--out is empty", remedy="Name a folder, or leave it out for a new name under runs/.")
+    if is_run(path):
+        raise UsageError(
+            f"{path} already holds a run",
+            remedy=f"Go on with it: fogwalk train --resume {path}, or choose another --out.",
+        )
+    try:
+        in_the_way = path.is_file() or (path.is_dir() and any(entry.name not in LEFTOVERS for entry in path.iterdir()))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    if in_the_way:
+        raise UsageError(
+            f"{path} is in the way: it is not a run and not an empty folder", remedy="Choose another --out."
+        )
 
 
 def create(out: str | None) -> RunFolder:
     """A new, empty run folder: `out`, or a fresh name under ./runs."""
-    if out is None:
-        path = _fresh_name()
-    else:
-        path = Path(out).expanduser()
-        if is_run(path):
-            raise UsageError(
-                f"{path} already holds a run",
-                remedy=f"Go on with it: fogwalk train --resume {path}, or choose another --out.",
-            )
+    require_free(out)
+    path = _fresh_name() if out is None else Path(out).expanduser()
     try:
-        if path.is_file() or (path.is_dir() and any(entry.name not in LOCKS for entry in path.iterdir())):
-            raise UsageError(
-                f"{path} is in the way: it is not a run and not an empty folder", remedy="Choose another --out."
-            )
         path.mkdir(parents=True, exist_ok=True)
+        flush(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     return RunFolder(path)
@@ -150,12 +201,14 @@ def all_runs(root: Path = RUNS) -> list[RunFolder]:
 def _started(folder: RunFolder) -> tuple[float, str]:
     started = folder.status().get("started")
     if not isinstance(started, int | float):
-        started = folder.settings.stat().st_mtime
+        started = folder.path.stat().st_mtime
     return (float(started), folder.name)
 
 
 def find(name: str = "last") -> RunFolder:
     """The run called `name`: `last` is the newest under ./runs, else a name there or a path to a run folder."""
+    if not name.strip():
+        raise UsageError("the name of the run is empty", remedy="`fogwalk runs` lists the runs here.")
     if name == "last":
         runs = all_runs()
         if not runs:
@@ -169,7 +222,10 @@ def find(name: str = "last") -> RunFolder:
             return RunFolder(path)
     path = Path(name).expanduser()
     if os.path.isdir(path):
-        raise UsageError(f"{path} is a folder, but not a run: it has no settings.toml")
+        raise UsageError(
+            f"{path} is a folder, but not a run: it has no settings.toml beside checkpoints",
+            expected=told_of_pickles(path),
+        )
     close = nearest(name, ["last", *(folder.name for folder in all_runs())])
     remedy = f"Did you mean {' or '.join(close)}?" if close else "`fogwalk runs` lists the runs here."
     raise UsageError(f"no run called {name}", remedy=remedy)
@@ -180,14 +236,3 @@ def told_of_pickles(path: Path) -> str:
     entries = path.rglob("*") if path.is_dir() else [path]
     pickles = [entry.name for entry in entries if entry.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl")]
     return f"It holds {', '.join(pickles[:3])}: pickled files can run code and are never opened." if pickles else ""
-
-
-def sweep(folder: RunFolder) -> None:
-    """Remove what a killed writer left unfinished; only for whoever holds the lock."""
-    import shutil
-
-    for parent in (folder.path, folder.checkpoints):
-        if parent.is_dir():
-            for entry in parent.iterdir():
-                if entry.name.startswith(UNFINISHED):
-                    shutil.rmtree(entry, ignore_errors=True)

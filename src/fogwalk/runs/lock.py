@@ -1,7 +1,7 @@
 """One writer: the lock of a run folder, which a second writer is refused with the first one's process and host.
 
 Before this   publish.py.
-After this    train.py holds it while it writes. The system frees it when the process dies, however it dies.
+After this    trainer.py holds it while it writes. The system frees it when the process dies, however it dies.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def is_held(path: Path) -> bool:
     lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # nobody writes on a medium that cannot be written
+        return False
     lock.release()
     return False

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def publish(target: Path, write: Callable[[Path], None]) -> int:
         files = {path.relative_to(hidden).as_posix(): path for path in sorted(hidden.rglob("*")) if path.is_file()}
         entries = {name: _entry(path) for name, path in files.items()}
         for path in files.values():
-            path.chmod(0o644)  # safetensors writes 0600, which a server's user could not read
+            path.chmod(0o666 & ~_umask())  # safetensors writes 0600, which a server's user could not read
             flush(path)
         manifest = hidden / MANIFEST
         manifest.write_text(_sealed(entries), encoding="utf-8")
@@ -113,6 +114,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def _entry(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
@@ -127,28 +134,38 @@ def problems(folder: Path) -> list[str]:
     manifest = folder / MANIFEST
     try:
         text = manifest.read_text(encoding="utf-8")
-        content = json.loads(text)
-        entries = content["files"]
+        entries = json.loads(text)["files"]
         if text != _sealed(entries):
             return [f"{manifest}: altered since it was written"]
+        if not all(_is_entry(name, entry) for name, entry in entries.items()) or not entries:
+            return [f"{manifest}: not a manifest of Fogwalk"]
     except FileNotFoundError:
         return [f"{manifest}: missing"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return [f"{manifest}: unreadable"]
-    found = []
-    for name, entry in entries.items():
-        path = folder / name
-        try:
-            size = path.stat().st_size
-            if size != entry["bytes"]:
-                found.append(f"{path}: {size:,} bytes instead of {entry['bytes']:,}")
-            elif sha256(path) != entry["sha256"]:
-                found.append(f"{path}: altered since it was written (SHA-256 differs)")
-        except FileNotFoundError:
-            found.append(f"{path}: missing")
-        except OSError as error:
-            found.append(f"{path}: cannot be read ({error.strerror})")
-    return found
+    return [found for name, entry in entries.items() if (found := _wrong(folder / name, entry))]
+
+
+def _is_entry(name: str, entry: Any) -> bool:
+    """Whether a manifest's line names a file inside the folder, as `_sealed` writes it."""
+    inside = not os.path.isabs(name) and ".." not in Path(name).parts
+    return inside and isinstance(entry["bytes"], int) and isinstance(entry["sha256"], str)
+
+
+def _wrong(path: Path, entry: dict[str, Any]) -> str | None:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return f"{path}: not a plain file"
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            return f"{path}: {size:,} bytes instead of {entry['bytes']:,}"
+        if sha256(path) != entry["sha256"]:
+            return f"{path}: altered since it was written (SHA-256 differs)"
+    except FileNotFoundError:
+        return f"{path}: missing"
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})"
+    return None
 
 
 def require_intact(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Defaults < preset < file < command line: one settings tree from many sources, each value knowing its origin.
 
 Before this   tree.py declares; toml.py reads files; cli/ hands over the flags that were typed.
-After this    train.py closes what was left open.
+After this    trainer.py closes what was left open.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one settings tree: what can be chosen about a run, each choice with its help sentence.
 
 Before this   fields.py says what one setting is.
-After this    resolve.py fills the tree from presets, files and flags; train.py closes what was left open.
+After this    resolve.py fills the tree from presets, files and flags; trainer.py closes what was left open.
 Every group is frozen. None means "left open": chosen for this data and this machine, and said.
 """
 
@@ -25,7 +25,7 @@ class Data:
     """What to learn from."""
 
     path: tuple[str, ...] = setting(
-        (), "files, folders, patterns such as notes/*.md, or samples such as sample:python-docs"
+        (), "files, folders, patterns such as notes/*.md, or samples such as sample:python-docs", resumable=True
     )
     encoding: str = setting("auto", "how text files are written: auto (UTF-8), or a name such as cp1252")
     column: str | None = setting(
@@ -68,6 +68,10 @@ class Transformer:
     tied: bool = setting(False, "use one matrix both to embed tokens and to score the next one")
     dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
 
+    def describe(self) -> str:
+        """The shape in a few words."""
+        return f"{self.layers} layers x {self.heads} heads x {self.width} wide, context {self.context}"
+
     def __post_init__(self) -> None:
         check_limits("model.", self)
         if self.width % self.heads:
@@ -107,6 +111,10 @@ class Mlp:
     embedding: int = setting(24, "numbers that describe one token", least=1, most=65536)
     context: int = setting(16, "tokens the model can look back over", least=1, most=65536)
     dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
+
+    def describe(self) -> str:
+        """The shape in a few words."""
+        return f"{' x '.join(map(str, self.hidden))} hidden, looking back {self.context}"
 
     def __post_init__(self) -> None:
         check_limits("model.", self)
@@ -195,7 +203,7 @@ class Settings:
 
     task: str = setting("language", "what is learned: " + " | ".join(TASKS), choices=tuple(TASKS))
     seed: int = setting(1, "where all chance begins: equal seeds, equal runs", least=0, most=2**63 - 1)
-    device: str = setting("auto", "auto | cpu | cuda | mps", choices=("auto", "cpu", "cuda", "mps"))
+    device: str = setting("auto", "auto | cpu | cuda | mps", choices=("auto", "cpu", "cuda", "mps"), resumable=True)
     threads: int | None = setting(None, "processor cores to use (default: all)", least=1, most=4096)
     minutes: float | None = setting(None, "how long the whole command may take", above=0)
     out: str | None = setting(None, "folder of the run (default: a new name under runs/)")

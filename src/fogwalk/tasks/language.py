@@ -1,7 +1,7 @@
 """Language modelling: a text teaches which token comes next.
 
 Before this   protocol.py; data/, encoding/tokenizers.py, batches/, models/, objectives/.
-After this    train.py and training/loop.py use it through the protocol alone.
+After this    trainer.py and training/loop.py use it through the protocol alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fogwalk.data.split import Split, Survey, survey, training
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError
-from fogwalk.generation.decode import Answer, generate
+from fogwalk.generation.decode import Answer, generate, prompt_ids
 from fogwalk.generation.sampling import Sampling
 from fogwalk.models.transformer import LanguageModel
 from fogwalk.objectives.losses import cross_entropy
@@ -50,6 +50,8 @@ class Language:
         self.several = self.survey.documents > 1
         self.reason = ""
         self.tokenizer = tokenizers.load(encoding) if encoding else self._learned()
+        if settings.training.sample_prompt:
+            prompt_ids(self.tokenizer, settings.training.sample_prompt)  # better now than in the middle of the run
         self.tokens = tokenise(self.corpus, self.survey.split, self.several, self.tokenizer)
         self._check_length()
 
@@ -197,6 +199,8 @@ class Language:
     def _opening(self) -> str:
         """The first words of the validation text, up to a line's end, at least 3 and at most 24 characters."""
         text = self.tokens.counts["validation"].opening.lstrip()[:24]
+        if self.tokenizer.unknown(text):  # a tokenizer of the person's own may lack a letter of this text
+            text = self.tokenizer.decode(self.tokenizer.encode(text).tolist())
         return text[: max(text.find("\n") + 1, 0)] if text.find("\n") >= 3 else text
 
 

@@ -1,7 +1,7 @@
 """What every task answers. A task is one small object; the loop knows nothing else of what is learned.
 
 Before this   data/, encoding/, batches/, models/, objectives/.
-After this    language.py beside this file; train.py asks the questions in this order.
+After this    language.py beside this file; trainer.py asks the questions in this order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from fogwalk.batches.windows import Batch
-from fogwalk.settings import Settings
 
 
 class Training(Protocol):
@@ -67,9 +66,3 @@ class Task(Protocol):
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
         """A question and the model's answer, to see it learn."""
         ...
-
-
-class MakesTask(Protocol):
-    """How a task is made: from settings, and a saved encoding when a run is resumed."""
-
-    def __call__(self, settings: Settings, encoding: Path | None = None) -> Task: ...

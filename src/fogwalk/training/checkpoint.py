@@ -1,7 +1,7 @@
 """Checkpoints: everything a run needs to go on, published whole, believed only when every byte is as written.
 
 Before this   state.py; runs/publish.py.
-After this    saving.py decides when; train.py resumes; run.py opens a model; `verify` checks.
+After this    saving.py decides when; trainer.py resumes; run.py opens a model; `verify` checks.
 No pickle: tensors are safetensors, the rest is JSON and TOML.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 
 from fogwalk.errors import CheckpointDamaged, RunError
 from fogwalk.runs.folder import RunFolder, told_of_pickles
-from fogwalk.runs.publish import UNFINISHED, free_bytes, problems, publish
+from fogwalk.runs.publish import UNFINISHED, cannot_write, free_bytes, problems, publish
 from fogwalk.training.state import State
 
 FORMAT = 1
@@ -30,9 +32,17 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
 
 
-def save(
-    folder: RunFolder, state: State, *, settings: str, encoding: Path, digest: str, fingerprint: dict[str, str]
-) -> tuple[Path, int]:
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a checkpoint holds besides the state: settings as TOML, the encoding, the data's digest, the machine."""
+
+    settings: str
+    save_encoding: Callable[[Path], None]
+    digest: str
+    fingerprint: dict[str, str]
+
+
+def save(folder: RunFolder, state: State, extras: Extras) -> tuple[Path, int]:
     """Publish the checkpoint of `state.step`; gives back its folder and its size in bytes.
 
     Raises RunError before writing anything when the disk has too little room.
@@ -55,16 +65,16 @@ def save(
         "seconds": round(state.age(), 3),
         "best_step": state.best_step,
         "best_validation_loss": state.best_loss,
-        "data_sha256": digest,
-        "made_on": fingerprint,
+        "data_sha256": extras.digest,
+        "made_on": extras.fingerprint,
     }
 
     def write(hidden: Path) -> None:
         save_file(model, hidden / "model.safetensors", metadata={"format": "pt"})
         save_file(optimizer, hidden / "optimizer.safetensors")
         (hidden / "progress.json").write_text(json.dumps(progress, indent=1) + "\n", encoding="utf-8")
-        (hidden / "settings.toml").write_text(settings, encoding="utf-8")
-        shutil.copytree(encoding, hidden / "encoding")
+        (hidden / "settings.toml").write_text(extras.settings, encoding="utf-8")
+        extras.save_encoding(hidden / "encoding")
 
     try:
         return target, publish(target, write)
@@ -157,5 +167,8 @@ def prune(folder: RunFolder, state: State, keep: int) -> None:
         if step not in stay:
             # Out of sight in one instant first: a half-removed checkpoint is never taken for a damaged one.
             leaving = folder.checkpoints / f"{UNFINISHED}leaving-{step}"
-            folder.checkpoint(step).rename(leaving)
+            try:
+                folder.checkpoint(step).rename(leaving)
+            except OSError as error:
+                raise cannot_write(folder.checkpoint(step), error) from error
             shutil.rmtree(leaving, ignore_errors=True)

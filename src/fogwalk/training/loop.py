@@ -71,6 +71,8 @@ def _diverged(model: nn.Module, batch: Batch, step: int, loss: float, recipe: Re
     seed_chance(recipe.seed, step)
     with recipe.arithmetic():
         place = first_not_finite(model, batch)
+    if place == "the loss" and math.isfinite(loss):
+        place = "the norm of the whole gradient"
     return Diverged(
         f"step {step + 1}: the loss is {loss:g}; the first number that is not finite is in {place}",
         expected=f"Batch {step + 1} of seed {recipe.seed} ({batch.inputs.shape[0]} x {batch.inputs.shape[1]} tokens), "

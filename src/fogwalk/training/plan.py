@@ -1,7 +1,7 @@
 """Closing what was left open: device, arithmetic, rate, number of steps, and when to save, validate and sample.
 
 Before this   settings/ may hold None or auto; state.py can begin a trial.
-After this    train.py writes the closed settings into the run folder; nothing is decided later.
+After this    trainer.py writes the closed settings into the run folder; nothing is decided later.
 A budget in minutes becomes a number of steps here, once, from a few trial steps; a run never reads the clock again.
 """
 
@@ -67,6 +67,16 @@ def close_before_data(settings: Settings) -> Settings:
     return settings
 
 
+def close_device(settings: Settings) -> Settings:
+    """For a resume: the device the run is on, or is moved to; raises SettingError when this machine has none such."""
+    try:
+        device = hardware.pick_device(settings.device).type
+    except SettingError as error:
+        remedy = "Go on without it: --device cpu (equal to about 1e-5, not to the bit)."
+        raise SettingError(*error.keys, found=error.found, expected=error.remedy, remedy=remedy) from None
+    return settings if device == settings.device else settings.replacing({"device": device}, settings.origin("device"))
+
+
 def check_compiler(settings: Settings) -> None:
     """Raise SettingError when a run shall be compiled where nothing can compile it."""
     if settings.training.compile == "on" and not hardware.compiler():
@@ -94,7 +104,7 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
     if not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
-    began = time.monotonic()
+    began = time.perf_counter()
     steps = min(limits.values(), default=0)
     compiled = training.compile
     if minutes is not None and minutes * 60 <= spent + FINISHING_SECONDS:
@@ -105,10 +115,10 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
             compiled, pace, why = _compile_or_not(settings, task, pace, steps, minutes, spent)
             words.append(why)
         if minutes is not None:
-            left = minutes * 60 - spent - (time.monotonic() - began) - FINISHING_SECONDS
+            left = minutes * 60 - spent - (time.perf_counter() - began) - FINISHING_SECONDS
             fit = _steps_that_fit(left * (1 - RESERVE), pace, task, settings)
             if fit < 1:
-                raise _too_short(minutes, spent + time.monotonic() - began)
+                raise _too_short(minutes, spent + time.perf_counter() - began)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
@@ -189,11 +199,11 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
     # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
     trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
     state = begin(task, trial, arithmetic.device)
-    times = [time.monotonic()]
-    loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.monotonic()), Stop())
+    times = [time.perf_counter()]
+    loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.perf_counter()), Stop())
     steps = [after - before for before, after in itertools.pairwise(times)]
     few = 0
-    began = time.monotonic()
+    began = time.perf_counter()
     total = int(task.facts.get("validation_tokens", 0))
 
     def some() -> Iterator[Batch]:
@@ -201,16 +211,16 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
         for batch in task.validation():
             few += batch.tokens
             yield batch
-            if time.monotonic() - began > 0.3:
+            if time.perf_counter() - began > 0.3:
                 return
 
     evaluate(state.model, task.loss, some(), arithmetic)
-    validation = (time.monotonic() - began) * total / max(few, 1)
-    began = time.monotonic()
+    validation = (time.perf_counter() - began) * total / max(few, 1)
+    began = time.perf_counter()
     state.model.eval()
-    task.show(state.model, torch.Generator().manual_seed(settings.seed))
-    sample = time.monotonic() - began
-    return Pace(step=statistics.median(steps[2:]), validation=validation, sample=sample, first=steps[0])
+    task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
+    sample = time.perf_counter() - began
+    return Pace(step=max(statistics.median(steps[2:]), 1e-5), validation=validation, sample=sample, first=steps[0])
 
 
 def _compile_or_not(

@@ -30,6 +30,8 @@ class Sampler:
         if event.step % self.every == 0 or event.step == self.last:
             model = self.state.model
             model.eval()
-            prompt, text = self.task.show(model, torch.Generator().manual_seed(self.seed))
+            prompt, text = self.task.show(
+                model, torch.Generator(next(model.parameters()).device).manual_seed(self.seed)
+            )
             model.train()
             self.emit(Sampled(step=event.step, seconds=self.state.age(), prompt=prompt, text=text))

@@ -7,7 +7,6 @@ After this    a saved step is what a resume begins from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from fogwalk.events import Evaluated, Event, Listener, Resumed, Saved, StepDone
 from fogwalk.runs.folder import RunFolder
@@ -23,23 +22,19 @@ class Saver:
         folder: RunFolder,
         state: State,
         emit: Listener,
-        due: Callable[[int], bool],
         *,
+        due: Callable[[int], bool],
+        before: Callable[[], None],
         keep: int,
-        settings: str,
-        encoding: Path,
-        digest: str,
-        fingerprint: dict[str, str],
+        extras: checkpoint.Extras,
     ) -> None:
         self.folder = folder
         self.state = state
         self.emit = emit
         self.due = due
+        self.before = before
         self.keep = keep
-        self.settings = settings
-        self.encoding = encoding
-        self.digest = digest
-        self.fingerprint = fingerprint
+        self.extras = extras
         self.saved: int | None = None
 
     def __call__(self, event: Event) -> None:
@@ -54,14 +49,8 @@ class Saver:
         """Publish the present step, unless it already is."""
         if self.saved == self.state.step:
             return
-        path, size = checkpoint.save(
-            self.folder,
-            self.state,
-            settings=self.settings,
-            encoding=self.encoding,
-            digest=self.digest,
-            fingerprint=self.fingerprint,
-        )
+        self.before()
+        path, size = checkpoint.save(self.folder, self.state, self.extras)
         self.saved = self.state.step
         self.emit(Saved(step=self.state.step, seconds=self.state.age(), path=str(path), bytes=size))
         checkpoint.prune(self.folder, self.state, self.keep)

@@ -1,27 +1,25 @@
-"""One sitting of a run: from its beginning or a checkpoint to wherever it ends, with everyone listening.
+"""One session of a run: from its beginning or a checkpoint to wherever it ends, with everyone listening.
 
 Before this   plan.py has closed the settings; loop.py, saving.py, evaluation.py and sampling.py are the parts.
-After this    trainer.py begins and resumes runs with it. Every way a sitting can end is written into the run folder.
+After this    trainer.py begins and resumes runs with it. Every way a session can end is written into the run folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-import torch
 
 from fogwalk import hardware
-from fogwalk.errors import Diverged, FogwalkError, Interrupted, RunError
-from fogwalk.events import Event, Listener, Planned, Resumed, StepDone, Stopped, Warned
+from fogwalk.errors import Diverged, FogwalkError, Interrupted
+from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import EventLog
-from fogwalk.settings import Settings, write_toml
+from fogwalk.settings import Settings, declared, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.evaluation import Evaluator
+from fogwalk.training.heartbeat import Heartbeat
 from fogwalk.training.loop import loop
 from fogwalk.training.sampling import Sampler
 from fogwalk.training.saving import Saver
@@ -43,155 +41,138 @@ Tell = Callable[[Told], None]
 class Bus:
     """Every listener hears every event, in order."""
 
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self.listeners = list(listeners)
+    def __init__(self) -> None:
+        self.listeners: list[Listener] = []
 
     def __call__(self, event: Event) -> None:
         for listener in self.listeners:
             listener(event)
 
 
-def sit(
-    folder: RunFolder,
-    settings: Settings,
-    task: Task,
-    listeners: list[Listener],
-    tell: Tell,
-    *,
-    why: Iterable[str] = (),
-    resumed_from: int | None = None,
-    damage: Iterable[str] = (),
-) -> RunFolder:
-    """Train from a checkpoint, or from the beginning, to the end; every way it can end is written down."""
-    training = settings.training
-    assert training.steps
-    assert training.evaluate_every
-    assert training.save_every
-    assert training.sample_every is not None
-    arithmetic = plan.arithmetic_of(settings)
-    fingerprint = hardware.fingerprint(arithmetic.device, settings.threads or 1)
-    state = begin(task, settings, arithmetic.device)
-    if resumed_from is not None:
-        checkpoint.restore(folder, state, resumed_from)
-    stop = Stop()
-    bus = Bus()
-    steps = training.steps
-    evaluator = Evaluator(
-        state,
-        task,
-        arithmetic,
-        bus,
-        stop,
-        every=training.evaluate_every,
-        last=steps,
-        context=settings.model.context,
-        stop_below=training.stop_below,
-    )
-    save_every = training.save_every
-    saver = Saver(
-        folder,
-        state,
-        bus,
-        # Saved before each validation: a crash while validating must not cost what was trained.
-        due=lambda step: step % save_every == 0 or evaluator.due(step),
-        keep=training.keep,
-        settings=write_toml(settings),
-        encoding=folder.encoding,
-        digest=task.digest,
-        fingerprint=fingerprint,
-    )
-    sampler = Sampler(state, task, bus, every=training.sample_every, last=steps, seed=settings.seed)
-    with EventLog(folder.events) as log:
-        bus.listeners = [log, *listeners, _Heartbeat(folder, steps), saver, evaluator, sampler]
-        for told in describe(settings, state, why):
-            tell(told)
-        tell(Told("chance", task.chance()))
-        for words in damage:
-            bus(Warned(step=state.step, seconds=state.age(), message=f"passed over a damaged checkpoint: {words}"))
-        if resumed_from is None:
-            bus(_planned(settings, task, state))
-            saver.save()
-        else:
-            exact, reason = _promise(folder, resumed_from, fingerprint)
-            bus(Resumed(step=state.step, seconds=state.age(), steps=steps, exact=exact, why=reason))
-        return _to_the_end(folder, state, settings, task, bus, saver, stop)
+class Session:
+    """The parts of one session, put together; `run` trains to the end."""
 
-
-def _to_the_end(
-    folder: RunFolder,
-    state: State,
-    settings: Settings,
-    task: Task,
-    bus: Bus,
-    saver: Saver,
-    stop: Stop,
-) -> RunFolder:
-    reason = "failed"
-    try:
-        with stop.listening():
-            loop(state, recipe(task, settings, plan.arithmetic_of(settings)), bus, stop)
-            saver.save()
-        reason = stop.reason or "steps"
-    except Diverged as error:
-        reason = "diverged"
-        # Into the run folder only: a front end shows the error itself.
-        bus.listeners[0](Warned(step=state.step, seconds=state.age(), message=str(error)))
-        raise
-    except KeyboardInterrupt:
-        reason = "interrupted"
-        raise
-    except RunError:
-        with suppress(OSError, FogwalkError):  # the disk is full: what can still be told is told
-            _finish(folder, state, bus, reason)
-        raise
-    finally:
-        if reason != "failed":
-            _finish(folder, state, bus, reason)
-    if reason in ("interrupted", "terminated"):
-        ended = Interrupted(
-            f"stopped at step {state.step} of {settings.training.steps}, saved",
-            remedy=f"Go on with: fogwalk train --resume {folder.path}",
+    def __init__(self, folder: RunFolder, settings: Settings, task: Task, resumed_from: int | None) -> None:
+        training = settings.training
+        assert training.steps, "the plan closes the settings"
+        assert training.evaluate_every
+        assert training.save_every
+        assert training.sample_every is not None
+        self.folder = folder
+        self.settings = settings
+        self.task = task
+        self.resumed_from = resumed_from
+        self.steps = training.steps
+        self.arithmetic = plan.arithmetic_of(settings)
+        self.fingerprint = hardware.fingerprint(self.arithmetic.device, settings.threads or 1)
+        self.state = begin(task, settings, self.arithmetic.device)
+        if resumed_from is not None:
+            checkpoint.restore(folder, self.state, resumed_from)
+        self.stop = Stop()
+        self.bus = Bus()
+        self.log = EventLog(folder.events)
+        self.evaluator = Evaluator(
+            self.state,
+            task,
+            self.arithmetic,
+            self.bus,
+            self.stop,
+            every=training.evaluate_every,
+            last=self.steps,
+            context=settings.model.context,
+            stop_below=training.stop_below,
         )
-        ended.exit_code = 130 if reason == "interrupted" else 143
-        raise ended
-    return folder
+        save_every = training.save_every
+        self.saver = Saver(
+            folder,
+            self.state,
+            self.bus,
+            # Saved before each validation: a crash while validating must not cost what was trained.
+            due=lambda step: step % save_every == 0 or self.evaluator.due(step),
+            # What a checkpoint counts as done must be in the log before it: a resume begins behind it.
+            before=lambda: self.log.write(durable=True),
+            keep=training.keep,
+            extras=checkpoint.Extras(
+                settings=write_toml(settings),
+                save_encoding=task.save_encoding,
+                digest=task.digest,
+                fingerprint=self.fingerprint,
+            ),
+        )
+        self.sampler = Sampler(
+            self.state, task, self.bus, every=training.sample_every, last=self.steps, seed=settings.seed
+        )
 
+    def run(self, listeners: Iterable[Listener], tell: Tell, why: Iterable[str], damage: Iterable[str]) -> None:
+        """Train; raises Interrupted when asked to stop, Diverged, or what else went wrong, once it is written down."""
+        with self.log:
+            heartbeat = Heartbeat(self.folder, self.steps)
+            self.bus.listeners = [self.log, *listeners, heartbeat, self.saver, self.evaluator, self.sampler]
+            for told in describe(self.settings, self.state, why):
+                tell(told)
+            tell(Told("chance", self.task.chance()))
+            reason = "failed"
+            try:
+                with self.stop.listening():
+                    self._begin(damage)
+                    loop(self.state, recipe(self.task, self.settings, self.arithmetic), self.bus, self.stop)
+                    self.saver.save()
+                reason = "steps" if self.state.step >= self.steps else self.stop.reason or "failed"
+            except Diverged as error:
+                reason = "diverged"
+                # Into the run folder only: a front end shows the error itself.
+                self.log(Warned(step=self.state.step, seconds=self.state.age(), message=str(error)))
+                raise
+            except KeyboardInterrupt:
+                reason = "interrupted"
+                raise
+            finally:
+                self._finish(reason)
+        self._raise_if_asked(reason)
 
-def _finish(folder: RunFolder, state: State, bus: Bus, reason: str) -> None:
-    bus(
-        Stopped(
+    def _begin(self, damage: Iterable[str]) -> None:
+        state = self.state
+        for words in damage:
+            self.bus(Warned(step=state.step, seconds=state.age(), message=f"passed over a damaged checkpoint: {words}"))
+        if self.resumed_from is None:
+            self.bus(_planned(self.settings, self.task, state))
+            self.saver.save()
+            return
+        exact, reason = _promise(self.folder, self.resumed_from, self.fingerprint)
+        values = self.settings.flat()
+        changed = {
+            key: list(value) if isinstance(value := values[key], tuple) else value
+            for key, item in declared().items()
+            if item.resumable
+        }
+        self.bus(
+            Resumed(step=state.step, seconds=state.age(), steps=self.steps, settings=changed, exact=exact, why=reason)
+        )
+
+    def _finish(self, reason: str) -> None:
+        state = self.state
+        stopped = Stopped(
             step=state.step,
             seconds=state.age(),
             reason=reason,
             best_step=state.best_step,
             best_validation_loss=state.best_loss,
         )
-    )
-    states = {"steps": "finished", "stop-below": "finished", "terminated": "interrupted"}
-    status = folder.status()
-    folder.write_status(**started(status), state=states.get(reason, reason), step=state.step)
+        # When the disk is full, or the front end failed, each is told who still can be; the first error goes on.
+        passed_over = (OSError, FogwalkError) if reason == "failed" else ()
+        for listener in self.bus.listeners:
+            with suppress(*passed_over):
+                listener(stopped)
 
-
-def started(status: dict[str, Any]) -> dict[str, Any]:
-    """What a new status keeps of the one before: when the run began."""
-    return {"started": status["started"]} if "started" in status else {}
-
-
-class _Heartbeat:
-    """status.json, at most once a second: the run is alive, and where it is."""
-
-    def __init__(self, folder: RunFolder, steps: int) -> None:
-        self.folder = folder
-        self.steps = steps
-        self.kept = started(folder.status())
-        self.last = -1.0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, StepDone) and event.seconds - self.last < 1:
+    def _raise_if_asked(self, reason: str) -> None:
+        if reason not in ("interrupted", "terminated"):
             return
-        if not isinstance(event, Stopped):
-            self.last = event.seconds
-            self.folder.write_status(**self.kept, state="training", step=event.step, steps=self.steps)
+        ended = Interrupted(
+            f"stopped at step {self.state.step} of {self.steps}, saved",
+            remedy=f"Go on with: fogwalk train --resume {self.folder.path}",
+        )
+        ended.exit_code = 130 if reason == "interrupted" else 143
+        raise ended
 
 
 def _planned(settings: Settings, task: Task, state: State) -> Planned:
@@ -209,21 +190,17 @@ def count_parameters(state: State) -> int:
 
 def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]:
     """The model and plan lines, for a person."""
-    model, training = settings.model, settings.training
+    training, optimizer = settings.training, settings.optimizer
     count = count_parameters(state)
     size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
-    if settings.model_kind == "transformer":
-        shape = f"{model.layers} layers x {model.heads} heads x {model.width} wide, context {model.context}"  # type: ignore[union-attr]
-    else:
-        shape = f"{' x '.join(map(str, model.hidden))} hidden, looking back {model.context}"  # type: ignore[union-attr]
-    optimizer, threads = settings.optimizer, f"{settings.threads} thread{'s' * (settings.threads != 1)}"
+    threads = f"{settings.threads} thread{'s' * (settings.threads != 1)}"
     plan_words = (
-        f"{training.steps:,} steps x {training.batch} x {model.context} tokens "
+        f"{training.steps:,} steps x {training.batch} x {settings.model.context} tokens "
         f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "
         f"{optimizer.schedule}; {training.precision}, {threads}, seed {settings.seed}"
     )
     return [
-        Told("model", f"{settings.model_kind} {shape} = {size}"),
+        Told("model", f"{settings.model_kind} {settings.model.describe()} = {size}"),
         Told("plan", plan_words),
         *(Told("plan", words) for words in why),
     ]
@@ -238,18 +215,3 @@ def _promise(folder: RunFolder, step: int, now: dict[str, str]) -> tuple[bool, s
     if now["device"] != "cpu":
         return False, "equal where this device's kernels are deterministic; to the bit is promised on a CPU only"
     return True, "equal to the bit: same machine, threads and versions"
-
-
-@contextmanager
-def enough_memory(settings: Settings) -> Iterator[None]:
-    """A refused allocation, in words: what asked for it and what would need less."""
-    try:
-        yield
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; a CPU's allocator raises it bare
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        raise RunError(
-            f"this machine has too little memory for {settings.training.batch} x {settings.model.context} tokens a step",
-            remedy=f"Halve --training.batch (now {settings.training.batch}), work through it in portions with "
-            f"--training.accumulate {settings.training.accumulate * 2}, or choose a smaller model.",
-        ) from error

@@ -1,7 +1,7 @@
 """How a run is asked to stop: by a person, by the system, or by a goal it has reached.
 
 Before this   nothing.
-After this    loop.py looks once a step; train.py saves and says why.
+After this    loop.py looks once a step; trainer.py saves and says why.
 Ctrl+C once finishes the step and saves; twice stops now, and the last checkpoint is what is left. SIGTERM saves.
 """
 
@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -41,7 +41,7 @@ class Stop:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.reason == "interrupted":
+        if self.reason is not None:
             raise KeyboardInterrupt
         _tell("finishing this step, then saving; Ctrl+C again stops now, without saving")
         self.ask("interrupted")
@@ -53,4 +53,5 @@ class Stop:
 
 def _tell(message: str) -> None:
     # Straight to the descriptor: a signal may arrive in the middle of another write, which print would not survive.
-    os.write(2, f"\n{message}\n".encode())
+    with suppress(OSError):  # nobody may be left to read it
+        os.write(2, f"\n{message}\n".encode())

@@ -26,7 +26,7 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
                 remedy=did_you_mean(asked, names),
                 origin="It came from --data.column.",
             )
-        if rows and not any(isinstance(row.get(asked), str) for row in rows):
+        if _first(rows, asked) is not None and not any(isinstance(row.get(asked), str) for row in rows):
             raise DataError(
                 f"the column '{asked}' of {place} holds {type(_first(rows, asked)).__name__}, not text",
                 remedy=_texts_there(rows, names),

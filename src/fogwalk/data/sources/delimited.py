@@ -22,7 +22,7 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
     """The text column of every row; raises DataError with the line's number where a row does not fit the header."""
     csv.field_size_limit(LONGEST)
     with opened(place) as stream:
-        rows = _rows(place, _Lines(decoded(stream, place, wanted.encoding)))
+        rows = _rows(place, _Lines(place, decoded(stream, place, wanted.encoding)))
         probed = list(itertools.islice(rows, PROBED))
         if not probed:
             raise DataError(f"{place} holds a header and no rows")
@@ -36,7 +36,8 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
 class _Lines:
     """Pieces of text as lines, line ends kept as they are, for the csv module."""
 
-    def __init__(self, pieces: Iterator[str]) -> None:
+    def __init__(self, place: Path, pieces: Iterator[str]) -> None:
+        self.place = place
         self.pieces = pieces
         self.rest = ""
 
@@ -45,6 +46,8 @@ class _Lines:
             lines = io.StringIO(self.rest + piece, newline="").readlines()
             self.rest = lines.pop() if lines else ""
             yield from lines
+            if len(self.rest) > LONGEST:
+                raise DataError(f"{self.place} has a line longer than {LONGEST // 1_000_000} MB: it is hardly CSV")
         if self.rest:
             yield self.rest
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fogwalk.data.decoding import known
 from fogwalk.data.opening import opened
 from fogwalk.data.sources.columns import PROBED, pick_column
 from fogwalk.data.sources.protocol import Piece, Wanted
@@ -33,7 +34,7 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
 
 
 def _objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, object]]]:
-    encoding = "utf-8-sig" if wanted.encoding == "auto" else wanted.encoding
+    encoding = "utf-8-sig" if wanted.encoding == "auto" else known(wanted.encoding)
     with opened(place) as stream:
         for number in itertools.count(1):
             line = stream.readline(LONGEST)

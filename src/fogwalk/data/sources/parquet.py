@@ -18,7 +18,8 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(place) as table:
+        # Opened here: pyarrow opens no name that is not UTF-8.
+        with place.open("rb") as file, pyarrow.parquet.ParquetFile(file) as table:
             names = table.schema_arrow.names
             first = next(table.iter_batches(batch_size=PROBED, columns=names), None)
             rows = first.to_pylist() if first is not None else []
@@ -26,5 +27,5 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
             say(f"text from the column '{column}' of {place.name} ({why})")
             for batch in table.iter_batches(batch_size=ROWS, columns=[column]):
                 yield from (Piece(text, True) for text in batch.column(0).to_pylist() if text)
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{place} is not a Parquet table, or is damaged: {str(error).splitlines()[0]}") from None

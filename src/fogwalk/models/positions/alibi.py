@@ -23,4 +23,6 @@ class Alibi(Positions):
         time, keys = scores.shape[2:]
         places = torch.arange(keys, device=scores.device)
         distance = (places[keys - time :, None] - places[None, :]).clamp(min=0)  # [time, key]
-        return -self.slopes[:, None, None].to(scores.dtype) * distance
+        # bfloat16 holds 513 of 1,024 distances: what is added in float32 keeps them all apart.
+        wide = scores.dtype if scores.dtype == torch.float64 else torch.float32
+        return -self.slopes[:, None, None].to(wide) * distance

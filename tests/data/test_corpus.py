@@ -1,0 +1,111 @@
+"""A corpus: documents in one order, the same twice; what cannot be read is left out and said, what changes is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fogwalk.data.corpus import Corpus
+from fogwalk.errors import DataError
+from tests.data.support import documents, put, read, refused
+
+
+def test_what_is_no_text_in_a_folder_is_left_out_and_said(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "a", "b.txt": b"\x89PNG\r\n", "c.txt": b"", "d.txt": b"caf\xe9\n", "e.txt": b"a\0b"})
+    corpus = Corpus([str(tmp_path)])
+    assert documents(corpus) == documents(corpus) == ["a"]
+    (told,) = corpus.left_out()
+    assert "left out 4 and read 1" in told
+    assert "b.txt (is a PNG image, not text)" in told
+    assert "and 1 more" in told
+
+
+def test_mixed_encodings_are_left_out_with_their_line(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "naïve", "b.txt": "x\nnaïve".encode("latin-1"), "c.txt": "naïve".encode("utf-16")})
+    corpus = Corpus([str(tmp_path)])
+    assert documents(corpus) == ["naïve", "naïve"]
+    assert "b.txt (is not UTF-8: byte 0xef at line 2)" in corpus.left_out()[0]
+
+
+def test_one_file_that_cannot_be_read_is_an_error_and_not_left_out(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": b"\x89PNG\r\n"})
+    assert "a PNG image" in refused(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("digest_first", [True, False])
+def test_a_file_that_does_not_open_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digest_first: bool
+) -> None:
+    put(tmp_path, {"a.txt": "a", "b.txt": "b"})
+    opening = Path.open
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "b.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opening(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    corpus = Corpus([str(tmp_path)])
+    assert not digest_first or corpus.digest
+    assert documents(corpus) == ["a"]
+    assert "b.txt (cannot be read: Permission denied)" in corpus.left_out()[0]
+
+
+def test_the_digest_changes_with_a_content_with_a_name_and_with_how_it_is_read(tmp_path: Path) -> None:
+    def digest(folder: str, encoding: str = "auto", **files: str) -> str:
+        put(tmp_path / folder, {f"{name}.txt": content for name, content in files.items()})
+        return Corpus([str(tmp_path / folder)], encoding).digest
+
+    one = digest("one", a="aa", b="bb")
+    assert digest("same", b="bb", a="aa") == one
+    others = [digest("x", a="aa", b="bc"), digest("y", a="aa", c="bb"), digest("z", a="aabb")]
+    assert len({one, *others, digest("one", "latin-1")}) == 5
+
+
+def test_a_file_that_grows_while_it_is_read_is_told(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "line\n" * 600_000})
+    parts = Corpus([str(tmp_path / "a.txt")]).parts()
+    next(parts)
+    with (tmp_path / "a.txt").open("a") as file:
+        file.write("more")
+    with pytest.raises(DataError, match=r"a.txt changed while it was being read"):
+        list(parts)
+
+
+@pytest.mark.parametrize("first", ["digest", "parts"])
+def test_a_file_that_changes_between_two_readings_is_told(tmp_path: Path, first: str) -> None:
+    put(tmp_path, {"a.txt": "before"})
+    corpus = Corpus([str(tmp_path / "a.txt")])
+    assert corpus.digest if first == "digest" else documents(corpus)
+    put(tmp_path, {"a.txt": "afterwards"})
+    with pytest.raises(DataError, match="changed while it was being read"):
+        documents(corpus)
+
+
+def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "line\n" * 600_000})
+    corpus = Corpus([str(tmp_path / "a.txt")])
+    parts = corpus.parts()
+    next(parts)
+    os.unlink(tmp_path / "a.txt")
+    with pytest.raises(DataError, match=r"a.txt vanished"):
+        list(parts)
+    with pytest.raises(DataError, match=r"a.txt vanished"):
+        documents(corpus)
+
+
+def test_halves_of_surrogate_pairs_become_the_replacement_character(tmp_path: Path) -> None:
+    put(tmp_path, {"a.jsonl": '{"text": "a\\ud800b"}\n{"text": "\\ud83c\\udf88"}\n'})
+    corpus = Corpus([str(tmp_path / "a.jsonl")])
+    assert documents(corpus) == ["a\ufffdb", "🎈"]
+    assert any("surrogate" in note for note in corpus.notes)
+
+
+def test_samples_and_files_go_together(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "hello"})
+    found = read("sample:python-docs", tmp_path / "a.txt")
+    assert len(found) == 2
+    assert found[1] == "hello"

@@ -1,0 +1,140 @@
+"""Paths -> files: one stable order, hidden ones left out, what is missing answered with the nearest name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fogwalk.data.files import find_files
+from fogwalk.errors import DataError
+from tests.data.support import put, read, refused
+
+
+def names(*paths: Path | str) -> list[str]:
+    """The names that files are told by."""
+    return [name for name, _ in find_files([str(path) for path in paths]).places]
+
+
+def test_a_missing_path_names_the_nearest(tmp_path: Path) -> None:
+    put(tmp_path, {"book.txt": "x", "boot.txt": "x", "zebra": "x"})
+    told = refused(tmp_path / "bok.txt")
+    assert f"no such file or folder: {tmp_path / 'bok.txt'}" in told
+    assert f"Did you mean {tmp_path / 'book.txt'} or" in told
+    assert f"The folder {tmp_path / 'no'} does not exist either." in refused(tmp_path / "no/a.txt")
+    assert "Did you mean sample:python-docs or" in refused("sample-python-docs")
+
+
+def test_a_path_with_spaces_and_unicode_is_read(tmp_path: Path) -> None:
+    folder = put(tmp_path / "mes livres – été 🎈", {"à lire.txt": "hello"})
+    assert names(folder / "à lire.txt") == ["à lire.txt"]
+    assert read(folder) == ["hello"]
+
+
+def test_names_that_are_not_utf8_are_read_and_digested(tmp_path: Path) -> None:
+    from fogwalk.data.corpus import Corpus
+
+    name = os.fsdecode(b"caf\xe9.txt")
+    try:
+        put(tmp_path, {name: "hello", "b.txt": "world"})
+    except OSError:
+        pytest.skip("this disk holds no such names")
+    corpus = Corpus([str(tmp_path)])
+    assert sorted(part.text for part in corpus.parts()) == ["hello", "world"]
+    assert len(corpus.digest) == 64
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    put(tmp_path, {"a.txt": "hello"})
+    assert read("~/a.txt") == ["hello"]
+
+
+def test_a_folder_is_read_in_one_order_however_its_files_were_made(tmp_path: Path) -> None:
+    wanted = ["B.txt", "a.txt", "deep/deeper/c.txt", "deep/z.txt", "é.txt"]
+    for folder, order in (("one", wanted), ("other", wanted[::-1])):
+        put(tmp_path / folder, {name: f"text of {name}" for name in order})
+    assert names(tmp_path / "one") == names(tmp_path / "other") == wanted
+    assert read(tmp_path / "one") == [f"text of {name}" for name in wanted]
+    assert find_files([str(tmp_path / "one")]).left_out == ()
+
+
+def test_hidden_files_loops_and_what_is_no_file_are_left_out(tmp_path: Path) -> None:
+    folder = put(tmp_path / "texts", {"a.txt": "a", "deep/b.txt": "b", ".hidden": "no", ".git/config": "no"})
+    os.symlink(folder, folder / "deep/loop")
+    os.symlink(folder / "a.txt", folder / "link.txt")
+    os.symlink(tmp_path / "nowhere", folder / "broken.txt")
+    os.symlink("itself.txt", folder / "itself.txt")
+    os.mkfifo(folder / "pipe")
+    assert names(folder) == ["a.txt", "deep/b.txt", "link.txt"]
+    assert "cannot be read: Too many levels" in refused(folder / "itself.txt")
+
+
+def test_a_pipe_and_a_device_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe or a device" in refused(tmp_path / "pipe")
+    assert "is a pipe or a device" in refused("/dev/zero")
+
+
+def test_a_folder_that_does_not_open_is_left_out_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"a.txt": "a", "closed/c.txt": "c"})
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_files([str(tmp_path)])
+    assert [name for name, _ in found.places] == ["a.txt"]
+    assert found.left_out == ("closed (Permission denied)",)
+
+
+def test_a_folder_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
+    assert "It holds no files." in refused(tmp_path)
+    put(tmp_path, {"a.txt": b"\x89PNG\r\n"})
+    assert "a.txt (is a PNG image" in refused(tmp_path)
+
+
+def test_names_that_no_system_opens_are_refused_in_words(tmp_path: Path) -> None:
+    assert "cannot be read: File name too long" in refused(tmp_path / ("x" * 300))
+
+
+def test_a_folder_whose_name_ends_like_a_table_is_a_folder(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "notes.csv", {"a.txt": "hello"})) == ["hello"]
+
+
+def test_several_paths_come_in_the_order_they_were_typed(tmp_path: Path) -> None:
+    put(tmp_path, {"z.txt": "z", "b/y.txt": "y", "b/a.txt": "a"})
+    assert names(tmp_path / "z.txt", tmp_path / "b") == ["z.txt", "b/a.txt", "b/y.txt"]
+    assert read(tmp_path / "z.txt", tmp_path / "b") == ["z", "a", "y"]
+
+
+def test_every_file_is_read_once_and_none_is_lost_to_another_of_its_name(tmp_path: Path) -> None:
+    put(tmp_path, {"one/same/a.txt": "first", "two/same/a.txt": "second"})
+    one, two = tmp_path / "one/same", tmp_path / "two/same"
+    assert read(one, two) == ["first", "second"]
+    assert read(one / "a.txt", two / "a.txt") == ["first", "second"]
+    assert read(one / "a.txt", one / "a.txt", one) == ["first"]
+
+
+def test_the_folder_one_stands_in_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"a.txt": "a", "b/c.txt": "c"})
+    monkeypatch.chdir(tmp_path)
+    assert names(".", "b") == ["a.txt", "b/c.txt"]
+
+
+def test_a_pattern_means_the_files_it_matches(tmp_path: Path) -> None:
+    put(tmp_path, {"a.md": "a", "b.txt": "b", "deep/c.md": "c"})
+    assert read(tmp_path / "*.md") == ["a"]
+    assert read(tmp_path / "**/*.md") == ["a", "c"]
+    with pytest.raises(DataError, match="no file matches"):
+        find_files([str(tmp_path / "*.pdf")])
+
+
+def test_a_file_with_a_bracket_in_its_name_is_no_pattern(tmp_path: Path) -> None:
+    put(tmp_path, {"a[1].txt": "hello", "a1.txt": "other"})
+    assert read(tmp_path / "a[1].txt") == ["hello"]
