@@ -86,6 +86,7 @@ class Run:
     def __init__(self, folder: RunFolder, *, step: int | None = None) -> None:
         self.folder = folder
         self._asked = step
+        self.damage: list[str] = []  # what was passed over to find an intact checkpoint
 
     def __repr__(self) -> str:
         return f"Run('{self.folder.path}', step {self.step})"
@@ -116,8 +117,9 @@ class Run:
             and isinstance(record.get("validation_loss"), int | float)
         ]
         for _, step in sorted(scored):
-            if not problems(self.folder.checkpoint(step)):
+            if not (damage := problems(self.folder.checkpoint(step))):
                 return int(step)
+            self.damage += damage
         return newest
 
     @property

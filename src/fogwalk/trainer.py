@@ -89,18 +89,19 @@ def resume(
         steps = settings.training.steps
         assert steps is not None
         _check_extension(settings, before, step)
-        if settings.data.path != before.data.path:
-            _same_data(folder, settings, step)  # a text that was moved is the same text; another one is refused
-        _write_views(folder, settings, step)
         ended = _has_ended(folder, step)
         if ended and (settings == before or (ended == "steps" and step >= steps)):
             more = f"--training.steps {steps * 2} would extend it" if ended == "steps" else "its goal is reached"
+            if settings.data.path != before.data.path:
+                _same_data(folder, settings, step)  # a text that was moved is the same text; another one is refused
+            _write_views(folder, settings, step)
             tell(Told("done", f"{folder.path} is finished: {step} of {steps} steps; {more}"))
             return folder
         plan.check_compiler(settings)
         _tell_of_extension(settings, before, step, tell)
         with _arithmetic(settings):
             task = _same_data(folder, settings, step)
+            _write_views(folder, settings, step)
             Session(folder, settings, task, step).run(listeners, tell, (), damage)
     return folder
 

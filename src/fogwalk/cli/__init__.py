@@ -33,6 +33,9 @@ def main(words: list[str] | None = None) -> int:
     began = time.perf_counter()
     words = sys.argv[1:] if words is None else words
     debug = "--debug" in words
+    # Started without a terminal at all, as a service may be: there is nobody to print for.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as above
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a letter that a narrow console lacks is spelled, and stops nothing
             stream.reconfigure(errors="backslashreplace")

@@ -20,10 +20,11 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Print the score."""
-    from fogwalk.cli.tables import print_json, print_table
+    from fogwalk.cli.tables import print_json, print_table, tell_damage
     from fogwalk.run import load
 
     run = load(found.run, step=found.step)
+    tell_damage(run.damage, run.step)
     result = run.evaluate(found.data)
     score = result.score
     if found.json:

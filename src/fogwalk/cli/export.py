@@ -27,12 +27,14 @@ def run(found: argparse.Namespace) -> int:
         EXPORTS.get(name)  # raises, naming the nearest
     from pathlib import Path
 
+    from fogwalk.cli.tables import tell_damage
     from fogwalk.run import load
 
     place = Path(target).expanduser()
     if place.is_file() or (place.is_dir() and any(place.iterdir())):
         raise UsageError(f"{place} is not empty", remedy="Name a new folder.")
     run = load(found.run, step=found.step)
+    tell_damage(run.damage, run.step)
     EXPORTS.get(name)(run, place)
     print(f"wrote {place} ({name}), the model of {run.folder.name} at step {run.step}")
     print(

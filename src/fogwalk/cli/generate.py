@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fogwalk.cli.parsing import Parser, add_run
 from fogwalk.errors import UsageError
+
+if TYPE_CHECKING:
+    from fogwalk.encoding.protocol import Tokenizer
+    from fogwalk.generation.decode import Piece
 
 
 def parser(summary: str) -> Parser:
@@ -41,12 +47,13 @@ def run(found: argparse.Namespace) -> int:
     if not 0 <= found.seed < 2**63 - found.samples:
         raise UsageError(f"--seed cannot be {found.seed}", expected="It must be at least 0 and below 2**63.")
     from fogwalk.cli.plain import printable
-    from fogwalk.cli.tables import print_json
+    from fogwalk.cli.tables import print_json, tell_damage
     from fogwalk.generation.decode import Answer, prompt_ids
     from fogwalk.run import load
 
     run = load(_named(found), step=found.step)
     prompt_ids(run.tokenizer, found.prompt or "")  # what the prompt cannot hold is told before anything is printed
+    tell_damage(run.damage, run.step)
     answers = []
     for number in range(found.samples):
         answer = Answer(found.prompt or "")
@@ -61,19 +68,23 @@ def run(found: argparse.Namespace) -> int:
             rivals=5 if found.show_probs else 0,
             answer=answer,
         )
-        if found.json:
+        shown: list[dict[str, object]] = []
+        if found.show_probs:
+            shown = _probabilities(pieces, run.tokenizer)
+        elif found.json:
             list(pieces)
-        elif found.show_probs:
-            _show(pieces, run.tokenizer)
         else:
             print(printable(answer.prompt), end="", flush=True)
             for piece in pieces:
                 print(printable(piece.text), end="", flush=True)
             print("\n" if number + 1 < found.samples else "")
+        if shown and not found.json:
+            _print_probabilities(shown)
         if answer.slid and not found.json:
             context = run.settings.model.context
             print(f"(longer than the context of {context} tokens: the oldest were forgotten)", file=sys.stderr)
-        answers.append({"text": answer.text, "token_ids": answer.token_ids, "stop_reason": answer.stop_reason})
+        record = {"text": answer.text, "token_ids": answer.token_ids, "stop_reason": answer.stop_reason}
+        answers.append(record | ({"probabilities": shown} if found.show_probs else {}))
     if found.json:
         print_json(answers[0] if found.samples == 1 else answers)
     return 0
@@ -94,24 +105,39 @@ def _named(found: argparse.Namespace) -> str:
     return name
 
 
-def _show(pieces: object, tokenizer: object) -> None:
-    from collections.abc import Iterable
+def _probabilities(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[dict[str, object]]:
+    """For each token drawn: what it is, how likely it was, and its likeliest rivals."""
+    return [
+        {
+            "token": _spelled(tokenizer, piece.token),
+            "probability": piece.probability,
+            "rivals": {
+                _spelled(tokenizer, token): chance
+                for token, chance in piece.rivals
+                if token != piece.token and chance > 0
+            },
+        }
+        for piece in pieces
+        if piece.token >= 0
+    ]
+
+
+def _spelled(tokenizer: Tokenizer, token: int) -> str:
+    """A token as text; one that is only a part of a character by its number."""
+    text = tokenizer.decode([token])
+    return f"part of a character, id {token}" if "\ufffd" in text and tokenizer.kind != "characters" else text
+
+
+def _print_probabilities(shown: list[dict[str, object]]) -> None:
     from typing import cast
 
     from fogwalk.cli.tables import print_table
-    from fogwalk.encoding.protocol import Tokenizer
-    from fogwalk.generation.decode import Piece
 
-    decode = cast(Tokenizer, tokenizer).decode
     rows = []
-    for piece in cast(Iterable[Piece], pieces):
-        if piece.token >= 0:
-            rivals = "  ".join(
-                f"{decode([token])!r} {chance:.1%}"
-                for token, chance in piece.rivals
-                if token != piece.token and chance > 0
-            )
-            rows.append((repr(decode([piece.token])), f"{piece.probability:.1%}", rivals))
+    for row in shown:
+        rivals = cast(dict[str, float], row["rivals"])
+        told = "  ".join(f"{token!r} {chance:.1%}" for token, chance in rivals.items())
+        rows.append((repr(row["token"]), f"{row['probability']:.1%}", told))
     print_table(("token", "probability", "rivals"), rows, right=(1,))
 
 

@@ -30,6 +30,13 @@ LABEL = 8
 _MARGIN = " " * LABEL
 
 
+class _Console(Console):
+    """rich ends the program when its output breaks; here the training goes on."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Progress:
     """A listener that prints. `as_json` prints every event as a JSON line instead, for machines."""
 
@@ -37,7 +44,7 @@ class Progress:
         self.file = file or sys.stdout
         self.as_json = as_json
         dumb = os.environ.get("TERM") == "dumb"
-        self.console = Console(file=self.file, highlight=False, markup=False, soft_wrap=True)
+        self.console = _Console(file=self.file, highlight=False, markup=False, soft_wrap=True)
         self.live: Live | None = None
         if self.console.is_terminal and not dumb and not as_json:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
@@ -114,7 +121,8 @@ class Progress:
             self._printed_at, self._printed_share = now, share
             line = self._line(event)
             if self.live:
-                self.live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+                live, shown = self.live, Text(line, no_wrap=True, overflow="ellipsis")
+                self._write(lambda: live.update(shown, refresh=True))
             else:
                 self._print(line)
 
@@ -159,9 +167,8 @@ class Progress:
         try:
             write()
             self.file.flush()
-        except BrokenPipeError:
+        except OSError:  # a reader that went away, a full disk behind a redirection
             self._unread = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def _hang(text: str, width: int) -> str:

@@ -35,6 +35,12 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: 
     console.print(table)
 
 
+def tell_damage(damage: Sequence[str], step: int) -> None:
+    """Say aloud that the best checkpoint could not be used."""
+    for words in damage:
+        print(printable(f"passed over a damaged checkpoint: {words}; using step {step}"), file=sys.stderr)
+
+
 def size(count: float) -> str:
     """Bytes for people: 14.5 MB."""
     for unit in ("bytes", "kB", "MB", "GB"):

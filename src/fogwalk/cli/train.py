@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 from fogwalk.cli.parsing import EXAMPLES, Parser, add_settings, sources
-from fogwalk.errors import UsageError
+from fogwalk.errors import ExportError, UsageError
 from fogwalk.runs.folder import RUNS, RunFolder
-from fogwalk.settings import Settings, resolve
+from fogwalk.settings import Settings, load_settings, resolve
 
 
 def parser(summary: str) -> Parser:
@@ -54,10 +58,15 @@ def train(found: argparse.Namespace, settings: Settings) -> int:
 
 
 def next_lines(folder: RunFolder) -> list[str]:
-    """What a person would type after a training."""
-    name = folder.name if folder.path.parent == RUNS else shlex.quote(str(folder.path))
-    return [
-        f"fogwalk generate {name} --tokens 300",
-        f"fogwalk evaluate {name}",
-        f"fogwalk export {name} --to huggingface exported",
-    ]
+    """What a person would type after a training; each line works as it stands."""
+    from fogwalk.interop.huggingface import require_held
+
+    name = shlex.quote(folder.name if folder.path.parent == RUNS else str(folder.path))
+    typed = Path(sys.argv[0])
+    own = str(typed) if typed.name == "fogwalk" else "python -m fogwalk"
+    command = "fogwalk" if shutil.which("fogwalk") else own
+    lines = [f"{command} generate {name} --tokens 300", f"{command} evaluate {name}"]
+    with suppress(ExportError):  # not suggested where it would be refused
+        require_held(load_settings(folder.settings).model)
+        lines.append(f"{command} export {name} --to huggingface exported")
+    return lines

@@ -53,7 +53,9 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
         raise _empty(place)
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
-            raise DataError(f"{place} is {kind}, not text", expected="Fogwalk trains on text files.")
+            raise DataError(
+                f"{place} is {kind}, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
+            )
     if encoding != "auto":
         return known(encoding)
     if start.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
@@ -61,7 +63,9 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\x00" in start or _looks_binary(start):
-        raise DataError(f"{place} is binary, not text", expected="Fogwalk trains on text files.")
+        raise DataError(
+            f"{place} is binary, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
+        )
     return "utf-8-sig"
 
 

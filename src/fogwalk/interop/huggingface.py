@@ -22,7 +22,7 @@ from fogwalk.errors import ExportError
 from fogwalk.models.layers import gated_width
 from fogwalk.models.positions.rotary import BASE
 from fogwalk.runs.publish import UNFINISHED, cannot_write
-from fogwalk.settings import Mlp, Transformer, flag
+from fogwalk.settings import Mlp, Model, Transformer, flag
 
 if TYPE_CHECKING:
     from fogwalk.run import Run
@@ -63,19 +63,7 @@ def export(run: Run, target: Path) -> None:
     The folder appears whole or not at all; one that is there already receives the files. Raises ExportError naming the first
     choice that the Qwen3 family cannot hold, RunError when the disk is full or read-only.
     """
-    shape = run.settings.model
-    if isinstance(shape, Mlp):
-        raise ExportError(
-            "a model of kind mlp has no place in the Hugging Face format", expected="It holds transformers."
-        )
-    for name, only in FIXED.items():
-        if getattr(shape, name) != only:
-            key = flag(f"model.{name}")
-            raise ExportError(
-                f"the Hugging Face format (Qwen3) cannot hold {key} {_word(getattr(shape, name))}",
-                expected=f"It holds {key} {_word(only)} only.",
-                remedy=f"Train with --{key} {_word(only)} to export there.",
-            )
+    shape = require_held(run.settings.model)
     weights = {renamed(name): value.detach().float().cpu().contiguous() for name, value in run.model.named_parameters()}
 
     def write(folder: Path) -> None:
@@ -122,6 +110,23 @@ def _told_by_system(error: SafetensorError) -> OSError:
     """What safetensors wraps: its words end with `(os error 28)`."""
     number = re.search(r"os error (\d+)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
+
+
+def require_held(shape: Model) -> Transformer:
+    """The shape, when the Qwen3 family can hold it; raises ExportError naming the first choice that it cannot."""
+    if isinstance(shape, Mlp):
+        raise ExportError(
+            "a model of kind mlp has no place in the Hugging Face format", expected="It holds transformers."
+        )
+    for name, only in FIXED.items():
+        if getattr(shape, name) != only:
+            key = flag(f"model.{name}")
+            raise ExportError(
+                f"the Hugging Face format (Qwen3) cannot hold {key} {_word(getattr(shape, name))}",
+                expected=f"It holds {key} {_word(only)} only.",
+                remedy=f"Train with --{key} {_word(only)} to export there.",
+            )
+    return shape
 
 
 def renamed(name: str) -> str:

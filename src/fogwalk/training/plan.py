@@ -36,7 +36,7 @@ COMPILE_GAIN = 0.15
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
-# Share of a run that may go into validations, as long as there are three.
+# Share of a run that may go into validations, beyond the last one.
 VALIDATING = 0.08
 
 
@@ -185,7 +185,7 @@ def _close_habits(settings: Settings, task: Task) -> Settings:
     # A long run still looks every 500 steps, where that is cheap: memorising should not go on unseen.
     if training.evaluate_every is None:
         affordable = VALIDATING * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
-        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 3), max(20, steps / 500)))
+        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 1), max(20, steps / 500)))
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)
     if training.sample_every is None:

@@ -6,6 +6,7 @@ After this    trainer.py begins and resumes runs with it. Every way a session ca
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ class Session:
             return
         ended = Interrupted(
             f"stopped at step {self.state.step} of {self.steps}, saved",
-            remedy=f"Go on with: fogwalk train --resume {self.folder.path}",
+            remedy=f"Go on with: fogwalk train --resume {shlex.quote(str(self.folder.path))}",
         )
         ended.exit_code = 130 if reason == "interrupted" else 143
         raise ended
