@@ -19,10 +19,10 @@ demo: .venv/installed
 	$(BIN)/fogwalk demo
 
 test: .venv/tools
-	$(PYTEST) -m "not slow" --data $(DATA)
+	$(PYTEST) -m "not slow" --data=$(DATA)
 
 test-slow: .venv/tools
-	$(PYTEST) -m slow --data $(DATA)
+	$(PYTEST) -m slow --data=$(DATA)
 
 trials: .venv/tools
 	$(BIN)/python -m tests.trials
