@@ -145,7 +145,9 @@ def _plan_and_run(
     task.save_encoding(folder.encoding)
     for words in task.words():
         tell(Told("data", words))
-    settings, why = plan.close(settings, task, time.perf_counter() - began)
+    settings, why = plan.close(
+        settings, task, time.perf_counter() - began, say=lambda words: tell(Told("trial", words))
+    )
     write_atomically(folder.settings, write_toml(settings))
     Session(folder, settings, task, None).run(listeners, tell, why, ())
 

@@ -18,7 +18,7 @@ def test_what_is_no_text_in_a_folder_is_left_out_and_said(tmp_path: Path) -> Non
     corpus = Corpus([str(tmp_path)])
     assert documents(corpus) == documents(corpus) == ["a"]
     (told,) = corpus.left_out()
-    assert "left out 4 and read 1" in told
+    assert "read 1 files; left out 4" in told
     assert "b.txt (is a PNG image, not text)" in told
     assert "and 1 more" in told
 

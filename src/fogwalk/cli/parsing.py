@@ -48,7 +48,8 @@ class Parser(argparse.ArgumentParser):
         if not wrong.startswith("-"):
             raise UsageError(f"{self.prog}: '{wrong}' is one argument too many", remedy=f"See {self.prog} --help.")
         name = wrong.split("=")[0]
-        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        known = [option for option in options if option not in ("--help", "--debug")]
         # A name without its section, such as --layers, means the setting of that name.
         close = [option for option in known if option.rpartition(".")[2] == name.lstrip("-")] or nearest(name, known)
         remedy = f"Did you mean {' or '.join(close)}?" if close else f"See {self.prog} --help."

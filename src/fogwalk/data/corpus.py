@@ -157,4 +157,4 @@ class Corpus:
             return []
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
         read = len(self.files.places) - len(self._unreadable)
-        return [f"left out {len(told)} and read {read} files: {', '.join(told[:3])}{more}"]
+        return [f"read {read} files; left out {len(told)}: {', '.join(told[:3])}{more}"]

@@ -11,7 +11,7 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -92,8 +92,11 @@ def _kept(settings: Settings, key: str, otherwise: str) -> str:
     return otherwise if origin == "default" else origin
 
 
-def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[str]]:
-    """Close everything else, and say why in words. `spent` is how many seconds of a budget have passed.
+def close(
+    settings: Settings, task: Task, spent: float, say: Callable[[str], None] = lambda words: None
+) -> tuple[Settings, list[str]]:
+    """Close everything else, and say why in words. `spent` is how many seconds of a budget have passed; `say` is told
+    before something takes long.
 
     Raises SettingError when a budget is too small for one step.
     """
@@ -112,7 +115,7 @@ def close(settings: Settings, task: Task, spent: float) -> tuple[Settings, list[
     if minutes is not None or compiled == "auto":
         pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
         if compiled == "auto":
-            compiled, pace, why = _compile_or_not(settings, task, pace, steps, minutes, spent)
+            compiled, pace, why = _compile_or_not(settings, task, pace, steps, minutes, spent, say)
             words.append(why)
         if minutes is not None:
             left = minutes * 60 - spent - (time.perf_counter() - began) - FINISHING_SECONDS
@@ -224,7 +227,13 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
 
 
 def _compile_or_not(
-    settings: Settings, task: Task, eager: Pace, steps: int, minutes: float | None, spent: float
+    settings: Settings,
+    task: Task,
+    eager: Pace,
+    steps: int,
+    minutes: float | None,
+    spent: float,
+    say: Callable[[str], None],
 ) -> tuple[str, Pace, str]:
     """Whether generated code pays within this run: on or off, the pace it gives, and why in words."""
     if not hardware.compiler():
@@ -238,6 +247,7 @@ def _compile_or_not(
             eager,
             f"not compiled: {_time(expected)} of steps are too few to earn {COMPILE_SECONDS:.0f} s back",
         )
+    say(f"compiling a few steps to see whether it pays; with nothing cached this takes about {COMPILE_SECONDS:.0f} s")
     try:
         pace = measure(settings, task, compiled="on")
     except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
