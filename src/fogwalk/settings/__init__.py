@@ -16,6 +16,7 @@ from fogwalk.settings.tree import (
     Transformer,
     declared,
 )
+from fogwalk.settings.unused import unused
 
 __all__ = [
     "ACTIVATIONS",
@@ -37,5 +38,6 @@ __all__ = [
     "preset",
     "resolve",
     "typed",
+    "unused",
     "write_toml",
 ]

@@ -16,7 +16,7 @@ from fogwalk.errors import Diverged, FogwalkError, Interrupted
 from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import EventLog
-from fogwalk.settings import Settings, declared, write_toml
+from fogwalk.settings import Settings, declared, unused, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.evaluation import Evaluator
@@ -204,6 +204,7 @@ def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]
         Told("model", f"{settings.model_kind} {settings.model.describe()} = {size}"),
         Told("plan", plan_words),
         *(Told("plan", words) for words in why),
+        *(Told("note", words) for words in unused(settings)),
     ]
 
 
