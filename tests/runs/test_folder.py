@@ -102,6 +102,8 @@ def test_an_empty_folder_and_one_that_only_a_lock_was_in_can_become_a_run() -> N
     Path("locked").mkdir()
     Path("locked/.lock").touch()
     Path("locked/.holder").touch()
+    for name in ("status.json", ".status.json.new", ".settings.toml.new", "..holder.new"):
+        (Path("locked") / name).touch()  # what a kill between these writes leaves
     assert create("empty").path == Path("empty")
     assert create("locked").path == Path("locked")
     assert not is_run(Path("empty"))

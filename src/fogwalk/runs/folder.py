@@ -128,7 +128,8 @@ class RunFolder:
 
 
 # What a process that died before its settings were written leaves: no run yet, and no hindrance to one.
-LEFTOVERS = (*LOCKS, "status.json", ".status.json.new", ".settings.toml.new")
+def _is_leftover(name: str) -> bool:
+    return name in (*LOCKS, "status.json") or (name.startswith(".") and name.endswith(".new"))
 
 
 def is_run(path: Path) -> bool:
@@ -159,7 +160,7 @@ def require_free(out: str | None) -> None:
             remedy=f"Go on with it: fogwalk train --resume {path}, or choose another --out.",
         )
     try:
-        in_the_way = path.is_file() or (path.is_dir() and any(entry.name not in LEFTOVERS for entry in path.iterdir()))
+        in_the_way = path.is_file() or (path.is_dir() and not all(_is_leftover(entry.name) for entry in path.iterdir()))
     except OSError as error:
         raise cannot_write(path, error) from error
     if in_the_way:
