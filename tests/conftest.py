@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def data(pytestconfig: pytest.Config) -> Path:
     folder = Path(pytestconfig.rootpath, pytestconfig.getoption("--data")).resolve()
     assert (folder / "tinyshakespeare.txt").is_file(), f"no tinyshakespeare.txt in {folder}: run make test DATA=folder"
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tensors as small as those of most tests are slower on several threads, and much slower beside other work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,13 +18,7 @@ VOCABULARY, CONTEXT = 9, 3
 ACTIVATION = pytest.mark.parametrize("activation", list(ACTIVATIONS))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tensors this small are slower on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(activation: str = "tanh", hidden: tuple[int, ...] = (10, 7)) -> PlainLanguageModel:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,13 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 OPTION = pytest.mark.parametrize("option", list(OPTIONS.values()), ids=list(OPTIONS))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tensors this small are slower on several threads, and far slower where other work shares the processor."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(option: dict[str, Any], seed: int = 0, **more: Any) -> LanguageModel:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,13 +23,7 @@ TOKENS = torch.randint(11, (2, 8), generator=torch.Generator().manual_seed(1))
 BATCH = Batch(TOKENS[:, :-1], TOKENS[:, 1:])
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tensors this small are slower on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def with_gradients(*gradients: list[float] | None) -> list[nn.Parameter]:
