@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.trials.batteries import BATTERIES
 from tests.trials.battery import Battery, drawn
-from tests.trials.flipping import BIT_FLIPS
-from tests.trials.killing import KILLS, OPERATION_KILLS
 
 pytestmark = pytest.mark.slow
 
-BATTERIES = {battery.name: battery for battery in (KILLS, OPERATION_KILLS, BIT_FLIPS)}
+NAMED = {battery.name: battery for battery in BATTERIES}
 _prepared: dict[str, object] = {}
 
 
@@ -36,9 +35,9 @@ def shared(battery: Battery, folder: Path) -> object:
 
 
 @pytest.mark.parametrize(
-    ("name", "number"), [(name, number) for name, battery in BATTERIES.items() for number in drawn(battery)]
+    ("name", "number"), [(name, number) for name, battery in NAMED.items() for number in drawn(battery)]
 )
 def test_a_drawn_trial_keeps_its_promise(name: str, number: int, shared_folder: Path, tmp_path: Path) -> None:
-    battery = BATTERIES[name]
+    battery = NAMED[name]
     outcome = battery.trial(shared(battery, shared_folder), number, tmp_path)
     assert outcome.passed, f"{battery.promise}: {outcome.phase}: {outcome.details}"

@@ -201,9 +201,10 @@ class Run:
         with hardware.exactly(self.settings.threads or hardware.cores()):
             try:
                 task = Language(self.settings, self.checkpoint / "encoding")
-            except DataError:
+            except DataError as error:
                 if path is None:
-                    raise
+                    remedy = f"{error.remedy} Or name another text to score: --data TEXT.".strip()
+                    raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
                 task = None  # the text it learned from is gone: what counting gets on it cannot be said
             if path is not None:
                 scored = read_for_scoring(path, self.tokenizer, data.encoding, None)

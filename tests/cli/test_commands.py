@@ -17,7 +17,12 @@ import torch
 import fogwalk
 from fogwalk.cli import COMMANDS, main
 from fogwalk.cli import __name__ as cli_name
+from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all, read_story
+from fogwalk.settings import load_settings, write_toml
+from fogwalk.tasks.language import Language
+from fogwalk.training import checkpoint
+from fogwalk.training.state import begin
 
 TINY = ("--preset", "tiny", "--training.steps", "4", "--training.compile", "off", "--threads", "1")
 NAMES = {"planned", "step", "evaluated", "sampled", "saved", "warned", "resumed", "stopped"}
@@ -361,6 +366,7 @@ def test_config_tells_every_value_and_where_it_came_from(reading: Path, call: Ca
     assert "found" in values["training.precision"]["origin"]
     why = call("config", "first", "--why")
     assert all(key in why for key in values)
+    assert any(line.split()[:2] == ["model.query-key-norm", "true"] for line in why.splitlines())
     assert call("config", "first") == Path("runs/first/settings.toml").read_text()
 
 
@@ -373,6 +379,35 @@ def test_verify_checks_every_checkpoint_and_replays_the_last_interval(reading: P
     checks = json.loads(call("verify", "first", "--json"))
     assert all(check["passed"] is True for check in checks)
     assert [list(check) for check in checks] == [["check", "passed", "details"]] * len(checks)
+
+
+def test_a_replay_that_gives_other_losses_or_weights_is_told(
+    changing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = Path("runs/first/events.jsonl")
+    lines = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    for record in lines:
+        if record["event"] == "step" and record["step"] == 4:
+            record["loss"] += 1e-7
+    events.write_text("".join(json.dumps(record) + "\n" for record in lines), encoding="utf-8")
+    assert main(["verify", "first", "--replay"]) == 1
+    assert "loss of step 4 and 0 more differ" in capsys.readouterr().out
+
+    folder = RunFolder(Path("runs/first"))
+    settings = load_settings(folder.checkpoint(4) / "settings.toml")
+    task = Language(settings, folder.encoding)
+    state = begin(task, settings, torch.device("cpu"))
+    checkpoint.restore(folder, state, 4)
+    with torch.no_grad():
+        next(iter(state.model.parameters()))[0, 0] += 1e-6
+    extras = checkpoint.Extras(
+        settings=write_toml(settings), save_encoding=task.save_encoding, digest=task.digest, fingerprint={}
+    )
+    checkpoint.save(folder, state, extras)  # whole by its checksums, but not what training gave
+    assert main(["verify", "first", "--replay"]) == 1
+    out = capsys.readouterr().out
+    assert "checksums of checkpoint 4" in out
+    assert "embedding.weight" in out
 
 
 def test_doctor_tells_what_this_machine_has(reading: Path, call: Call) -> None:

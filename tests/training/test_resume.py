@@ -278,7 +278,24 @@ def test_one_signal_finishes_the_step_saves_and_tells_how_to_go_on(
     assert folder.status()["state"] == "interrupted"
 
 
-def test_a_second_interrupt_stops_at_once(book: Path, tmp_path: Path) -> None:
+def test_a_second_interrupt_within_a_step_stops_without_saving_it(book: Path, tmp_path: Path) -> None:
+    def twice(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    whole = train(book, tmp_path / "whole")
+    folder = RunFolder(tmp_path / "run")
+    values = {**TINY, "data.path": str(book), "out": str(folder.path)}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(resolve(Source("test", values)), listeners=[twice])
+    assert folder.steps_saved() == [0]
+    assert list(read_all(folder.events))[-1]["reason"] == "interrupted"
+    trainer.resume(str(folder.path))
+    assert weights(folder, 12) == weights(whole, 12)
+
+
+def test_a_second_interrupt_ends_the_process(book: Path, tmp_path: Path) -> None:
     process = long_run(book, tmp_path / "run")
     process.send_signal(signal.SIGSTOP)  # both signals wait for it, and are then delivered within one step
     process.send_signal(signal.SIGINT)

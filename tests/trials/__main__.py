@@ -15,11 +15,8 @@ from pathlib import Path
 
 import torch
 
+from tests.trials.batteries import BATTERIES
 from tests.trials.battery import Battery, Outcome
-from tests.trials.flipping import BIT_FLIPS
-from tests.trials.killing import KILLS, OPERATION_KILLS
-
-BATTERIES = (KILLS, OPERATION_KILLS, BIT_FLIPS)
 
 
 def run(battery: Battery) -> tuple[list[Outcome], float]:

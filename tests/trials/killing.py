@@ -85,7 +85,8 @@ def prepare(*kinds: str) -> Callable[[Path], Reference]:
 
 def digest(out: Path) -> str:
     """SHA-256 of the last checkpoint's weights and optimizer state."""
-    place = out / "checkpoints" / f"{STEPS:06d}"
+    folder = RunFolder(out)
+    place = folder.checkpoint(folder.steps_saved()[-1])
     files = (place / name for name in ("model.safetensors", "optimizer.safetensors"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

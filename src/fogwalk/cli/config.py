@@ -22,7 +22,7 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.cli.tables import print_json, print_table
     from fogwalk.runs.catalogue import newest_settings
     from fogwalk.runs.folder import find
-    from fogwalk.settings import flag, load_settings
+    from fogwalk.settings import flag, load_settings, write_value
 
     folder = find(found.run)
     settings = load_settings(newest_settings(folder))
@@ -30,7 +30,8 @@ def run(found: argparse.Namespace) -> int:
     if found.json:
         print_json({flag(key): {"value": value, "origin": settings.origin(key)} for key, value in values.items()})
     elif found.why:
-        print_table(("setting", "value", "came from"), [(flag(k), v, settings.origin(k)) for k, v in values.items()])
+        rows = [(flag(key), write_value(value), settings.origin(key)) for key, value in values.items()]
+        print_table(("setting", "value", "came from"), rows)
     else:
         print(printable(newest_settings(folder).read_text(encoding="utf-8")), end="")
     return 0

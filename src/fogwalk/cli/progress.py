@@ -93,7 +93,7 @@ class Progress:
         if isinstance(event, Resumed):
             self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
         elif isinstance(event, Evaluated):
-            self._validated = f"  val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
+            self._validated = f"val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
             self._last_time = None  # a step that waited for a validation tells nothing of the pace
             if not self.live:
                 self._print(
@@ -129,13 +129,22 @@ class Progress:
     def _line(self, event: StepDone) -> str:
         smooth = self._smooth / (1 - 0.9**self._seen)
         pace = statistics.median(self._paces) if self._paces else 0.0
-        speed = f"  {_short(event.tokens / pace)} tok/s" if pace else ""
-        left = f"  eta {_clock(pace * (self._steps - event.step))}" if pace else ""
-        return (
-            f"{'step':<{LABEL}}{event.step}/{self._steps}  {event.step / max(self._steps, 1):.0%}  "
-            f"loss {float(event.loss):.3f}  smooth {smooth:.3f}{self._validated}  "
-            f"lr {event.learning_rate:.1e}  |g| {float(event.gradient_norm):.2f}{speed}{left}"
-        )
+        # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.
+        parts = [
+            (0, f"{'step':<{LABEL}}{event.step}/{self._steps}"),
+            (2, f"{event.step / max(self._steps, 1):.0%}"),
+            (5, f"loss {float(event.loss):.3f}"),
+            (1, f"smooth {smooth:.3f}"),
+            *([(3, self._validated)] if self._validated else []),
+            (7, f"lr {event.learning_rate:.1e}"),
+            (8, f"|g| {float(event.gradient_norm):.2f}"),
+        ]
+        if pace:
+            parts += [
+                (6, f"{_short(event.tokens / pace)} tok/s"),
+                (4, f"eta {_clock(pace * (self._steps - event.step))}"),
+            ]
+        return _fitting(parts, self.console.width if self.live else None)
 
     def _stopped(self, event: Stopped) -> None:
         if self.live:
@@ -169,6 +178,19 @@ class Progress:
             self.file.flush()
         except OSError:  # a reader that went away, a full disk behind a redirection
             self._unread = True
+
+
+def _fitting(parts: list[tuple[int, str]], width: int | None) -> str:
+    """The parts in their order, without those of the highest ranks that a line so wide has no room for.
+
+    >>> _fitting([(0, "step 3"), (2, "lr 1e-3"), (1, "loss 2.1")], 17)
+    'step 3  loss 2.1'
+    """
+    for most in sorted((rank for rank, _ in parts), reverse=True):
+        line = "  ".join(words for rank, words in parts if rank <= most)
+        if width is None or len(line) < width:
+            return line
+    return line
 
 
 def _hang(text: str, width: int) -> str:

@@ -22,7 +22,7 @@ def run(found: argparse.Namespace) -> int:
     from pathlib import Path
 
     from fogwalk.cli.tables import size
-    from fogwalk.runs.folder import find
+    from fogwalk.runs.folder import LOCKS, find
     from fogwalk.runs.lock import holding
     from fogwalk.runs.publish import cannot_write
 
@@ -42,10 +42,10 @@ def run(found: argparse.Namespace) -> int:
         if input(f"delete {told}? [y/N] ").strip().lower() not in ("y", "yes"):
             print("kept")
             return 0
-    with holding(folder):
-        pass  # refused while somebody writes
     try:
-        folder.discard()
+        with holding(folder):  # refused while somebody writes, and nobody begins to while it goes
+            folder.discard(whole=False, but=LOCKS)
+        folder.discard()  # the lock itself: on some systems an open file cannot be deleted
     except OSError as error:
         raise cannot_write(folder.path, error) from error
     print(f"removed {told}")

@@ -27,6 +27,8 @@ _PIECE = 1 << 20  # characters given to the library at once
 class BytePairs:
     """A tokenizer of the tokenizers library. `kind` is bytes, bpe or the name of its algorithm: wordlevel, wordpiece, unigram."""
 
+    unsaid = -1
+
     def __init__(self, library: Library) -> None:
         # A file made for another model may cut and fill every text to its length; here each token counts once.
         library.no_truncation()
@@ -38,7 +40,8 @@ class BytePairs:
         model: dict[str, Any] = json.loads(content)["model"]
         self.kind = "bytes" if content == _bytes().to_str() else str(model["type"]).lower()
         self._unknown_token = _unknown_token(model)
-        self.size = library.get_vocab_size()
+        # A person's file may leave ids out between the others; each still needs its place in the model.
+        self.size = max(library.get_vocab().values(), default=-1) + 1
         end = library.token_to_id(END)
         self.end = -1 if end is None else end
 

@@ -29,6 +29,7 @@ class Characters:
     """
 
     kind = "characters"
+    unsaid = 0
 
     def __init__(self, alphabet: str) -> None:
         self.alphabet = alphabet

@@ -17,11 +17,16 @@ Ids = NDArray[np.uint32]
 
 
 class Tokenizer(Protocol):
-    """Text <-> numbers. `size` is the vocabulary, `end` the id that marks a document's end, `kind` its name."""
+    """Text <-> numbers. `size` is the vocabulary, `end` the id that marks a document's end, `kind` its name.
+
+    `unsaid` is the id that stands for characters a text may hold and the tokenizer lacks: read, but never generated. `end`
+    and `unsaid` are -1 where there is none.
+    """
 
     kind: str
     size: int
     end: int
+    unsaid: int
 
     def encode(self, text: str) -> Ids:
         """The ids of a text; a character the tokenizer lacks becomes its unknown id."""

@@ -7,6 +7,7 @@ Past the context the window slides: the oldest part is forgotten and the rest is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -95,6 +96,8 @@ def generate(
             cache = model.empty_cache(1)
         with torch.inference_mode():
             scores = next_scores(model, window, cache if cached else None, device)
+            if tokenizer.unsaid >= 0:
+                scores[:, tokenizer.unsaid] = -math.inf
             chances = probabilities(scores, how)
             token = int(draw(chances, generator))
             top = torch.topk(chances[0], min(rivals, chances.shape[1])) if rivals else None
@@ -168,7 +171,7 @@ class _Told:
         self._window.append(token)
         text = self.tokenizer.decode(self._window)
         # A character of several bytes shows as U+FFFD until its last byte has come.
-        certain = text if self.tokenizer.kind == "characters" else text.rstrip("\ufffd")
+        certain = text.rstrip("\ufffd")
         grown = len(certain) > self._certain
         self._accept(certain)
         if grown and certain == text:

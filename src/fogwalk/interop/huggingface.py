@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import ExportError
 from fogwalk.models.layers import gated_width
 from fogwalk.models.positions.rotary import BASE
@@ -75,7 +76,7 @@ def export(run: Run, target: Path) -> None:
         end = run.tokenizer.end if run.tokenizer.end >= 0 else None
         for name, content in (
             ("config.json", config(shape, run.tokenizer.size, end)),
-            ("generation_config.json", {"eos_token_id": end, "do_sample": True, "temperature": 0.8}),
+            ("generation_config.json", _generation(run.tokenizer)),
         ):
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -173,6 +174,12 @@ def config(shape: Transformer, vocabulary: int, end: int | None) -> dict[str, An
         "use_cache": True,
         "initializer_range": 0.02,
     }
+
+
+def _generation(tokenizer: Tokenizer) -> dict[str, Any]:
+    """generation_config.json: how the model is asked when nothing is said, and the id that is never said."""
+    how = {"eos_token_id": tokenizer.end if tokenizer.end >= 0 else None, "do_sample": True, "temperature": 0.8}
+    return how | ({"suppress_tokens": [tokenizer.unsaid]} if tokenizer.unsaid >= 0 else {})
 
 
 def _limit(path: Path, context: int) -> None:

@@ -19,6 +19,7 @@ import random
 import shutil
 import socket
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,11 @@ class RunFolder:
             if entry.name not in known and not entry.name.startswith(UNFINISHED) and not entry.name.endswith(".new")
         ]
 
-    def discard(self, *, whole: bool = True) -> None:
-        """Delete what a run has; with `whole` the folder too, when nothing else is in it."""
+    def discard(self, *, whole: bool = True, but: Container[str] = ()) -> None:
+        """Delete what a run has, but for some names; with `whole` the folder too, when nothing else is in it."""
         foreign = self.foreign()
         for entry in self.path.iterdir():
-            if entry.name not in foreign:
+            if entry.name not in foreign and entry.name not in but:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if whole and not foreign:
             self.path.rmdir()

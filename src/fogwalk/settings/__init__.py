@@ -3,7 +3,7 @@
 from fogwalk.settings.fields import flag
 from fogwalk.settings.presets import PRESETS
 from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve, typed
-from fogwalk.settings.toml import write_toml
+from fogwalk.settings.toml import write_toml, write_value
 from fogwalk.settings.tree import (
     ACTIVATIONS,
     Data,
@@ -40,4 +40,5 @@ __all__ = [
     "typed",
     "unused",
     "write_toml",
+    "write_value",
 ]

@@ -82,12 +82,14 @@ def write_toml(settings: Settings) -> str:
     for key, value in settings.flat().items():
         group, _, name = key.rpartition(".")
         if value is not None:
-            sections.setdefault(group, []).append(f"{flag(name)} = {_value(value)}")
+            sections.setdefault(group, []).append(f"{flag(name)} = {write_value(value)}")
     for group, entries in sections.items():
         lines += [f"\n[{group}]"] * bool(group) + entries
     lines.append("\n[origins]")
     lines += [
-        f'"{flag(key)}" = {_value(settings.origin(key))}' for key, value in settings.flat().items() if value is not None
+        f'"{flag(key)}" = {write_value(settings.origin(key))}'
+        for key, value in settings.flat().items()
+        if value is not None
     ]
     return "\n".join(lines) + "\n"
 
@@ -100,12 +102,13 @@ def read_origins(path: Path) -> dict[str, str]:
     return {str(key).replace("-", "_"): str(value) for key, value in origins.items()}
 
 
-def _value(value: Any) -> str:
+def write_value(value: Any) -> str:
+    """One value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         # A JSON string is a TOML basic string, once the one character JSON leaves bare is escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple):
-        return f"[{', '.join(_value(part) for part in value)}]"
+        return f"[{', '.join(write_value(part) for part in value)}]"
     return repr(value)

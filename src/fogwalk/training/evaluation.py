@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from fogwalk.batches.windows import Batch
 from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
 from fogwalk.tasks.protocol import Task
+from fogwalk.training.history import History
 from fogwalk.training.state import Arithmetic, State
 from fogwalk.training.stopping import Stop
 
 Loss = Callable[[Tensor, Batch], Tensor]
-
-# After this many validations in a row without a new best, while training gets better, a person is told.
-MEMORISING = 3
 
 
 @torch.no_grad()
@@ -57,6 +55,7 @@ class Evaluator:
         last: int,
         context: int,
         stop_below: float | None,
+        history: History,
     ) -> None:
         self.state = state
         self.task = task
@@ -67,10 +66,7 @@ class Evaluator:
         self.last = last
         self.context = context
         self.stop_below = stop_below
-        self._since_best = 0
-        self._train: float | None = None
-        self._train_at_best: float | None = None
-        self._warned = False
+        self.history = history
 
     def due(self, step: int) -> bool:
         """Whether the state after `step` updates is validated."""
@@ -78,8 +74,7 @@ class Evaluator:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepDone):
-            loss = float(event.loss)
-            self._train = loss if self._train is None else 0.9 * self._train + 0.1 * loss
+            self.history.learned(float(event.loss))
         if isinstance(event, StepDone | Resumed) and self.due(event.step):
             self._evaluate()
 
@@ -88,22 +83,15 @@ class Evaluator:
         loss, tokens = evaluate(state.model, self.task.loss, self.task.validation(), self.arithmetic)
         if state.best_loss is None or loss < state.best_loss:
             state.best_loss, state.best_step = loss, state.step
-            self._since_best, self._train_at_best = 0, self._train
-        elif state.step != state.best_step:
-            self._since_best += 1
+        self.history.validated(state.step, loss)
         self.emit(
             Evaluated(step=state.step, seconds=state.age(), validation_loss=loss, context=self.context, tokens=tokens)
         )
-        self._warn_of_memorising()
+        if self.history.memorises():
+            message = (
+                f"validation has not improved for {self.history.since_best()} checks while the training loss falls: "
+                f"memorising. Best kept: step {state.best_step}."
+            )
+            self.emit(Warned(step=state.step, seconds=state.age(), message=message))
         if self.stop_below is not None and loss < self.stop_below:
             self.stop.ask("stop-below")
-
-    def _warn_of_memorising(self) -> None:
-        better = self._train is not None and self._train_at_best is not None and self._train < self._train_at_best
-        if self._since_best >= MEMORISING and better and not self._warned:
-            self._warned = True
-            message = (
-                f"validation has not improved for {self._since_best} checks while the training loss falls: memorising. "
-                f"Best kept: step {self.state.best_step}."
-            )
-            self.emit(Warned(step=self.state.step, seconds=self.state.age(), message=message))

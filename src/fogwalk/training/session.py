@@ -15,12 +15,13 @@ from fogwalk import hardware
 from fogwalk.errors import Diverged, FogwalkError, Interrupted
 from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import EventLog
+from fogwalk.runs.log import EventLog, read_story
 from fogwalk.settings import Settings, declared, unused, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.evaluation import Evaluator
 from fogwalk.training.heartbeat import Heartbeat
+from fogwalk.training.history import History
 from fogwalk.training.loop import loop
 from fogwalk.training.sampling import Sampler
 from fogwalk.training.saving import Saver
@@ -82,6 +83,7 @@ class Session:
             last=self.steps,
             context=settings.model.context,
             stop_below=training.stop_below,
+            history=History() if resumed_from is None else History.of(read_story(folder.events), resumed_from),
         )
         save_every = training.save_every
         self.saver = Saver(

@@ -1,0 +1,56 @@
+"""A run's memory of its own losses: when it warns, and that a resumed run remembers what the whole one would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fogwalk.training.history import History
+
+FALLING = [3.0 - 0.02 * step for step in range(1, 61)]
+RISES_AFTER_20 = {step: 2.0 + abs(step - 20) * 0.01 for step in range(5, 61, 5)}
+
+
+def story(training: list[float], validations: dict[int, float]) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = []
+    for step, loss in enumerate(training, start=1):
+        records.append({"event": "step", "step": step, "loss": loss})
+        if step in validations:
+            records.append({"event": "evaluated", "step": step, "validation_loss": validations[step]})
+    return records
+
+
+def warned_at(history: History, records: list[dict[str, Any]]) -> list[int]:
+    """At which steps a run that goes on with these records is told that it memorises."""
+    steps = []
+    for record in records:
+        if record["event"] == "step":
+            history.learned(record["loss"])
+        else:
+            history.validated(record["step"], record["validation_loss"])
+            steps += [record["step"]] * history.memorises()
+    return steps
+
+
+def test_it_warns_once_at_the_third_validation_without_a_new_best() -> None:
+    assert warned_at(History(), story(FALLING, RISES_AFTER_20)) == [35]
+
+
+def test_it_does_not_warn_while_training_gets_no_better_either() -> None:
+    assert warned_at(History(), story([3.0 + 0.01 * step for step in range(60)], RISES_AFTER_20)) == []
+
+
+def test_it_does_not_warn_while_validation_improves() -> None:
+    better = {step: 3.0 - 0.01 * step for step in range(5, 61, 5)}
+    assert warned_at(History(), story(FALLING, better)) == []
+
+
+@pytest.mark.parametrize("step", [3, 20, 30, 33, 35, 50])
+def test_a_resumed_run_warns_where_the_whole_one_does(step: int) -> None:
+    records = story(FALLING, RISES_AFTER_20)
+    history = History.of(records, step)
+    # A validation of the very step that a run goes on from is made again.
+    ahead = [r for r in records if r["step"] > step or (r["step"] == step and r["event"] == "evaluated")]
+    assert warned_at(history, ahead) == [s for s in (35,) if s >= step]
+    assert history.steps == list(RISES_AFTER_20)

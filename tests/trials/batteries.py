@@ -1,0 +1,9 @@
+"""Every battery there is."""
+
+from __future__ import annotations
+
+from tests.trials.flipping import BIT_FLIPS
+from tests.trials.killing import KILLS, OPERATION_KILLS
+from tests.trials.stories import STORIES
+
+BATTERIES = (KILLS, OPERATION_KILLS, STORIES, BIT_FLIPS)
