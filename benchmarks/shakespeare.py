@@ -57,7 +57,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
             words, seconds, score = train(text, found.minutes, seed, [word for word in more if word != "--"], out)
-            compiled = "training.compile" in words or _compiled(out)
+            compiled = _compiled(out)
         if not losses:
             print(f"$ fogwalk {shlex.join(words[:-2])}\n")
             print("| seed | validation loss | context | whole process | steps compiled |\n|---|---|---|---|---|")

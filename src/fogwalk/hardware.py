@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -54,7 +55,15 @@ def compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++", "cl"))
 
 
-def fingerprint(device: torch.device, threads: int) -> dict[str, str]:
+def _compiler_version() -> str:
+    """The first line of what the compiler says of itself."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    told = subprocess.run([get_cpp_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+    return next(iter(told.splitlines()), "unknown")
+
+
+def fingerprint(device: torch.device, threads: int, *, compiled: bool = False) -> dict[str, str]:
     """What must be equal for a resumed run to be equal bit for bit."""
     name = (
         torch.cuda.get_device_name(device)
@@ -69,6 +78,7 @@ def fingerprint(device: torch.device, threads: int) -> dict[str, str]:
         "torch": str(torch.__version__),
         "numpy": np.__version__,  # draws the order of the training windows
         "fogwalk": __version__,
+        **({"compiler": _compiler_version()} if compiled else {}),
     }
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from fogwalk import hardware, trainer
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
-from fogwalk.errors import DataError, RunError, UsageError
+from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.decode import Answer, Piece, Speaks, generate
 from fogwalk.generation.sampling import Sampling
 from fogwalk.objectives.metrics import Score, frequencies, guessing
@@ -207,11 +207,11 @@ class Run:
                     raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
                 task = None  # the text it learned from is gone: what counting gets on it cannot be said
             if path is not None:
-                scored = read_for_scoring(path, self.tokenizer, data.encoding, None)
+                scored = read_for_scoring(path, self.tokenizer, data.encoding, data.column)
                 return self._score(model, path, scored, task)
             assert task is not None
             if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
-                raise RunError(
+                raise DataError(
                     f"{task.source} has changed since the run, so its validation split is not the run's",
                     remedy="Name a text to score with --data.",
                 )

@@ -94,8 +94,8 @@ def resume(
             more = f"--training.steps {steps * 2} would extend it" if ended == "steps" else "its goal is reached"
             if settings.data.path != before.data.path:
                 _same_data(folder, settings, step)  # a text that was moved is the same text; another one is refused
-            _write_views(folder, settings, step)
-            tell(Told("done", f"{folder.path} is finished: {step} of {steps} steps; {more}"))
+            _write_views(folder, before, step)
+            tell(Told("done", f"{folder.path} is finished: {step} of {before.training.steps} steps; {more}"))
             return folder
         plan.check_compiler(settings)
         _tell_of_extension(settings, before, step, tell)
@@ -246,7 +246,7 @@ def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
     if task.digest != digest:
         raise DataError(
             f"{', '.join(settings.data.path)} has changed since this run began",
-            expected=f"Its SHA-256 was {digest[:16]}..., and is {task.digest[:16]}... now.",
+            expected=f"The digest of its bytes was {digest[:16]}..., and is {task.digest[:16]}... now.",
             remedy="Put the old text back to go on exactly, or train a new run on the new text.",
         )
     return task

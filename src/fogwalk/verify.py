@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from fogwalk import hardware
-from fogwalk.errors import FogwalkError
+from fogwalk.encoding import tokenizers
+from fogwalk.errors import DataError, FogwalkError
 from fogwalk.events import Event, StepDone
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
 from fogwalk.runs.publish import problems
-from fogwalk.settings import load_settings
+from fogwalk.settings import Settings, declared, load_settings
+from fogwalk.tasks.language import build_model
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.loop import loop
@@ -52,7 +55,7 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
         return
     try:
         settings = load_settings(folder.checkpoint(intact[-1]) / "settings.toml")
-        same = folder.settings.exists() and load_settings(folder.settings).flat() == settings.flat()
+        same = folder.settings.exists() and _fixed(load_settings(folder.settings)) == _fixed(settings)
         yield Check("settings", same, "" if same else f"{folder.settings} differs from checkpoint {intact[-1]}")
         yield from _state(folder, intact[-1])
         if replay:
@@ -61,15 +64,24 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
         yield Check("settings and resume state", False, str(error))
 
 
+def _fixed(settings: Settings) -> dict[str, Any]:
+    """What no resume may change; the rest may be newer beside the checkpoints than in the last of them."""
+    return {key: value for key, value in settings.flat().items() if not declared()[key].resumable}
+
+
 def _state(folder: RunFolder, step: int) -> Iterator[Check]:
     place = folder.checkpoint(step)
     settings = load_settings(place / "settings.toml")
-    task: Task = TASKS.get(settings.task)(settings, place / "encoding")
-    changed = task.digest != checkpoint.read_progress(folder, step)["data_sha256"]
-    yield Check(
-        "data", not changed, f"{', '.join(settings.data.path)} has changed since the run began" if changed else ""
-    )
-    state = begin(task, settings, torch.device("cpu"))
+    try:
+        task: Task = TASKS.get(settings.task)(settings, place / "encoding")
+        changed = task.digest != checkpoint.read_progress(folder, step)["data_sha256"]
+        told = f"{', '.join(settings.data.path)} has changed since the run began" if changed else ""
+        yield Check("data", not changed, told)
+        model = task.model()
+    except DataError as error:
+        yield Check("data", False, str(error))
+        model = build_model(settings, tokenizers.load(place / "encoding"))
+    state = begin(model, settings, torch.device("cpu"))
     checkpoint.restore(folder, state, step)
     fine = state.step == step and all(torch.isfinite(value).all() for value in state.model.parameters())
     yield Check("resume state", fine, f"step {state.step}")
@@ -92,10 +104,10 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
     with hardware.exactly(settings.threads, settings.device):
         task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
         arithmetic = plan.arithmetic_of(settings)
-        again = begin(task, settings, arithmetic.device)
+        again = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, again, first)
         loop(again, replace(recipe(task, settings, arithmetic), steps=last), remember, Stop())
-        then = begin(task, settings, arithmetic.device)
+        then = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, then, last)
     logged = loss_trace(folder.events)
     pairs = {

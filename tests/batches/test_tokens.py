@@ -172,7 +172,7 @@ def test_a_streamed_corpus_has_the_tokens_of_its_whole_documents(
 
 @pytest.mark.parametrize("name", ["characters", "bytes"])
 def test_validation_ends_at_its_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(tokens, "MOST_VALIDATION", 50)
+    monkeypatch.setattr(tokens, "MOST_SCORED", 50)
     tokenizer = TOKENIZERS[name]()
     (tmp_path / "texts").mkdir()
     for number, text in enumerate(["the cat\n" * 9, "the mat " * 99, "sat.\n"]):

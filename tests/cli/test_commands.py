@@ -396,7 +396,7 @@ def test_a_replay_that_gives_other_losses_or_weights_is_told(
     folder = RunFolder(Path("runs/first"))
     settings = load_settings(folder.checkpoint(4) / "settings.toml")
     task = Language(settings, folder.encoding)
-    state = begin(task, settings, torch.device("cpu"))
+    state = begin(task.model(), settings, torch.device("cpu"))
     checkpoint.restore(folder, state, 4)
     with torch.no_grad():
         next(iter(state.model.parameters()))[0, 0] += 1e-6

@@ -20,7 +20,7 @@ class Sides:
 
     def __init__(self, path: Path, share: float = 0.1) -> None:
         self.corpus = Corpus([str(path)])
-        self.survey = survey(self.corpus, share)
+        self.survey = survey(self.corpus, share, 8_000_000)
         self.sides: tuple[dict[int, str], dict[int, str]] = ({}, {})
         for held, part in sides(self.corpus, self.survey.split):
             self.sides[held][part.document] = self.sides[held].get(part.document, "") + part.text
@@ -133,7 +133,7 @@ def test_a_thousand_crumbs_beside_one_huge_document_still_leave_enough_to_valida
 
 
 def test_a_survey_comes_back_from_the_cache_as_it_was(tmp_path: Path) -> None:
-    found = survey(Corpus([str(folder(tmp_path, range(30)))]), 0.1)
+    found = survey(Corpus([str(folder(tmp_path, range(30)))]), 0.1, 8_000_000)
     assert Survey.from_json(found.to_json()) == found
 
 

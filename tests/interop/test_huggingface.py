@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,10 @@ from fogwalk.models.transformer import LanguageModel
 from fogwalk.run import Run, load, train
 from fogwalk.settings import Mlp, Settings, Transformer
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 CONTEXT = 128
 SHAPE: dict[str, Any] = {"layers": 2, "width": 32, "heads": 4, "context": CONTEXT}
@@ -45,13 +47,9 @@ class Exported:
 
 
 @pytest.fixture(autouse=True)
-def _offline_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No network; and tensors this small are slower on several threads."""
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def opened(run: Run, folder: Path) -> Exported:

@@ -49,7 +49,7 @@ def test_it_does_not_warn_while_validation_improves() -> None:
 @pytest.mark.parametrize("step", [3, 20, 30, 33, 35, 50])
 def test_a_resumed_run_warns_where_the_whole_one_does(step: int) -> None:
     records = story(FALLING, RISES_AFTER_20)
-    history = History.of(records, step)
+    history = History.of(records, step, again=True)
     # A validation of the very step that a run goes on from is made again.
     ahead = [r for r in records if r["step"] > step or (r["step"] == step and r["event"] == "evaluated")]
     assert warned_at(history, ahead) == [s for s in (35,) if s >= step]

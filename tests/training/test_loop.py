@@ -162,7 +162,7 @@ def tiny(path: Path, changes: dict[str, str] | None = None) -> tuple[Language, S
     settings: Settings = plan.close_before_data(resolve(Source("test", values)))
     task = Language(settings)
     arithmetic = plan.arithmetic_of(settings)
-    return task, begin(task, settings, arithmetic.device), recipe(task, settings, arithmetic)
+    return task, begin(task.model(), settings, arithmetic.device), recipe(task, settings, arithmetic)
 
 
 def test_a_tiny_transformer_learns_a_small_text(book: Path) -> None:

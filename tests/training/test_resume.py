@@ -14,11 +14,14 @@ import pytest
 
 from fogwalk import trainer
 from fogwalk.errors import CheckpointDamaged, DataError, Diverged, RunError, SettingError
-from fogwalk.events import Evaluated, Event, StepDone
+from fogwalk.events import Evaluated, Event, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import loss_trace, read_all
+from fogwalk.runs.log import loss_trace, read_all, read_story
 from fogwalk.settings import Source, load_settings, resolve
 from fogwalk.training import checkpoint
+from fogwalk.training.history import History
+from fogwalk.training.stopping import Stop
+from fogwalk.verify import verify
 
 TINY = {
     "model.layers": "1",
@@ -124,6 +127,89 @@ def test_a_finished_run_can_be_extended_even_across_a_crash(book: Path, tmp_path
     assert weights(again, 20) == weights(folder, 20)
 
 
+def test_an_extension_remembers_the_last_validation_as_the_best(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run", training__evaluate_every="9", optimizer__schedule="constant")
+    (last,) = [loss for step, loss in validations(folder).items() if step == 12]
+    # A rate of thirty times as much, from a schedule that begins anew: what comes now is worse.
+    more = Source("command line", {"training.steps": "40", "training.keep": "2"})
+    told: list[Event] = []
+    trainer.resume(str(folder.path), [more], listeners=[told.append])
+    losses = validations(folder)
+    best = min(losses, key=losses.__getitem__)
+    assert losses[12] == last
+    stopped = told[-1]
+    assert isinstance(stopped, Stopped)
+    assert (stopped.best_step, stopped.best_validation_loss) == (best, losses[best])
+
+
+def test_an_extension_that_is_worse_keeps_the_checkpoint_that_was_best(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run", training__evaluate_every="9", training__keep="2")
+    losses: list[float] = []
+
+    def worse(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step > 12:
+            raise Crash  # before anything was validated
+
+    with pytest.raises(Crash):
+        trainer.resume(str(folder.path), [Source("x", {"training.steps": "40"})], listeners=[worse])
+    losses += validations(folder).values()
+    assert validations(folder)[12] == min(losses)
+    progress = checkpoint.read_progress(folder, 12)
+    assert progress["best_step"] != 12  # saved before its own validation
+    story = read_story(folder.events)
+    assert History.of(story, 12, again=False).best_step == 12
+
+
+def test_what_a_finished_run_is_asked_for_changes_nothing_and_it_still_verifies(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run")
+    before = folder.settings.read_bytes()
+    trainer.resume(str(folder.path), [Source("command line", {"training.save_every": "3", "training.keep": "5"})])
+    assert folder.settings.read_bytes() == before
+    assert all(check.passed for check in verify(folder))
+
+
+def test_an_extension_killed_before_its_next_checkpoint_still_verifies(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run")
+
+    def crash(event: Event) -> None:
+        if isinstance(event, StepDone):
+            raise Crash
+
+    with pytest.raises(Crash):
+        trainer.resume(str(folder.path), [Source("command line", {"training.steps": "40"})], listeners=[crash])
+    assert load_settings(folder.settings).training.steps == 40
+    assert [check for check in verify(folder) if not check.passed] == []
+
+
+def test_a_text_that_was_renamed_is_the_same_text(book: Path, tmp_path: Path) -> None:
+    with pytest.raises(Crash):
+        train(book, tmp_path / "run", crash_at=5)
+    other = book.rename(book.with_name("renamed.txt"))
+    folder = trainer.resume(str(tmp_path / "run"), [Source("command line", {"data.path": [str(other)]})])
+    assert max(loss_trace(folder.events)) == 12
+
+
+def test_another_compiler_is_no_promise_of_equal_bits() -> None:
+    import torch
+
+    from fogwalk import hardware
+
+    eager = hardware.fingerprint(torch.device("cpu"), 1)
+    compiled = hardware.fingerprint(torch.device("cpu"), 1, compiled=True)
+    assert compiled.keys() - eager.keys() == {"compiler"}
+    assert any(letter.isdigit() for letter in compiled["compiler"])
+
+
+def test_ctrl_c_after_the_goal_was_reached_is_the_first_and_not_the_second() -> None:
+    stop = Stop()
+    with stop.listening():
+        stop.ask("stop-below")
+        signal.raise_signal(signal.SIGINT)
+        assert stop.reason == "stop-below"
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(book: Path, tmp_path: Path) -> None:
     folder = train(book, tmp_path / "run")
     expected = weights(folder, 12)
@@ -193,7 +279,6 @@ def test_old_checkpoints_go_but_first_best_and_newest_stay(book: Path, tmp_path:
         training__evaluate_every="10",
         training__keep="2",
     )
-    best = folder.status()["step"]
     records = [record for record in read_all(folder.events) if record["event"] == "evaluated"]
     best = min(records, key=lambda record: record["validation_loss"])["step"]
     assert folder.steps_saved() == sorted({0, best, 29, 30})

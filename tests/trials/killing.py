@@ -1,7 +1,7 @@
 """Killed at any moment, a run goes on as if nothing had happened: losses and weights equal to the bit.
 
-Real processes, SIGKILL at a random wall time from start to end, compiled and eager by turns; every fifth trial is
-killed again while it resumes. A second battery kills at each file operation of a run's saves, one after the other.
+Real processes, SIGKILL at a random wall time from the run folder's beginning to the process's end, compiled and eager by
+turns; every fifth trial is killed again while it resumes. A second battery kills at each file operation, from the first on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import loss_trace
+from fogwalk.runs.log import loss_trace, read_all
 from tests.trials.battery import Battery, Outcome
 
 STEPS = 60
@@ -73,9 +73,7 @@ def prepare(*kinds: str) -> Callable[[Path], Reference]:
         for kind in kinds:
             for number in range(2 if kind == "compiled" else 1):
                 out = folder / f"{kind} {number}"
-                began = time.monotonic()
-                subprocess.run(command(text, out, kind), check=True, capture_output=True)
-                seconds[kind] = time.monotonic() - began
+                seconds[kind] = seconds_of(command(text, out, kind), out)
             losses[kind] = loss_trace(out / "events.jsonl")
             digests[kind] = digest(out)
         return Reference(text, seconds, losses, digests)
@@ -89,6 +87,15 @@ def digest(out: Path) -> str:
     place = folder.checkpoint(folder.steps_saved()[-1])
     files = (place / name for name in ("model.safetensors", "optimizer.safetensors"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def unequal_repeats(out: Path) -> list[int]:
+    """Steps that were made again after a resume, and gave another loss."""
+    seen: dict[int, set[float]] = {}
+    for record in read_all(out / "events.jsonl"):
+        if record["event"] == "step":
+            seen.setdefault(record["step"], set()).add(record["loss"])
+    return [step for step, losses in seen.items() if len(losses) > 1]
 
 
 def phase(out: Path) -> str:
@@ -106,9 +113,25 @@ def phase(out: Path) -> str:
     return "after the end" if folder.status().get("state") == "finished" else "training"
 
 
-def killed_after(words: list[str], seconds: float) -> None:
-    """Start a process and kill it."""
+def seconds_of(words: list[str], out: Path) -> float:
+    """Run a command to its end; how long that took from when its run folder was one."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    began = begin(process, out)
+    assert process.wait() == 0, words
+    return time.monotonic() - began
+
+
+def begin(process: subprocess.Popen[bytes], out: Path) -> float:
+    """Wait until there is a run that could be resumed, or the process has ended; gives back the time."""
+    while not (out / "settings.toml").is_file() and process.poll() is None:
+        time.sleep(0.005)
+    return time.monotonic()
+
+
+def killed_after(words: list[str], seconds: float, out: Path) -> None:
+    """Start a process and kill it so many seconds after its run can be resumed."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begin(process, out)
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -122,10 +145,10 @@ def trial(shared: object, number: int, folder: Path) -> Outcome:
     chance = random.Random(number)
     kind = ("eager", "compiled")[number % 2]
     out = folder / "run"
-    killed_after(command(shared.text, out, kind), chance.uniform(0, shared.seconds[kind]))
+    killed_after(command(shared.text, out, kind), chance.uniform(0, shared.seconds[kind]), out)
     struck = phase(out)
-    if number % 5 == 4 and (out / "settings.toml").is_file():
-        killed_after(resume(out), chance.uniform(0, shared.seconds[kind]))
+    if number % 5 == 4:
+        killed_after(resume(out), chance.uniform(0, shared.seconds[kind]), out)
         struck = f"{struck}, then {phase(out)}"
     return finish_and_compare(shared, kind, out, struck)
 
@@ -143,6 +166,8 @@ def finish_and_compare(shared: Reference, kind: str, out: Path, struck: str) -> 
     )
     if done.returncode:
         return Outcome(False, struck, f"resume ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    if repeated := unequal_repeats(out):
+        return Outcome(False, struck, f"step {repeated[0]} and {len(repeated) - 1} more were repeated unequally")
     losses = loss_trace(out / "events.jsonl")
     wrong = [step for step, loss in shared.losses[kind].items() if losses.get(step) != loss]
     if wrong:

@@ -14,7 +14,7 @@ from pathlib import Path
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
 from tests.trials.battery import Battery, Outcome
-from tests.trials.killing import digest, killed_after, phase, resume, text_of
+from tests.trials.killing import digest, killed_after, phase, resume, seconds_of, text_of, unequal_repeats
 
 SMALL = [
     *("--model.layers", "2", "--model.width", "96", "--model.heads", "3", "--model.context", "32"),
@@ -26,10 +26,11 @@ MINUTES = 0.25
 
 @dataclass(frozen=True)
 class Texts:
-    """What the stories are told of."""
+    """What the stories are told of, and how long each takes from when its run can be resumed."""
 
     file: Path
     folder: Path
+    seconds: dict[str, float]
 
 
 def prepare(folder: Path) -> Texts:
@@ -41,7 +42,10 @@ def prepare(folder: Path) -> Texts:
         place.mkdir(parents=True, exist_ok=True)
         size = len(text) // 12
         (place / f"{number}.txt").write_text(text[number * size : (number + 1) * size], encoding="utf-8")
-    return Texts(file, places)
+    texts = Texts(file, places, {"budget": MINUTES * 60})
+    texts.seconds["folder"] = seconds_of(told("folder", texts, folder / "a"), folder / "a")
+    texts.seconds["extension"] = seconds_of(told("extension", texts, folder / "b"), folder / "b")
+    return texts
 
 
 def train(path: Path, out: Path, *more: str) -> list[str]:
@@ -49,43 +53,41 @@ def train(path: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "fogwalk", "train", str(path), "--out", str(out), *SMALL, *more]
 
 
+def told(story: str, texts: Texts, out: Path) -> list[str]:
+    """The command of a story; what comes before it is done."""
+    if story == "folder":
+        return train(texts.folder, out, *STEPS, "--data.tokenizer", "bpe", "--data.vocabulary", "300")
+    if story == "budget":
+        return train(texts.file, out, "--minutes", str(MINUTES))
+    half = ("--training.steps", "30", "--training.evaluate-every", "10", "--training.sample-every", "0")
+    subprocess.run(train(texts.file, out, *half), check=True, capture_output=True)
+    return [*resume(out), "--training.steps", "60"]
+
+
 def trial(shared: object, number: int, folder: Path) -> Outcome:
     """Kill one story at a random moment, go on with it, and compare it with itself told in one piece."""
     assert isinstance(shared, Texts)
-    chance = random.Random(number)
     run, whole = folder / "run", folder / "whole"
     story = ("folder", "budget", "extension")[number % 3]
-    if story == "folder":
-        words = train(shared.folder, run, *STEPS, "--data.tokenizer", "bpe", "--data.vocabulary", "300")
-        again = [word if word != str(run) else str(whole) for word in words]
-        seconds = 12.0
-    elif story == "budget":
-        words = train(shared.file, run, "--minutes", str(MINUTES))
-        again = []
-        seconds = MINUTES * 60
-    else:
-        half = ("--training.steps", "30", "--training.evaluate-every", "10", "--training.sample-every", "0")
-        for place in (run, whole):
-            subprocess.run(train(shared.file, place, *half), check=True, capture_output=True)
-        words = [*resume(run), "--training.steps", "60"]
-        again = [*resume(whole), "--training.steps", "60"]
-        seconds = 8.0
-    killed_after(words, chance.uniform(0, seconds))
+    words = told(story, shared, run)
+    killed_after(words, random.Random(number).uniform(0, shared.seconds[story]), run)
     struck = f"{story}: {phase(run)}"
-    begun = (run / "settings.toml").is_file()
-    done = subprocess.run(resume(run) if begun else words, capture_output=True, text=True, check=False)
+    done = subprocess.run(resume(run), capture_output=True, text=True, check=False)
     if done.returncode:
         return Outcome(False, struck, f"resume ended with {done.returncode}: {done.stderr.strip()[-300:]}")
     if story == "extension" and max(RunFolder(run).steps_saved()) == 30:
         # Killed before it had begun: what was asked for is remembered nowhere, and is asked for again.
         subprocess.run(words, check=True, capture_output=True)
-    again = again or [*train(shared.file, whole)[:4], "--config", str(run / "settings.toml"), "--out", str(whole)]
+    closed = [*train(shared.file, whole)[:5], "--config", str(run / "settings.toml"), "--out", str(whole)]
+    again = closed if story == "budget" else told(story, shared, whole)
     subprocess.run(again, check=True, capture_output=True)
     return compared(run, whole, struck)
 
 
 def compared(run: Path, whole: Path, struck: str) -> Outcome:
     """Every loss, and the last checkpoint's weights and optimizer state."""
+    if repeated := unequal_repeats(run):
+        return Outcome(False, struck, f"step {repeated[0]} and {len(repeated) - 1} more were repeated unequally")
     losses, expected = loss_trace(run / "events.jsonl"), loss_trace(whole / "events.jsonl")
     if losses != expected:
         wrong = sorted(step for step in {*losses, *expected} if losses.get(step) != expected.get(step))

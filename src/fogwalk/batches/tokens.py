@@ -24,7 +24,7 @@ from fogwalk.encoding.protocol import Tokenizer, safe_cut
 
 Stream = NDArray[np.uint16 | np.uint32]
 
-MOST_VALIDATION = 2_000_000  # tokens
+MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
 _AT_ONCE = 4_000_000  # characters encoded together: enough to keep every core busy
 
@@ -69,11 +69,11 @@ def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) 
         try:
             for piece, ids in _encoded(corpus, split, several, tokenizer):
                 count = counts[piece.side]
-                if piece.side == "validation" and (full or count.tokens + len(ids) > MOST_VALIDATION):
+                if piece.side == "validation" and (full or count.tokens + len(ids) > MOST_SCORED):
                     if full or count.tokens:
                         full = True  # and a shorter piece that would still fit does not follow one left out
                         continue
-                    full, (piece, ids) = True, _shortened(piece, ids, tokenizer, MOST_VALIDATION)
+                    full, (piece, ids) = True, _shortened(piece, ids, tokenizer, MOST_SCORED)
                 files[piece.side].write(ids.astype(kind).tobytes())
                 count.tokens += len(ids)
                 count.characters += len(piece.text)

@@ -28,7 +28,7 @@ def parser(summary: str) -> Parser:
 def run(found: argparse.Namespace) -> int:
     """Train or resume."""
     chosen = sources(found)
-    if not found.resume:
+    if found.resume is None:
         settings = resolve(*chosen)
         if not settings.data.path:
             raise UsageError(

@@ -67,17 +67,21 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of every file's name and bytes, and of how they are read: what a resumed run compares."""
-        whole = hashlib.sha256(repr(self.wanted).encode())
+        """SHA-256 of every file's bytes in order, and of how they are read: what a resumed run compares.
+
+        Of names only the order they give counts: a text that was moved or renamed is the same text.
+        """
+        whole = hashlib.sha256(f"{self.wanted.encoding}\0{self.wanted.column or ''}".encode())
         for path in self._samples:
-            whole.update(path.encode() + hashlib.sha256(sample(path).encode()).digest())
-        for name, digest in self._digests.items():
-            whole.update(f"{name}\0{digest}".encode("utf-8", "surrogatepass"))
+            whole.update(f"\0text\0{self.sample_digest(path)}".encode())
+        for name, place in self.files.places:
+            if self._can_open(name, place):
+                whole.update(f"\0{format_of(place)}\0{raw_digest(place)}".encode())
         return whole.hexdigest()
 
-    @cached_property
-    def _digests(self) -> dict[str, str]:
-        return {name: raw_digest(place) for name, place in self.files.places if self._can_open(name, place)}
+    def sample_digest(self, path: str) -> str:
+        """SHA-256 of a sample's text as UTF-8."""
+        return hashlib.sha256(sample(path).encode()).hexdigest()
 
     def _can_open(self, name: str, place: Path) -> bool:
         try:

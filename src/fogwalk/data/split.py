@@ -17,8 +17,6 @@ from fogwalk.data.corpus import Corpus, Part
 
 # So many documents are chosen one by one, to come near the share; of more, each is judged by its own hash alone.
 LISTED = 1000
-# Validation is capped: more characters than two million tokens could come from tell nothing new.
-MOST_VALIDATION = 8_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +64,9 @@ class _Document:
     hash: bytes
 
 
-def survey(corpus: Corpus, share: float) -> Survey:
-    """Read everything once; `share` of the characters shall be held back, as nearly as whole documents allow."""
+def survey(corpus: Corpus, share: float, most: int) -> Survey:
+    """Read everything once; `share` of the characters, and at most so many, shall be held back, as nearly as whole
+    documents allow."""
     alphabet: set[str] = set()
     listed: list[_Document] = []
     long: dict[int, _Document] = {}
@@ -92,7 +91,7 @@ def survey(corpus: Corpus, share: float) -> Survey:
             sizes[length.bit_length()] += length
             documents, characters = documents + 1, characters + length
             length, pieces, content = 0, 0, hashlib.sha256()
-    share = min(share, MOST_VALIDATION / max(characters, 1))
+    share = min(share, most / max(characters, 1))
     if documents <= LISTED:
         split = _choose(listed, characters, share)
     elif sum(size for digits, size in sizes.items() if 1 << digits <= share * characters / 2) < characters / 3:

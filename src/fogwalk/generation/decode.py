@@ -83,7 +83,7 @@ def generate(
     """
     answer = answer if answer is not None else Answer(prompt)
     device = next(model.parameters()).device if isinstance(model, nn.Module) else torch.device("cpu")
-    told = _Told(tokenizer, stop)
+    told = _Spoken(tokenizer, stop)
     window = prompt_ids(tokenizer, prompt)
     if len(window) > model.context:
         answer.slid, window = True, window[-model.context :]
@@ -100,6 +100,8 @@ def generate(
                 scores[:, tokenizer.unsaid] = -math.inf
             chances = probabilities(scores, how)
             token = int(draw(chances, generator))
+            if how.temperature == 0:
+                chances = scores.softmax(dim=1)  # what is told of a greedy choice: how sure the model was
             top = torch.topk(chances[0], min(rivals, chances.shape[1])) if rivals else None
         if token == tokenizer.end:
             answer.stop_reason = "end"
@@ -150,7 +152,7 @@ _BROKEN = 32  # ids without a whole character, after which some are surely broke
 _BYTES = 4  # the longest character
 
 
-class _Told:
+class _Spoken:
     """Ids -> text as it becomes certain: unfinished characters and beginnings of a stop string are held back.
 
     Decoding every id again for each new one would take time that grows with the square of the answer. Only a window is

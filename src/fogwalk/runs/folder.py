@@ -174,9 +174,11 @@ def create(out: str | None) -> RunFolder:
     """A new, empty run folder: `out`, or a fresh name under ./runs."""
     require_free(out)
     path = _fresh_name() if out is None else Path(out).expanduser()
+    missing = [parent for parent in (path, *path.parents) if not parent.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        flush(path.parent)
+        for made in reversed(missing):
+            flush(made.parent)  # a folder's name stands in its parent, which the disk must know too
     except OSError as error:
         raise cannot_write(path, error) from error
     return RunFolder(path)

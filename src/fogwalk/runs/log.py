@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fogwalk.errors import RunError
 from fogwalk.events import Event, Planned, Resumed, Saved, StepDone, Stopped, to_record
-from fogwalk.runs.publish import cannot_write
+from fogwalk.runs.publish import cannot_write, flush
 
 # What a resume relies on waits for the disk; a step's line may be lost with the power, as its update is.
 DURABLE = (Planned, Resumed, Saved, Stopped)
@@ -30,7 +31,10 @@ class EventLog:
         self._waiting: list[Event] = []
         try:
             _repair(path)
+            new = not path.exists()
             self._file = path.open("a", encoding="utf-8")
+            if new:
+                flush(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -61,7 +65,8 @@ class EventLog:
         try:
             self.write()
         finally:
-            self._file.close()
+            with suppress(OSError):  # what could not be written above is tried once more here
+                self._file.close()
 
 
 def _repair(path: Path) -> None:

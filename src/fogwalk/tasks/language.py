@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fogwalk.batches.tokens import Counts, Stream, tokenise
+from fogwalk.batches.tokens import MOST_SCORED, Counts, Stream, tokenise
 from fogwalk.batches.windows import Batch, TrainingWindows, validation_windows
 from fogwalk.cache import cached
 from fogwalk.data.corpus import Corpus
@@ -36,6 +36,9 @@ from fogwalk.settings import Settings
 # Tokens scored at once when validating: on a CPU more only falls out of the cache (measured).
 EVALUATION_TOKENS = 2048
 SAMPLE_TOKENS = 120
+# Characters held back at most: about as many as the tokens that are scored, which may stand for several each.
+MOST_HELD = {"characters": MOST_SCORED, "bytes": MOST_SCORED}
+MOST_HELD_OTHERWISE = 3 * MOST_SCORED
 LEARNED_FROM = 100_000_000  # characters of the training split that byte pairs are learned from, at most
 
 
@@ -62,12 +65,13 @@ class Language:
 
     def _surveyed(self) -> Survey:
         """What one pass tells, remembered between runs."""
-        share = self.settings.data.validation
+        share, tokenizer = self.settings.data.validation, self.settings.data.tokenizer
+        most = MOST_HELD.get(tokenizer, MOST_HELD_OTHERWISE)
 
         def write(folder: Path) -> None:
-            (folder / "survey.json").write_text(survey(self.corpus, share).to_json(), encoding="utf-8")
+            (folder / "survey.json").write_text(survey(self.corpus, share, most).to_json(), encoding="utf-8")
 
-        place = cached("surveys", self._key("survey", share), write)
+        place = cached("surveys", self._key("survey", share, most), write)
         return Survey.from_json((place / "survey.json").read_text(encoding="utf-8"))
 
     def _learned(self) -> Tokenizer:
@@ -146,9 +150,21 @@ class Language:
         else:
             tokenized = f"-> {len(self.tokens.training) + len(self.tokens.validation):,} tokens, {tokenized}"
         lines = [f"{many}{found.characters:,} characters, {tokenized}{because}; {found.split.words}", *found.notes]
-        if any(path.startswith("sample:") for path in self.corpus.paths):
-            lines.append(f"sha256 {self.digest[:16]} (samples differ between Python versions)")
+        if self._cut():
+            lines.append(
+                f"of what is held back, {len(self.tokens.validation):,} tokens are scored; the rest is left out"
+            )
+        lines += [
+            f"sha256 of {path}: {self.corpus.sample_digest(path)[:16]} (samples differ between Python versions)"
+            for path in self.corpus.paths
+            if path.startswith("sample:")
+        ]
         return lines
+
+    def _cut(self) -> bool:
+        """Whether more is held back than is scored."""
+        counts = self.tokens.counts.values()
+        return sum(count.characters for count in counts) < self.survey.characters
 
     def chance(self) -> str:
         """What the loss would be without learning."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from fogwalk.errors import CheckpointDamaged, RunError
 from fogwalk.runs.folder import RunFolder, told_of_pickles
-from fogwalk.runs.publish import UNFINISHED, cannot_write, free_bytes, problems, publish
+from fogwalk.runs.publish import UNFINISHED, cannot_write, flush, free_bytes, problems, publish
 from fogwalk.training.state import State
 
 FORMAT = 1
@@ -51,7 +51,9 @@ def save(folder: RunFolder, state: State, extras: Extras) -> tuple[Path, int]:
     model = weights(state.model)
     optimizer = {name: value.detach().cpu().contiguous() for name, value in state.optimizer.state().items()}
     needed = sum(value.numel() * value.element_size() for value in (*model.values(), *optimizer.values()))
-    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    if not folder.checkpoints.is_dir():
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        flush(folder.path)
     if (free := free_bytes(folder.checkpoints)) < needed:
         kept = folder.steps_saved()
         raise RunError(

@@ -40,6 +40,11 @@ def evaluate(model: nn.Module, loss_of: Loss, batches: Iterable[Batch], arithmet
     return total / tokens, tokens
 
 
+def is_due(step: int, every: int, last: int) -> bool:
+    """Whether the state after `step` updates is validated, in a run that validates every so often and after its last."""
+    return step > 0 and (step % every == 0 or step == last)
+
+
 class Evaluator:
     """Validates every `every` steps, after the last one, and again after a resume from such a step."""
 
@@ -70,7 +75,7 @@ class Evaluator:
 
     def due(self, step: int) -> bool:
         """Whether the state after `step` updates is validated."""
-        return step > 0 and (step % self.every == 0 or step == self.last)
+        return is_due(step, self.every, self.last)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepDone):
@@ -81,9 +86,8 @@ class Evaluator:
     def _evaluate(self) -> None:
         state = self.state
         loss, tokens = evaluate(state.model, self.task.loss, self.task.validation(), self.arithmetic)
-        if state.best_loss is None or loss < state.best_loss:
-            state.best_loss, state.best_step = loss, state.step
         self.history.validated(state.step, loss)
+        state.best_step, state.best_loss = self.history.best_step, self.history.best_loss
         self.emit(
             Evaluated(step=state.step, seconds=state.age(), validation_loss=loss, context=self.context, tokens=tokens)
         )

@@ -6,6 +6,7 @@ After this    evaluation.py asks after each validation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,19 +21,24 @@ class History:
         self.steps: list[int] = []
         self.losses: list[float] = []
         self.training: float | None = None
-        self._training_at_best = float("inf")
+        self.best_step: int | None = None
+        self.best_loss: float | None = None
+        self._training_at_best = math.inf
         self._since_best = 0
         self.warned = False
 
     @classmethod
-    def of(cls, story: Iterable[dict[str, Any]], step: int) -> History:
-        """The history of a run that goes on from `step`, out of its own log; a validation of that very step is made again."""
+    def of(cls, story: Iterable[dict[str, Any]], step: int, *, again: bool) -> History:
+        """The history of a run that goes on from `step`, out of its own log. `again` says that the validation of that very
+        step, if there was one, is made again: a run may have died within it."""
         history = cls()
+        last = step - again
         for record in story:
             if record["event"] == "step" and record["step"] <= step and record["loss"] is not None:
                 history.learned(record["loss"])
-            elif record["event"] == "evaluated" and record["step"] < step:
-                history.validated(record["step"], record["validation_loss"])
+            elif record["event"] == "evaluated" and record["step"] <= last:
+                loss = record["validation_loss"]
+                history.validated(record["step"], math.nan if loss is None else loss)
                 history.memorises()
         return history
 
@@ -43,9 +49,10 @@ class History:
     def validated(self, step: int, loss: float) -> None:
         """The validation split was scored after `step` updates."""
         self._since_best += 1
-        if not self.losses or loss < min(self.losses):
+        if loss < (math.inf if self.best_loss is None else self.best_loss):
+            self.best_step, self.best_loss = step, loss
             self._since_best = 0
-            self._training_at_best = self.training if self.training is not None else float("inf")
+            self._training_at_best = self.training if self.training is not None else math.inf
         self.steps.append(step)
         self.losses.append(loss)
 

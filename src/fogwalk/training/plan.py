@@ -201,7 +201,7 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
     arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
     # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
     trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
-    state = begin(task, trial, arithmetic.device)
+    state = begin(task.model(), trial, arithmetic.device)
     times = [time.perf_counter()]
     loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.perf_counter()), Stop())
     steps = [after - before for before, after in itertools.pairwise(times)]

@@ -19,7 +19,7 @@ from fogwalk.runs.log import EventLog, read_story
 from fogwalk.settings import Settings, declared, unused, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
-from fogwalk.training.evaluation import Evaluator
+from fogwalk.training.evaluation import Evaluator, is_due
 from fogwalk.training.heartbeat import Heartbeat
 from fogwalk.training.history import History
 from fogwalk.training.loop import loop
@@ -66,10 +66,20 @@ class Session:
         self.resumed_from = resumed_from
         self.steps = training.steps
         self.arithmetic = plan.arithmetic_of(settings)
-        self.fingerprint = hardware.fingerprint(self.arithmetic.device, settings.threads or 1)
-        self.state = begin(task, settings, self.arithmetic.device)
+        self.fingerprint = hardware.fingerprint(
+            self.arithmetic.device, settings.threads or 1, compiled=self.arithmetic.compiled
+        )
+        self.state = begin(task.model(), settings, self.arithmetic.device)
         if resumed_from is not None:
             checkpoint.restore(folder, self.state, resumed_from)
+        every, steps = training.evaluate_every, self.steps
+        self.history = History()
+        if resumed_from is not None:
+            redone = is_due(resumed_from, every, steps)
+            self.history = History.of(read_story(folder.events), resumed_from, again=redone)
+            if self.history.best_step is not None:
+                # The checkpoint was saved before its own validation, and so does not know it.
+                self.state.best_step, self.state.best_loss = self.history.best_step, self.history.best_loss
         self.stop = Stop()
         self.bus = Bus()
         self.log = EventLog(folder.events)
@@ -79,11 +89,11 @@ class Session:
             self.arithmetic,
             self.bus,
             self.stop,
-            every=training.evaluate_every,
-            last=self.steps,
+            every=every,
+            last=steps,
             context=settings.model.context,
             stop_below=training.stop_below,
-            history=History() if resumed_from is None else History.of(read_story(folder.events), resumed_from),
+            history=self.history,
         )
         save_every = training.save_every
         self.saver = Saver(
@@ -114,23 +124,25 @@ class Session:
             for told in describe(self.settings, self.state, why):
                 tell(told)
             tell(Told("chance", self.task.chance()))
-            reason = "failed"
+            reason, failing = "failed", True
             try:
                 with self.stop.listening():
                     self._begin(damage)
                     loop(self.state, recipe(self.task, self.settings, self.arithmetic), self.bus, self.stop)
                     self.saver.save()
                 reason = "steps" if self.state.step >= self.steps else self.stop.reason or "failed"
+                failing = False
             except Diverged as error:
                 reason = "diverged"
                 # Into the run folder only: a front end shows the error itself.
-                self.log(Warned(step=self.state.step, seconds=self.state.age(), message=str(error)))
+                with suppress(FogwalkError):
+                    self.log(Warned(step=self.state.step, seconds=self.state.age(), message=str(error)))
                 raise
             except KeyboardInterrupt:
                 reason = "interrupted"
                 raise
             finally:
-                self._finish(reason)
+                self._finish(reason, failing)
         self._raise_if_asked(reason)
 
     def _begin(self, damage: Iterable[str]) -> None:
@@ -152,7 +164,7 @@ class Session:
             Resumed(step=state.step, seconds=state.age(), steps=self.steps, settings=changed, exact=exact, why=reason)
         )
 
-    def _finish(self, reason: str) -> None:
+    def _finish(self, reason: str, failing: bool) -> None:
         state = self.state
         stopped = Stopped(
             step=state.step,
@@ -162,7 +174,7 @@ class Session:
             best_validation_loss=state.best_loss,
         )
         # When the disk is full, or the front end failed, each is told who still can be; the first error goes on.
-        passed_over = (OSError, FogwalkError) if reason == "failed" else ()
+        passed_over = (OSError, FogwalkError) if failing else ()
         for listener in self.bus.listeners:
             with suppress(*passed_over):
                 listener(stopped)

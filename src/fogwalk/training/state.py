@@ -75,9 +75,8 @@ class Recipe:
     seed: int
 
 
-def begin(task: Task, settings: Settings, device: torch.device) -> State:
-    """A model drawn from the seed, and an optimizer that remembers nothing yet."""
-    model = task.model()
+def begin(model: nn.Module, settings: Settings, device: torch.device) -> State:
+    """The model drawn from the seed, and an optimizer that remembers nothing yet."""
     initialise(model, settings.seed)
     model.to(device)
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]

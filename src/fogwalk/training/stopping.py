@@ -20,6 +20,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self._signalled = False  # by a person or the system; a goal that was reached is no signal
 
     def ask(self, reason: str) -> None:
         """Stop after the step in hand; the first reason stays."""
@@ -41,12 +42,14 @@ class Stop:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.reason is not None:
+        if self._signalled:
             raise KeyboardInterrupt
+        self._signalled = True
         _tell("finishing this step, then saving; Ctrl+C again stops now, without saving")
         self.ask("interrupted")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True
         _tell("asked to end: finishing this step, then saving")
         self.ask("terminated")
 
