@@ -2,7 +2,8 @@
 
 Usage: python -m benchmarks.shakespeare DATA [--minutes 2] [--seeds 1,2,3] [-- more flags of fogwalk train]
 DATA is the folder with tinyshakespeare.txt. Prints the full command, each seed's validation loss at its context and
-the wall time of the process, caches cold. Goal: at most 1.75 nats in two minutes.
+the wall time of the process, caches cold. Goal: at most 1.75 nats in two minutes. Scored is the checkpoint a person would
+use, which is the best by validation; the last one's loss stands beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
+from fogwalk.runs.log import read_story
 
 GOAL = 1.75
 
@@ -58,11 +60,16 @@ def main() -> int:
             out = Path(folder) / "run"
             words, seconds, score = train(text, found.minutes, seed, [word for word in more if word != "--"], out)
             compiled = _compiled(out)
+            last = [r for r in read_story(out / "events.jsonl") if r["event"] == "evaluated"][-1]["validation_loss"]
         if not losses:
             print(f"$ fogwalk {shlex.join(words[:-2])}\n")
-            print("| seed | validation loss | context | whole process | steps compiled |\n|---|---|---|---|---|")
+            print("| seed | validation loss | of the last step | context | whole process | steps compiled |")
+            print("|---|---|---|---|---|---|")
         losses.append(score["loss"])
-        print(f"| {seed} | {score['loss']:.4f} | {score['context']} | {seconds:.1f} s | {compiled} |", flush=True)
+        print(
+            f"| {seed} | {score['loss']:.4f} | {last:.4f} | {score['context']} | {seconds:.1f} s | {compiled} |",
+            flush=True,
+        )
     median = statistics.median(losses)
     print(f"\nmedian {median:.4f} nats per token (goal for 2 minutes: at most {GOAL})")
     return int(found.minutes <= 2 and median > GOAL)

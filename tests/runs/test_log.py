@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,18 +167,22 @@ def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with EventLog(tmp_path / "events.jsonl") as log, pytest.raises(RunError, match="the disk is full"):
+    with EventLog(tmp_path / "events.jsonl") as log:
         monkeypatch.setattr("fogwalk.runs.log.os.fsync", fail)
-        log(Saved(step=1, seconds=0.0, path="x", bytes=1))
+        with pytest.raises(RunError, match="the disk is full"):
+            log(Saved(step=1, seconds=0.0, path="x", bytes=1))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_is_told_in_words_also_while_the_log_is_closed(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl")
     log._file.close()
-    log._file = Path("/dev/full").open("w", encoding="utf-8")
-    with pytest.raises(RunError, match="disk is full"), log:
-        log(step(1))
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        log._file = full
+        with pytest.raises(RunError, match="disk is full"), log:
+            log(step(1))
+        with suppress(OSError):
+            full.close()
 
 
 def test_the_folder_is_told_to_the_disk_when_the_log_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
