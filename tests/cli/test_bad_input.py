@@ -6,6 +6,7 @@ stand in `check`.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -334,6 +335,8 @@ RUNS = [
          ("begun with model.width 64, but 128 was asked for",)),
     Case("a resume with a width its heads would not share", "train --resume tiny --model.width 65", 2,
          ("begun with model.width 64, but 65 was asked for",)),
+    Case("a context longer than the model's", "train --resume tiny --model.context 128", 2,
+         ("begun with model.context 64, but 128 was asked for", "begin a new one", "command line (--model.context)")),
     Case("a resume with another kind", "train --resume tiny --model-kind mlp", 2, ("begun with model-kind transformer",)),
     Case("a resume with another optimizer", "train --resume tiny --optimizer.name sgd", 2, ("optimizer.name muon",)),
     Case("a resume on another text", "train other.txt --resume tiny", 3, ("has changed since this run began", "other.txt"),
@@ -499,6 +502,184 @@ def test_a_read_only_folder_is_said_in_words_and_nothing_is_left(
     code = main(["export", "tiny", "--to", "huggingface", "sealed/out"])
     out, err = capsys.readouterr()
     check(code, 1, ("sealed/out cannot be written: Read-only file system",), out, err)
+
+
+class Sealed:
+    """From its making on nothing under a folder can be written, but for files of some names.
+
+    `reason` is EROFS, as of a disk mounted read-only, or EACCES, as of a folder that is somebody else's.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, reason: int, but: tuple[str, ...] = ()) -> None:
+        self.folder = folder.absolute()
+        self.reason = reason
+        self.but = but
+        real, opened = os.open, Path.open
+
+        def open_file(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                self.refuse(path)
+            return real(path, flags, *rest, **named)
+
+        def open_path(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+            if set(mode) & set("wax+"):
+                self.refuse(path)
+            return opened(path, mode, *rest, **named)
+
+        monkeypatch.setattr(os, "open", open_file)
+        monkeypatch.setattr(Path, "open", open_path)
+        for name in ("unlink", "rmdir", "mkdir", "replace", "rename"):
+            monkeypatch.setattr(os, name, self.refusing(name, getattr(os, name)))
+
+    def refusing(self, name: str, change: Callable[..., None]) -> Callable[..., None]:
+        """A change of a folder's list of names that is refused under the sealed one."""
+
+        def refused(path: Any, *rest: Any, dir_fd: int | None = None, **named: Any) -> None:
+            # shutil.rmtree steps down by descriptors
+            whole = path if dir_fd is None else Path(os.readlink(f"/proc/self/fd/{dir_fd}"), path)
+            if name != "unlink" or self.reason == errno.EROFS or os.path.lexists(whole):
+                self.refuse(whole)
+            change(path, *rest, **named, **({} if dir_fd is None else {"dir_fd": dir_fd}))
+
+        return refused
+
+    def refuse(self, path: Any) -> None:
+        """Raise as the system does, when the path is one that cannot be written."""
+        place = Path(path).absolute()
+        if place.is_relative_to(self.folder) and place.name not in self.but:
+            raise OSError(self.reason, os.strerror(self.reason), str(path))
+
+
+def fault(reason: str) -> pytest.MarkDecorator:
+    """A known fault of the words or of what is lost: the mark goes when the fault does."""
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+FOR_WRITERS = ("train --resume tiny", "train --resume tiny --training.steps 4", "remove tiny --yes")
+
+
+@pytest.mark.parametrize("words", FOR_WRITERS)
+@pytest.mark.parametrize(
+    ("reason", "but"),
+    [(errno.EROFS, ()), (errno.EACCES, ()), (errno.EACCES, (".lock",))],
+    ids=["read-only disk", "another's run", "another's folder"],
+)
+def test_a_run_that_cannot_be_written_is_refused_in_words_and_nothing_is_lost(
+    reason: int,
+    but: tuple[str, ...],
+    words: str,
+    workplace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = seen(workplace)
+    with monkeypatch.context() as patch:
+        Sealed(Path("runs"), patch, reason, but)
+        code = main(words.split())
+    out, err = capsys.readouterr()
+    check(code, 1, ("runs/tiny", f"cannot be written: {os.strerror(reason)}"), out, err)
+    assert seen(workplace) == before
+    assert main(["verify", "tiny"]) == 0
+
+
+@pytest.mark.parametrize("words", FOR_WRITERS[:2])
+@fault("the lock's holder is unlinked unguarded when the lock is given back")
+def test_a_run_that_cannot_be_written_is_refused_in_words_after_a_kill_too(
+    words: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = seen(workplace)
+    Path("runs/tiny/.holder").write_text("process 1 on some-host\n")  # as a killed process leaves it
+    with monkeypatch.context() as patch:
+        Sealed(Path("runs"), patch, errno.EACCES, (".lock",))
+        code = main(words.split())
+    out, err = capsys.readouterr()
+    check(code, 1, ("runs/tiny", "cannot be written: Permission denied"), out, err)
+    assert seen(workplace) == before
+
+
+@pytest.mark.parametrize("words", FOR_WRITERS)
+@fault("whatever cannot be written is told to choose another --out")
+def test_a_run_that_cannot_be_written_is_not_told_to_go_where_it_cannot_go(
+    words: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        Sealed(Path("runs"), patch, errno.EROFS)
+        assert main(words.split()) == 1
+    err = capsys.readouterr().err
+    assert "cannot be written" in err
+    assert "--out" not in err, "a resume refuses --out, and a removal has none"
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES], ids=["read-only disk", "another's run"])
+def test_a_run_that_cannot_be_written_still_speaks_and_is_scored_checked_and_exported(
+    reason: int, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = seen(workplace)
+    with monkeypatch.context() as patch:
+        Sealed(Path("runs"), patch, reason)
+        for words in (
+            "generate tiny the --tokens 5",
+            "evaluate tiny",
+            "evaluate tiny --data book.txt",
+            "verify tiny --replay",
+            "config tiny --why",
+            "parameters tiny",
+            "compare tiny tiny",
+            "runs",
+            "export tiny --to huggingface exported",
+        ):
+            code = main(words.split())
+            out, err = capsys.readouterr()
+            assert (code, err) == (0, ""), words
+            assert "BAD" not in out
+            assert out
+    assert seen(workplace) == before
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES], ids=["read-only disk", "rights taken away"])
+@fault("the lock's holder is unlinked unguarded when the lock is given back")
+def test_a_disk_that_turns_read_only_while_training_costs_nothing_that_was_saved(
+    reason: int, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fogwalk.training import checkpoint
+
+    saving = checkpoint.save
+    words = ["train", "book.txt", *TINY[:2], "--training.steps", "4", *TINY[4:]]
+    with monkeypatch.context() as patch:
+
+        def save(folder: Any, state: Any, extras: Any) -> Any:
+            if state.step == 2:
+                Sealed(Path("runs"), patch, reason)
+            return saving(folder, state, extras)
+
+        patch.setattr(checkpoint, "save", save)
+        code = main([*words, "--out", "runs/turned"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("runs/turned", f"cannot be written: {os.strerror(reason)}"), out, err)
+    assert main(["verify", "turned"]) == 0
+    assert main(["train", "--resume", "turned"]) == 0
+    assert main([*words, "--out", "runs/whole"]) == 0
+    weights = [Path(f"runs/{name}/checkpoints/000004/model.safetensors").read_bytes() for name in ("turned", "whole")]
+    assert weights[0] == weights[1]
+
+
+@fault("the tokenizer beside the checkpoints is copied unguarded")
+def test_a_disk_that_is_full_before_the_first_step_of_a_resume_is_said_in_words(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/tiny/encoding/tokenizer.json")
+
+    before = seen(workplace)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", fail)
+        patch.setattr(shutil, "copytree", fail)
+        code = main(["train", "--resume", "tiny"])
+    out, err = capsys.readouterr()
+    check(code, 1, ("the disk is full", "runs/tiny"), out, err)
+    assert main(["generate", "tiny", "the", "--tokens", "3"]) == 0
+    assert main(["train", "--resume", "tiny"]) == 0
+    assert seen(workplace) == before
 
 
 def test_a_disk_too_small_for_the_first_checkpoint_leaves_no_empty_run(

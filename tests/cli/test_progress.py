@@ -240,6 +240,14 @@ def test_the_eta_is_unaffected_by_a_step_that_waited(pause: Event) -> None:
     assert all("1.0k tok/s" in line for line in steps[1:])
 
 
+def test_the_eta_follows_a_machine_that_slows_down() -> None:
+    seconds = [*range(1, 101), *range(103, 103 + 3 * 60, 3)]
+    lines = told([planned(200), *(done(step, seconds=at) for step, at in enumerate(seconds, 1))])
+    for line, pace in ((lines[5], 1), (lines[-1], 3)):
+        left = 200 - int(line.split()[1].split("/")[0])
+        assert line.endswith(f"  eta {_clock(pace * left)}")
+
+
 def test_steps_too_quick_for_the_clock_have_no_pace() -> None:
     assert all("eta" not in line for line in told([planned(3), *(done(step, seconds=1.0) for step in (1, 2, 3))]))
 
@@ -269,7 +277,8 @@ def test_a_validation_is_told_with_its_context_and_stays_in_the_line() -> None:
 
 
 def test_on_a_terminal_the_validation_stands_in_the_living_line(clock: Clock) -> None:
-    lines = living(shown([planned(4), done(1), validated(1, 1.23456, context=128), done(2), done(3)], clock))
+    lines = rows(shown([planned(4), done(1), validated(1, 1.23456, context=128), done(2), done(3)], clock))
+    assert {line.split()[0] for line in lines} == {"step"}
     assert "val" not in lines[0]
     assert "  val 1.235 (step 1, context 128)" in lines[-1]
 
@@ -524,11 +533,13 @@ def test_step_smooth_and_the_validation_with_its_context_are_kept_while_they_fit
 
 
 def test_the_living_line_never_exceeds_the_width_of_the_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    for columns in (1, 10, 20, 45, 80, 120):
+    for columns in (10, 20, 45, 80, 120):
         monkeypatch.setenv("COLUMNS", str(columns))
         sent = shown([planned(10**7), done(10**6 + 1), validated(10**6 + 1), done(10**6 + 2, 1e9)], clock)
-        assert len(living(sent)) + (columns < 4) * 2 >= 2
-        assert all(len(row) <= columns for row in living(sent))
+        assert len(living(sent)) >= 2
+        assert rows(sent) == living(sent), "the line is cut, not wrapped: only its own row is redrawn"
+        assert all(len(row) <= columns for row in rows(sent))
+        assert columns > 10 or living(sent)[0] == "step    1…", "a number cut short is no number"
 
 
 def test_parts_are_left_out_by_rank_and_keep_their_order() -> None:
@@ -536,7 +547,7 @@ def test_parts_are_left_out_by_rank_and_keep_their_order() -> None:
     assert _fitting(parts, None) == "step 3  lr 1e-3  loss 2.1"
     assert _fitting(parts, 26) == "step 3  lr 1e-3  loss 2.1"
     assert _fitting(parts, 25) == "step 3  loss 2.1"
-    assert _fitting(parts, 16) == "step 3"
+    assert _fitting(parts, 15) == "step 3"
     assert _fitting(parts, 2) == "step 3", "the first is never left out; the terminal cuts it"
 
 
@@ -579,6 +590,15 @@ def test_as_json_a_sample_stays_on_its_line_and_whole() -> None:
 
 def test_as_json_what_is_no_number_is_null() -> None:
     assert json.loads(printed([done(1, float("nan"))], as_json=True))["loss"] is None
+
+
+@fault("a letter that the console lacks is spelled as Python spells it, which is no JSON")
+def test_as_json_a_narrow_console_is_sent_json_too() -> None:
+    # As cli/__init__.py leaves standard output, in a service or piped on Windows.
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    Progress(file=file, as_json=True)(sampled("é ⏎ 🎈"))
+    file.seek(0)
+    assert json.loads(file.read())["text"] == "é ⏎ 🎈"
 
 
 # -- unread ------------------------------------------------------------------------------------------------------------
