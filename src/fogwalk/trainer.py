@@ -20,7 +20,7 @@ from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
-from fogwalk.runs.publish import write_atomically
+from fogwalk.runs.publish import UNFINISHED, cannot_write, write_atomically
 from fogwalk.settings import Settings, Source, declared, flag, load_settings, typed, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
@@ -135,8 +135,14 @@ def _absolute_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
 def _write_views(folder: RunFolder, settings: Settings, step: int) -> None:
     """What stands beside the checkpoints is a view of the newest intact one."""
     write_atomically(folder.settings, write_toml(settings))
-    shutil.rmtree(folder.encoding, ignore_errors=True)
-    shutil.copytree(folder.checkpoint(step) / "encoding", folder.encoding)
+    fresh = folder.path / f"{UNFINISHED}encoding"
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(folder.checkpoint(step) / "encoding", fresh)
+        shutil.rmtree(folder.encoding, ignore_errors=True)
+        fresh.rename(folder.encoding)
+    except OSError as error:
+        raise cannot_write(folder.encoding, error) from error
 
 
 def _plan_and_run(

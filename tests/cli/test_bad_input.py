@@ -550,11 +550,6 @@ class Sealed:
             raise OSError(self.reason, os.strerror(self.reason), str(path))
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """A known fault of the words or of what is lost: the mark goes when the fault does."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 FOR_WRITERS = ("train --resume tiny", "train --resume tiny --training.steps 4", "remove tiny --yes")
 
 
@@ -583,7 +578,6 @@ def test_a_run_that_cannot_be_written_is_refused_in_words_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("words", FOR_WRITERS[:2])
-@fault("the lock's holder is unlinked unguarded when the lock is given back")
 def test_a_run_that_cannot_be_written_is_refused_in_words_after_a_kill_too(
     words: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -598,7 +592,6 @@ def test_a_run_that_cannot_be_written_is_refused_in_words_after_a_kill_too(
 
 
 @pytest.mark.parametrize("words", FOR_WRITERS)
-@fault("whatever cannot be written is told to choose another --out")
 def test_a_run_that_cannot_be_written_is_not_told_to_go_where_it_cannot_go(
     words: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -637,7 +630,6 @@ def test_a_run_that_cannot_be_written_still_speaks_and_is_scored_checked_and_exp
 
 
 @pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES], ids=["read-only disk", "rights taken away"])
-@fault("the lock's holder is unlinked unguarded when the lock is given back")
 def test_a_disk_that_turns_read_only_while_training_costs_nothing_that_was_saved(
     reason: int, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -663,7 +655,6 @@ def test_a_disk_that_turns_read_only_while_training_costs_nothing_that_was_saved
     assert weights[0] == weights[1]
 
 
-@fault("the tokenizer beside the checkpoints is copied unguarded")
 def test_a_disk_that_is_full_before_the_first_step_of_a_resume_is_said_in_words(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

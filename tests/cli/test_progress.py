@@ -62,11 +62,6 @@ class Waiting:
         return 2.5
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """A known fault of the view: the mark goes when the fault does."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A terminal of 120 columns, whatever the one that the tests run in, and a clock to move by hand."""
@@ -373,7 +368,6 @@ def test_a_label_is_said_once() -> None:
     ]
 
 
-@fault("a label said before is left out, though another stands above")
 def test_a_line_never_stands_under_the_label_of_another() -> None:
     # As a resume to more steps tells them: what is changed about the plan, the model, the plan.
     file = io.StringIO()
@@ -425,7 +419,6 @@ def test_where_there_is_no_terminal_there_are_no_escapes() -> None:
     )
 
 
-@fault("rich takes a file for a terminal when FORCE_COLOR is set, as many CI services do")
 def test_colours_that_are_forced_make_no_terminal_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     text = COLOUR.sub("", printed(a_short_run()))
@@ -516,7 +509,7 @@ def test_a_narrow_terminal_is_spared_the_lesser_parts(clock: Clock, monkeypatch:
     "widths",
     [
         range(16, 65),
-        pytest.param(range(65, 70), marks=fault("the share goes before the validation, which would fit without it")),
+        range(65, 70),
         range(70, 131),
     ],
     ids=["narrow", "between", "wide"],
@@ -592,7 +585,6 @@ def test_as_json_what_is_no_number_is_null() -> None:
     assert json.loads(printed([done(1, float("nan"))], as_json=True))["loss"] is None
 
 
-@fault("a letter that the console lacks is spelled as Python spells it, which is no JSON")
 def test_as_json_a_narrow_console_is_sent_json_too() -> None:
     # As cli/__init__.py leaves standard output, in a service or piped on Windows.
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
@@ -620,7 +612,7 @@ def follow(file: Unread, clock: Clock, as_json: bool = False) -> None:
         (False, False),
         (False, True),
         (True, True),
-        pytest.param(True, False, marks=fault("the living line begins, is wiped and ends unguarded")),
+        (True, False),
     ],
     ids=["text", "json", "json on a terminal", "terminal"],
 )

@@ -209,7 +209,7 @@ def test_a_folder_that_is_not_there_is_not_intact(tmp_path: Path) -> None:
     [
         (errno.ENOSPC, ("the disk is full", "bytes are free", "intact", "fogwalk train --resume")),
         (errno.EDQUOT, ("the disk is full", "Free some space")),
-        (errno.EROFS, ("cannot be written: Read-only file system", "--out")),
+        (errno.EROFS, ("cannot be written: Read-only file system", "another folder")),
         (errno.EACCES, ("cannot be written: Permission denied", "right to write")),
         (errno.EIO, ("could not be written: Input/output error",)),
     ],

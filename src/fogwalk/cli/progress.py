@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,14 +47,15 @@ class Progress:
         dumb = os.environ.get("TERM") == "dumb"
         self.console = _Console(file=self.file, highlight=False, markup=False, soft_wrap=True)
         self.live: Live | None = None
-        if self.console.is_terminal and not dumb and not as_json:
+        # rich alone would take any file for a terminal where FORCE_COLOR is set, as many CI services do.
+        if self.console.is_terminal and self.file.isatty() and not dumb and not as_json:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
         self._unread = False
         self._steps = 0
         self._smooth = 0.0
         self._seen = 0
         self._validated = ""
-        self._labels: set[str] = set()
+        self._label = ""
         self._paces: deque[float] = deque(maxlen=50)
         self._last_time: float | None = None
         self._printed_at = time.monotonic()
@@ -61,26 +63,27 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.live:
-            self.live.start()
+            self._write(self.live.start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
-            self.live.stop()
+            with suppress(OSError):  # nobody may be left to read it
+                self.live.stop()
 
     def tell(self, told: Told) -> None:
-        """A line said once, under its label; a label is not repeated."""
+        """A line said once, under its label; lines of one label that follow each other share it."""
         if self.as_json:
             return
-        label = "" if told.kind in self._labels else told.kind
-        self._labels.add(told.kind)
+        label = "" if told.kind == self._label else told.kind
+        self._label = told.kind
         self._print(f"{label:<{LABEL}}{' ' * (len(label) >= LABEL)}{told.words}", hang=True)
 
     def __call__(self, event: Event) -> None:
         if self.as_json:
-            line = json.dumps(to_record(event), ensure_ascii=False)
+            line = json.dumps(to_record(event))
             self._write(lambda: print(line, file=self.file))
         elif isinstance(event, StepDone):
             self._step(event)
@@ -117,7 +120,7 @@ class Progress:
         share = event.step / max(self._steps, 1)
         now = time.monotonic()
         due = now - self._printed_at >= (0.1 if self.live else 10)
-        if due or (not self.live and share - self._printed_share >= 0.05) or event.step == self._steps:
+        if due or (not self.live and share - self._printed_share >= 0.05 - 1e-9) or event.step == self._steps:
             self._printed_at, self._printed_share = now, share
             line = self._line(event)
             if self.live:
@@ -132,10 +135,10 @@ class Progress:
         # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.
         parts = [
             (0, f"{'step':<{LABEL}}{event.step}/{self._steps}"),
-            (2, f"{event.step / max(self._steps, 1):.0%}"),
+            (3, f"{event.step / max(self._steps, 1):.0%}"),
             (5, f"loss {float(event.loss):.3f}"),
             (1, f"smooth {smooth:.3f}"),
-            *([(3, self._validated)] if self._validated else []),
+            *([(2, self._validated)] if self._validated else []),
             (7, f"lr {event.learning_rate:.1e}"),
             (8, f"|g| {float(event.gradient_norm):.2f}"),
         ]
@@ -148,7 +151,8 @@ class Progress:
 
     def _stopped(self, event: Stopped) -> None:
         if self.live:
-            self.live.update(Text(""), refresh=True)
+            live = self.live
+            self._write(lambda: live.update(Text(""), refresh=True))
         if event.reason not in FINISHED:
             return  # told by the error that ends the command
         best = ""
@@ -181,16 +185,16 @@ class Progress:
 
 
 def _fitting(parts: list[tuple[int, str]], width: int | None) -> str:
-    """The parts in their order, without those of the highest ranks that a line so wide has no room for.
+    """The parts in their order; on a line so wide those for which there is room, the lowest ranks first.
 
     >>> _fitting([(0, "step 3"), (2, "lr 1e-3"), (1, "loss 2.1")], 17)
     'step 3  loss 2.1'
     """
-    for most in sorted((rank for rank, _ in parts), reverse=True):
-        line = "  ".join(words for rank, words in parts if rank <= most)
-        if width is None or len(line) < width:
-            return line
-    return line
+    kept: list[tuple[int, str]] = []
+    for part in sorted(parts):
+        if width is None or not kept or len("  ".join(words for _, words in [*kept, part])) < width:
+            kept.append(part)
+    return "  ".join(part[1] for part in parts if part in kept)
 
 
 def _hang(text: str, width: int) -> str:

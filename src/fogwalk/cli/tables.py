@@ -16,7 +16,7 @@ from fogwalk.cli.plain import printable
 
 def print_json(value: Any) -> None:
     """One JSON value on the standard output."""
-    print(json.dumps(value, ensure_ascii=False, indent=1))
+    print(json.dumps(value, indent=1))
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:

@@ -111,7 +111,8 @@ class RunFolder:
     def discard(self, *, whole: bool = True, but: Container[str] = ()) -> None:
         """Delete what a run has, but for some names; with `whole` the folder too, when nothing else is in it."""
         foreign = self.foreign()
-        for entry in self.path.iterdir():
+        # The large first: where they cannot be deleted, the small ones that tell of them stay.
+        for entry in sorted(self.path.iterdir(), key=lambda entry: not entry.is_dir()):
             if entry.name not in foreign and entry.name not in but:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if whole and not foreign:
@@ -163,7 +164,7 @@ def require_free(out: str | None) -> None:
     try:
         in_the_way = path.is_file() or (path.is_dir() and not all(_is_leftover(entry.name) for entry in path.iterdir()))
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, "choose another folder with --out") from error
     if in_the_way:
         raise UsageError(
             f"{path} is in the way: it is not a run and not an empty folder", remedy="Choose another --out."
@@ -180,7 +181,7 @@ def create(out: str | None) -> RunFolder:
         for made in reversed(missing):
             flush(made.parent)  # a folder's name stands in its parent, which the disk must know too
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, "choose another folder with --out") from error
     return RunFolder(path)
 
 

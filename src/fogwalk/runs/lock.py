@@ -41,7 +41,8 @@ def holding(folder: RunFolder) -> Iterator[None]:
             write_atomically(holder, f"process {os.getpid()} on {socket.gethostname()}\n", durable=False)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk may have become read-only
+            holder.unlink(missing_ok=True)
         lock.release()
 
 

@@ -17,6 +17,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _replace(hidden: Path, target: Path) -> None:
         hidden.rename(target)
 
 
-def cannot_write(path: Path, error: OSError) -> RunError:
+def cannot_write(path: Path, error: OSError, otherwise: str = "choose another folder") -> RunError:
     """A full disk, a read-only folder or a failing one, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RunError(
@@ -85,7 +86,7 @@ def cannot_write(path: Path, error: OSError) -> RunError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError(
             f"{path} cannot be written: {error.strerror}",
-            remedy="Choose another folder with --out, or give yourself the right to write there.",
+            remedy=f"Give yourself the right to write there, or {otherwise}.",
         )
     return RunError(f"{path} could not be written: {error.strerror or error}")
 
@@ -185,5 +186,6 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
         if durable:
             flush(path.parent)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
