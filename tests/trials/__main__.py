@@ -1,12 +1,13 @@
 """`make trials`: every battery whole; writes its table to docs/trials.md and exits 1 when a trial failed.
 
-Usage: python -m tests.trials [--only NAME] [--table FILE]
+Usage: python -m tests.trials [--only NAME] [--table FILE] [--jobs N]
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
 import platform
 import sys
 import tempfile
@@ -16,23 +17,24 @@ from pathlib import Path
 import torch
 
 from tests.trials.batteries import BATTERIES
-from tests.trials.battery import Battery, Outcome
+from tests.trials.battery import Battery, Outcome, commit
 
 
-def run(battery: Battery) -> tuple[list[Outcome], float]:
-    """Every trial of a battery, printed as it ends."""
+def run(battery: Battery, jobs: int) -> tuple[list[Outcome], float]:
+    """Every trial of a battery, so many at once, printed as it ends."""
     began = time.monotonic()
-    outcomes = []
     with tempfile.TemporaryDirectory() as shared_folder:
         shared = battery.prepare(Path(shared_folder))
-        for number in range(battery.size):
+
+        def one(number: int) -> Outcome:
             with tempfile.TemporaryDirectory() as folder:
                 outcome = battery.trial(shared, number, Path(folder))
-            outcomes.append(outcome)
-            print(
-                f"{battery.name} {number}: {'ok' if outcome.passed else 'FAILED'}  {outcome.phase}  {outcome.details}",
-                flush=True,
-            )
+            told = "ok" if outcome.passed else "FAILED"
+            print(f"{battery.name} {number}: {told}  {outcome.phase}  {outcome.details}", flush=True)
+            return outcome
+
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            outcomes = list(pool.map(one, range(battery.size)))
     return outcomes, time.monotonic() - began
 
 
@@ -66,16 +68,17 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", help="the name of one battery")
     parser.add_argument("--table", default="docs/trials.md")
+    parser.add_argument("--jobs", type=int, default=2, help="trials at once; more only moves where a kill strikes")
     found = parser.parse_args()
     parts, failed = [], False
     for battery in BATTERIES:
         if found.only in (None, battery.name):
-            outcomes, seconds = run(battery)
+            outcomes, seconds = run(battery, found.jobs)
             parts.append(section(battery, outcomes, seconds))
             failed |= not all(outcome.passed for outcome in outcomes) or bool(missing(battery, outcomes))
     head = (
         "# Trials\n\nWritten by `make trials`: every battery whole. `make test-slow` draws 8 of each, seeded by the commit.\n"
-        f"\nPython {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads.\n"
+        f"\nCommit {commit()}, {found.jobs} trials at once. Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads.\n"
     )
     table = "\n\n".join([head.strip(), *parts]) + "\n"
     Path(found.table).write_text(table, encoding="utf-8")

@@ -35,8 +35,12 @@ class Battery:
     needs: dict[str, int] = field(default_factory=dict)  # phases that the whole battery must strike at least so often
 
 
+def commit() -> str:
+    """The commit that is tried."""
+    return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+
+
 def drawn(battery: Battery) -> list[int]:
     """The trials this commit runs in `make test-slow`."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    chance = random.Random(f"{battery.name} {commit}")
+    chance = random.Random(f"{battery.name} {commit()}")
     return sorted(chance.sample(range(battery.size), min(DRAWN, battery.size)))
