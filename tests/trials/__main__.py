@@ -33,7 +33,7 @@ def run(battery: Battery, jobs: int) -> tuple[list[Outcome], float]:
             print(f"{battery.name} {number}: {told}  {outcome.phase}  {outcome.details}", flush=True)
             return outcome
 
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        with concurrent.futures.ThreadPoolExecutor(1 if battery.alone else jobs) as pool:
             outcomes = list(pool.map(one, range(battery.size)))
     return outcomes, time.monotonic() - began
 
@@ -78,7 +78,8 @@ def main() -> int:
             failed |= not all(outcome.passed for outcome in outcomes) or bool(missing(battery, outcomes))
     head = (
         "# Trials\n\nWritten by `make trials`: every battery whole. `make test-slow` draws 8 of each, seeded by the commit.\n"
-        f"\nCommit {commit()}, {found.jobs} trials at once. Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads.\n"
+        f"\nCommit {commit()}, {found.jobs} trials at once.\n"
+        f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads.\n"
     )
     table = "\n\n".join([head.strip(), *parts]) + "\n"
     Path(found.table).write_text(table, encoding="utf-8")

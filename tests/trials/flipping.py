@@ -96,4 +96,5 @@ BIT_FLIPS = Battery(
     100,
     prepare,
     trial,
+    alone=True,
 )
