@@ -24,12 +24,14 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned(Event):
-    """The choices of a run were closed: how many steps, and the data, model and plan in words."""
+    """The choices of a run were closed: how many steps, and the data, model and plan in words. `budget` is what is left of
+    the minutes: the seconds of the run's life it shall end within, and whether more steps than planned shall fill them."""
 
     steps: int
     settings: dict[str, Any]
     data: dict[str, Any]
     model: dict[str, Any]
+    budget: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +87,24 @@ class Resumed(Event):
     why: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Replanned(Event):
+    """From here on the run is on another course: `settings` holds what changed, `reason` is pace or converged. A resumed run
+    follows what is recorded and decides nothing anew up to there."""
+
+    steps: int
+    settings: dict[str, Any]
+    reason: str
+    why: str
+
+
 # The reasons for which a run ends for good.
-FINISHED = ("steps", "stop-below")
+FINISHED = ("steps", "stop-below", "converged")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
-    """Training ended: `reason` is steps, stop-below, interrupted, terminated, diverged or failed."""
+    """Training ended: `reason` is steps, stop-below, converged, interrupted, terminated, diverged or failed."""
 
     reason: str
     best_step: int | None
@@ -102,7 +115,8 @@ Listener = Callable[[Event], None]
 
 
 def name_of(event: Event) -> str:
-    """The event's stable name in events.jsonl: planned, step, evaluated, sampled, saved, warned, resumed, stopped."""
+    """The event's stable name in events.jsonl: planned, step, evaluated, sampled, saved, warned, resumed, replanned,
+    stopped."""
     return "step" if isinstance(event, StepDone) else type(event).__name__.lower()
 
 

@@ -31,7 +31,7 @@ from fogwalk.settings import preset as preset_source
 from fogwalk.tasks.language import Language, Scored, build_model, next_token_loss, read_for_scoring, scoring_windows
 from fogwalk.training import checkpoint
 from fogwalk.training.evaluation import evaluate
-from fogwalk.training.plan import arithmetic_of
+from fogwalk.training.state import arithmetic_of
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -61,7 +61,11 @@ def train(
 
 
 def _paths(path: Paths) -> tuple[str, ...]:
-    return (str(path),) if isinstance(path, str | Path) else tuple(map(str, path))
+    if isinstance(path, str | Path):
+        return (str(path),)
+    if not isinstance(path, Sequence):
+        raise UsageError(f"the text to learn from cannot be {path!r}", expected="It is a path, or several in a list.")
+    return tuple(map(str, path))
 
 
 def load(run: str | Path = "last", *, step: int | None = None) -> Run:
@@ -78,6 +82,11 @@ class Evaluation:
     frequencies: float | None
     unknown: dict[str, int]
     source: str
+
+
+def _size(token: str) -> int:
+    """The bytes of a token's text; a token that is a part of a character is shown as U+FFFD and is one byte."""
+    return 1 if token == "\ufffd" else len(token.encode("utf-8", "surrogatepass"))
 
 
 class Run:
@@ -224,12 +233,14 @@ class Run:
         loss, tokens = evaluate(model, next_token_loss, scoring_windows(scored.stream, context), arithmetic)
         # The first token is read but not scored.
         first = self.tokenizer.decode([int(scored.stream[0])])
+        if self.tokenizer.kind == "characters":
+            first = scored.counts.opening[:1]  # as it stands in the text, which the tokenizer may not know
         score = Score(
             loss=loss,
             tokens=tokens,
             context=context,
             characters=scored.counts.characters - len(first),
-            bytes=scored.counts.bytes - len(first.encode("utf-8", "surrogatepass")),
+            bytes=scored.counts.bytes - _size(first),
         )
         counted = None if task is None else frequencies(task.tokens.training, scored.stream, size)
         return Evaluation(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fogwalk import hardware
-from fogwalk.errors import DataError, SettingError
+from fogwalk.errors import DataError, FogwalkError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, create, find, require_free
@@ -26,6 +26,7 @@ from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.heartbeat import begun
 from fogwalk.training.memory import enough_memory
+from fogwalk.training.replanning import Recorded, recorded_course
 from fogwalk.training.schedule import schedule
 from fogwalk.training.session import Session, Tell, Told
 
@@ -84,25 +85,36 @@ def resume(
             return folder
         step, damage = checkpoint.require(folder)
         saved = load_settings(folder.checkpoint(step) / "settings.toml")
-        before = _with_earlier_changes(folder, saved, step)
-        settings = plan.close_device(_with_changes(before, asked))
+        course, recorded = recorded_course(folder, saved, step)
+        before = course.settings
+        settings = plan.close_device(_with_changes(before, asked, folder))
+        if settings.training.steps != before.training.steps:
+            course.budget, recorded = None, {}  # the person's word stands above what the run had planned for itself
         steps = settings.training.steps
         assert steps is not None
         _check_extension(settings, before, step)
         ended = _has_ended(folder, step)
-        if ended and (settings == before or (ended == "steps" and step >= steps)):
-            more = f"--training.steps {steps * 2} would extend it" if ended == "steps" else "its goal is reached"
+        if ended and (settings == before or (ended != "stop-below" and step >= steps)):
+            more = (
+                "its goal is reached; a lower --training.stop-below would go on"
+                if ended == "stop-below"
+                else f"--training.steps {steps * 2} would extend it"
+            )
             if settings.data.path != before.data.path:
                 _same_data(folder, settings, step)  # a text that was moved is the same text; another one is refused
             _write_views(folder, before, step)
             tell(Told("done", f"{folder.path} is finished: {step} of {before.training.steps} steps; {more}"))
             return folder
+        _tell_of_edits(folder, before, recorded, tell)
         plan.check_compiler(settings)
         _tell_of_extension(settings, before, step, tell)
         with _arithmetic(settings):
             task = _same_data(folder, settings, step)
+            if settings.training.steps != before.training.steps:
+                settings = plan.extended(settings, task)
             _write_views(folder, settings, step)
-            Session(folder, settings, task, step).run(listeners, tell, (), damage)
+            course.turn(settings)
+            Session(folder, course, task, step, recorded).run(listeners, tell, (), damage)
     return folder
 
 
@@ -151,36 +163,22 @@ def _plan_and_run(
     task.save_encoding(folder.encoding)
     for words in task.words():
         tell(Told("data", words))
-    settings, why = plan.close(
-        settings, task, time.perf_counter() - began, say=lambda words: tell(Told("trial", words))
-    )
-    write_atomically(folder.settings, write_toml(settings))
-    Session(folder, settings, task, None).run(listeners, tell, why, ())
+    course, why = plan.close(settings, task, time.perf_counter() - began, say=lambda words: tell(Told("trial", words)))
+    write_atomically(folder.settings, write_toml(course.settings))
+    Session(folder, course, task, None).run(listeners, tell, why, ())
 
 
 def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
     """A run that died before its first checkpoint begins again with the settings it was given."""
     began = time.perf_counter()
-    settings = plan.close_before_data(_with_changes(load_settings(folder.settings), asked))
+    settings = plan.close_before_data(_with_changes(load_settings(folder.settings), asked, folder))
     with _arithmetic(settings):
         task: Task = TASKS.get(settings.task)(settings)
         folder.write_status(**begun(folder.status()), state="planning", step=0)
         _plan_and_run(folder, settings, task, listeners, tell, began)
 
 
-def _with_earlier_changes(folder: RunFolder, settings: Settings, step: int) -> Settings:
-    """What an earlier resume changed before it died, and no checkpoint holds yet, is remembered in the events."""
-    resumable = {key for key, item in declared().items() if item.resumable}
-    for record in read_all(folder.events):
-        changed = record.get("settings")
-        if record.get("event") == "resumed" and record["step"] >= step and isinstance(changed, dict):
-            now = settings.flat()
-            values = typed(Source("an earlier resume", {key: changed[key] for key in resumable & changed.keys()}))
-            settings = settings.replacing({k: v for k, v in values.items() if v != now[k]}, "an earlier resume")
-    return settings
-
-
-def _with_changes(settings: Settings, asked: Iterable[Source]) -> Settings:
+def _with_changes(settings: Settings, asked: Iterable[Source], folder: RunFolder) -> Settings:
     """The run's settings with what may change on a resume changed; raises SettingError for a contradiction."""
     known, own = declared(), settings.flat()
     for source in asked:
@@ -189,6 +187,8 @@ def _with_changes(settings: Settings, asked: Iterable[Source]) -> Settings:
                 value = _absolute_paths(value)
             if key in own and value == own[key]:
                 continue
+            if key == "out" and value and Path(value).expanduser().absolute() == folder.path.absolute():
+                continue  # the folder it is in
             if not known[key].resumable:
                 raise _contradiction(key, own.get(key), value, source.origin(key))
             try:
@@ -200,7 +200,8 @@ def _with_changes(settings: Settings, asked: Iterable[Source]) -> Settings:
 
 
 def _contradiction(key: str, now: Any, value: Any, origin: str) -> SettingError:
-    allowed = ", ".join(f"--{item.flag}" for item in declared().values() if item.resumable)
+    names = (f"--{item.flag}" for item in declared().values() if item.resumable and item.key != "data.path")
+    allowed = f"{', '.join(names)}, and where its text lies (fogwalk train NEW-PLACE --resume RUN)"
     return SettingError(
         key,
         found=f"this run was begun with {flag(key)} {_shown(now)}, but {_shown(value)} was asked for",
@@ -234,6 +235,22 @@ def _check_extension(settings: Settings, before: Settings, step: int) -> None:
             remedy=f"Set --training.steps above {step}, or leave it out.",
             origin=f"{steps} came from {settings.origin('training.steps')}.",
         )
+
+
+def _tell_of_edits(folder: RunFolder, before: Settings, recorded: Recorded, tell: Tell) -> None:
+    """A run goes on with its checkpoint's settings; whoever wrote into the file beside it is told so."""
+    try:
+        beside = load_settings(folder.settings).flat()
+    except FogwalkError as error:
+        tell(Told("note", f"{error.found}; the run goes on with its checkpoint's own settings"))
+        return
+    own = before.flat()
+    ahead = {key for record in recorded.values() for key in record["settings"]}
+    edited = [flag(key) for key, value in beside.items() if value != own.get(key) and key not in ahead]
+    if edited:
+        names = ", ".join(edited[:3])
+        told = f"{folder.settings} was changed ({names}), which changes no run: give what shall change as a flag"
+        tell(Told("note", told))
 
 
 def _tell_of_extension(settings: Settings, before: Settings, step: int, tell: Tell) -> None:

@@ -7,7 +7,8 @@ After this    cli/verify.py prints each check.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,14 +19,16 @@ from fogwalk.errors import DataError, FogwalkError
 from fogwalk.events import Event, StepDone
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import loss_trace
+from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.runs.publish import problems
 from fogwalk.settings import Settings, declared, load_settings
 from fogwalk.tasks.language import build_model
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
+from fogwalk.training.history import History
 from fogwalk.training.loop import loop
-from fogwalk.training.state import begin, recipe
+from fogwalk.training.replanning import COURSE, Replanner, recorded_course
+from fogwalk.training.state import arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
 
@@ -56,6 +59,10 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
     try:
         settings = load_settings(folder.checkpoint(intact[-1]) / "settings.toml")
         same = folder.settings.exists() and _fixed(load_settings(folder.settings)) == _fixed(settings)
+        yield _log(folder)
+        own = folder.checkpoint(intact[-1]) / "encoding"
+        held = folder.encoding.is_dir() and _contents(folder.encoding) == _contents(own)
+        yield Check("encoding", held, "" if held else f"{folder.encoding} differs from checkpoint {intact[-1]}")
         yield Check("settings", same, "" if same else f"{folder.settings} differs from checkpoint {intact[-1]}")
         yield from _state(folder, intact[-1])
         if replay:
@@ -64,9 +71,28 @@ def verify(folder: RunFolder, *, replay: bool = False) -> Iterator[Check]:
         yield Check("settings and resume state", False, str(error))
 
 
+def _log(folder: RunFolder) -> Check:
+    """Every line of events.jsonl but a torn last one is an event, and every step up to the last saved one has its own."""
+    what = "events"
+    if not folder.events.is_file():
+        return Check(what, False, f"{folder.events} is missing")
+    lines = [line for line in folder.events.read_bytes().split(b"\n")[:-1] if line.strip()]
+    read = len(list(read_all(folder.events)))
+    if read < len(lines):
+        return Check(what, False, f"{len(lines) - read} of {len(lines)} lines of {folder.events} are no events")
+    missing = set(range(1, folder.steps_saved()[-1] + 1)) - loss_trace(folder.events).keys()
+    told = f"steps are missing in {folder.events}, {min(missing)} the first" if missing else f"{read:,} lines"
+    return Check(what, not missing, told)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def _fixed(settings: Settings) -> dict[str, Any]:
-    """What no resume may change; the rest may be newer beside the checkpoints than in the last of them."""
-    return {key: value for key, value in settings.flat().items() if not declared()[key].resumable}
+    """What neither a resume nor a re-plan may change; the rest may be newer beside the checkpoints than in the last of them."""
+    known = declared()
+    return {key: value for key, value in settings.flat().items() if not known[key].resumable and key not in COURSE}
 
 
 def _state(folder: RunFolder, step: int) -> Iterator[Check]:
@@ -103,10 +129,17 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
 
     with hardware.exactly(settings.threads, settings.device):
         task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
-        arithmetic = plan.arithmetic_of(settings)
+        arithmetic = arithmetic_of(settings)
         again = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, again, first)
-        loop(again, replace(recipe(task, settings, arithmetic), steps=last), remember, Stop())
+        course, recorded = recorded_course(folder, load_settings(folder.checkpoint(first) / "settings.toml"), first)
+        follow = Replanner(again, course, History(), remember, recorded, deciding=False)
+
+        def listen(event: Event) -> None:
+            remember(event)
+            follow(event)
+
+        loop(again, recipe(task, course, arithmetic), listen, Stop(), until=last)
         then = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, then, last)
     logged = loss_trace(folder.events)

@@ -401,7 +401,7 @@ def test_a_replay_that_gives_other_losses_or_weights_is_told(
     with torch.no_grad():
         next(iter(state.model.parameters()))[0, 0] += 1e-6
     extras = checkpoint.Extras(
-        settings=write_toml(settings), save_encoding=task.save_encoding, digest=task.digest, fingerprint={}
+        settings=lambda: write_toml(settings), save_encoding=task.save_encoding, digest=task.digest, fingerprint={}
     )
     checkpoint.save(folder, state, extras)  # whole by its checksums, but not what training gave
     assert main(["verify", "first", "--replay"]) == 1

@@ -554,7 +554,7 @@ def test_as_json_every_event_is_one_object_with_stable_names() -> None:
     names = {record["event"] for record in records}
     assert names == {"planned", "step", "saved", "evaluated", "sampled", "warned", "resumed", "stopped"}
     assert {record["event"]: list(record) for record in records} == {
-        "planned": ["event", "step", "seconds", "steps", "settings", "data", "model"],
+        "planned": ["event", "step", "seconds", "steps", "settings", "data", "model", "budget"],
         "step": ["event", "step", "seconds", "loss", "gradient_norm", "learning_rate", "tokens"],
         "saved": ["event", "step", "seconds", "path", "bytes"],
         "evaluated": ["event", "step", "seconds", "validation_loss", "context", "tokens"],

@@ -54,14 +54,15 @@ def test_a_file_that_does_not_open_is_left_out_and_said(
     assert "b.txt (cannot be read: Permission denied)" in corpus.left_out()[0]
 
 
-def test_the_digest_changes_with_a_content_with_a_name_and_with_how_it_is_read(tmp_path: Path) -> None:
+def test_the_digest_changes_with_a_content_with_the_order_and_with_how_it_is_read(tmp_path: Path) -> None:
     def digest(folder: str, encoding: str = "auto", **files: str) -> str:
         put(tmp_path / folder, {f"{name}.txt": content for name, content in files.items()})
         return Corpus([str(tmp_path / folder)], encoding).digest
 
     one = digest("one", a="aa", b="bb")
     assert digest("same", b="bb", a="aa") == one
-    others = [digest("x", a="aa", b="bc"), digest("y", a="aa", c="bb"), digest("z", a="aabb")]
+    assert digest("renamed", c="aa", d="bb") == one
+    others = [digest("x", a="aa", b="bc"), digest("y", b="aa", a="bb"), digest("z", a="aabb")]
     assert len({one, *others, digest("one", "latin-1")}) == 5
 
 

@@ -20,7 +20,7 @@ from fogwalk.encoding.byte_pairs import BytePairs
 from fogwalk.encoding.characters import Characters
 from fogwalk.encoding.protocol import Ids, Tokenizer
 from fogwalk.errors import UsageError
-from fogwalk.generation.decode import Answer, Piece, Speaks, _Told, generate, next_scores, prompt_ids
+from fogwalk.generation.decode import Answer, Piece, Speaks, _Spoken, generate, next_scores, prompt_ids
 from fogwalk.generation.sampling import Sampling
 from fogwalk.models.attention import Cache
 from fogwalk.models.mlp import PlainLanguageModel
@@ -221,7 +221,7 @@ def test_greedy_says_the_likeliest_each_time() -> None:
     window = LETTERS.encode("abc").tolist()
     for piece in pieces:
         assert piece.token == int(plain_scores(model, window).argmax())
-        assert piece.probability == 1.0
+        assert piece.probability == pytest.approx(float(plain_scores(model, window).softmax(0)[piece.token]), abs=1e-6)
         window.append(piece.token)
     assert answer.stop_reason == "length"
 
@@ -366,7 +366,7 @@ class Counted:
 
 
 def streamed(tokenizer: Tokenizer, ids: list[int], stop: Sequence[str] = ()) -> str:
-    told = _Told(tokenizer, stop)
+    told = _Spoken(tokenizer, stop)
     return "".join(told.add(token) for token in ids) + told.rest()
 
 
@@ -454,7 +454,7 @@ def test_characters_of_several_byte_tokens_are_told_as_the_whole_would_be(text: 
     stop=st.lists(st.text("ab é", min_size=1, max_size=6), max_size=2),
 )
 def test_long_answers_end_before_the_first_stop_string(text: str, stop: list[str]) -> None:
-    told = _Told(BYTES, stop)
+    told = _Spoken(BYTES, stop)
     answer = ""
     for token in BYTES.encode(text).tolist():
         answer += told.add(token)

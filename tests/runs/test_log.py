@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fogwalk import events
 from fogwalk.errors import RunError
-from fogwalk.events import Evaluated, Planned, Resumed, Sampled, Saved, StepDone, Stopped, Warned, to_record
+from fogwalk.events import Evaluated, Planned, Replanned, Resumed, Sampled, Saved, StepDone, Stopped, Warned, to_record
 from fogwalk.runs.log import EventLog, loss_trace, read_all, read_story
 
 
@@ -39,6 +39,7 @@ EVENTS = (
     Planned(step=0, seconds=0.0, steps=3, settings={"seed": 1}, data={"path": "é"}, model={"kind": "mlp"}),
     step(1, torch.tensor(2.5)),
     Evaluated(step=1, seconds=0.1, validation_loss=2.0, context=8, tokens=100),
+    Replanned(step=1, seconds=0.1, steps=3, settings={"training.steps": 3}, reason="pace", why="slower"),
     Sampled(step=1, seconds=0.1, prompt="a", text="\n\u2028\ufffd"),
     Saved(step=1, seconds=0.1, path="runs/x/checkpoints/000001", bytes=10),
     Warned(step=1, seconds=0.1, message="careful"),
@@ -54,7 +55,7 @@ def test_every_event_is_one_json_line_under_its_promised_name(tmp_path: Path) ->
             log(event)
     records = list(read_all(path))
     names = [record["event"] for record in records]
-    assert names == ["planned", "step", "evaluated", "sampled", "saved", "warned", "resumed", "stopped"]
+    assert names == ["planned", "step", "evaluated", "replanned", "sampled", "saved", "warned", "resumed", "stopped"]
     assert records == [to_record(event) for event in EVENTS]
     assert path.read_bytes().count(b"\n") == len(EVENTS)
     assert records[1]["loss"] == 2.5

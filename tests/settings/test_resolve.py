@@ -95,7 +95,7 @@ def test_a_contradiction_tells_where_both_values_came_from() -> None:
         resolve(preset("tiny"), typed(model_of_width="100", model_of_heads="8"))
     told = str(caught.value)
     assert told.startswith("width 100 cannot be shared equally by 8 heads (100 / 8 = 12.5)")
-    assert "Set width to 96 or 104" in told
+    assert "Set width to 96 or 112" in told
     assert "model.width came from command line (--model.width); model.heads came from" in told
     with pytest.raises(SettingError, match=r"model.heads came from preset 'tiny'"):
         resolve(preset("tiny"), typed(model_of_width="65"))

@@ -16,14 +16,14 @@ from fogwalk.batches.windows import Batch
 from fogwalk.errors import Diverged
 from fogwalk.events import Event, StepDone
 from fogwalk.settings import Optimizer as OptimizerSettings
-from fogwalk.settings import Settings, Source, resolve
+from fogwalk.settings import Settings, Source, Training, resolve
 from fogwalk.tasks.language import Language
 from fogwalk.training import plan
+from fogwalk.training.course import Course
 from fogwalk.training.evaluation import evaluate
 from fogwalk.training.loop import loop
 from fogwalk.training.optimizers.adamw import adamw
-from fogwalk.training.schedule import schedule
-from fogwalk.training.state import Arithmetic, Recipe, State, begin, recipe
+from fogwalk.training.state import Arithmetic, Recipe, State, arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
 CPU = Arithmetic(device=torch.device("cpu"), precision="float32")
@@ -59,64 +59,63 @@ def points_state(model: nn.Module) -> State:
     )
 
 
-def points_recipe(steps: int, **changes: Any) -> Recipe:
+def points_recipe(**changes: Any) -> Recipe:
     settings = OptimizerSettings(learning_rate=0.02, name="adamw")
     parts = {"accumulate": 1, "clip": 1.0, **changes}
     return Recipe(
         task=FakeTask(),  # type: ignore[arg-type]  # only its loss is asked for
         batches=Points(),
-        schedule=schedule(settings, 200),
+        course=Course(Settings(optimizer=settings, training=Training(steps=200))),
         arithmetic=CPU,
-        steps=steps,
         seed=1,
         **parts,
     )
 
 
-def losses_of(state: State, made_of: Recipe) -> list[float]:
+def losses_of(state: State, made_of: Recipe, steps: int | None = None) -> list[float]:
     seen: list[float] = []
 
     def remember(event: Event) -> None:
         if isinstance(event, StepDone):
             seen.append(float(event.loss))
 
-    loop(state, made_of, remember, Stop())
+    loop(state, made_of, remember, Stop(), until=steps)
     return seen
 
 
 def test_three_layers_learn_a_circle_through_the_same_loop() -> None:
-    losses = losses_of(points_state(three_layers()), points_recipe(200))
+    losses = losses_of(points_state(three_layers()), points_recipe(), 200)
     assert losses[0] > 0.5
     assert sum(losses[-10:]) / 10 < 0.12
 
 
 def test_a_loop_stopped_and_gone_on_with_equals_one_that_was_not() -> None:
     whole, halves = points_state(three_layers(0.2)), points_state(three_layers(0.2))
-    expected = losses_of(whole, points_recipe(30))
+    expected = losses_of(whole, points_recipe(), 30)
     torch.manual_seed(99)  # whatever was drawn in between must not matter
-    seen = losses_of(halves, points_recipe(13))
+    seen = losses_of(halves, points_recipe(), 13)
     torch.rand(5)
-    seen += losses_of(halves, points_recipe(30))
+    seen += losses_of(halves, points_recipe(), 30)
     assert seen == expected
     assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), halves.model.parameters(), strict=True))
 
 
 def test_portions_of_a_batch_add_up_to_the_batch() -> None:
-    whole = losses_of(points_state(three_layers()), points_recipe(10))
-    portions = losses_of(points_state(three_layers()), points_recipe(10, accumulate=4))
+    whole = losses_of(points_state(three_layers()), points_recipe(), 10)
+    portions = losses_of(points_state(three_layers()), points_recipe(accumulate=4), 10)
     assert portions == pytest.approx(whole, abs=1e-5)
 
 
 def test_the_loop_ends_after_the_step_in_which_it_is_asked_to() -> None:
     stop, state = Stop(), points_state(three_layers())
-    loop(state, points_recipe(50), lambda event: stop.ask("interrupted") if event.step == 7 else None, stop)
+    loop(state, points_recipe(), lambda event: stop.ask("interrupted") if event.step == 7 else None, stop)
     assert state.step == 7
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw", "sgd"])
 def test_after_a_loss_that_is_not_finite_no_bit_has_changed(name: str, book: Path) -> None:
     _, state, made_of = tiny(book, {"optimizer.name": name, "training.steps": "20"})
-    loop(state, replace(made_of, steps=3), lambda event: None, Stop())
+    loop(state, made_of, lambda event: None, Stop(), until=3)
     weights = {key: value.detach().clone() for key, value in state.model.named_parameters()}
     memory = {key: value.clone() for key, value in state.optimizer.state().items()}
     broken = Broken(made_of.task, at=0)
@@ -161,13 +160,13 @@ def tiny(path: Path, changes: dict[str, str] | None = None) -> tuple[Language, S
     }
     settings: Settings = plan.close_before_data(resolve(Source("test", values)))
     task = Language(settings)
-    arithmetic = plan.arithmetic_of(settings)
-    return task, begin(task.model(), settings, arithmetic.device), recipe(task, settings, arithmetic)
+    arithmetic = arithmetic_of(settings)
+    return task, begin(task.model(), settings, arithmetic.device), recipe(task, Course(settings), arithmetic)
 
 
 def test_a_tiny_transformer_learns_a_small_text(book: Path) -> None:
     task, state, made_of = tiny(book, {"training.steps": "120"})
-    losses = losses_of(state, made_of)
+    losses = losses_of(state, made_of, 120)
     assert losses[0] == pytest.approx(task.facts["guessing"], abs=0.1)
     validation, tokens = evaluate(state.model, task.loss, task.validation(), CPU)
     assert validation < 0.8

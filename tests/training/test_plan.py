@@ -11,8 +11,8 @@ from fogwalk import hardware
 from fogwalk.errors import SettingError
 from fogwalk.settings import Settings, Source, resolve
 from fogwalk.tasks.language import Language
-from fogwalk.training import plan
-from fogwalk.training.plan import Pace
+from fogwalk.training import pace, plan
+from fogwalk.training.pace import Pace
 
 FAST = Pace(step=0.01, validation=0.2, sample=0.1, first=0.02)
 
@@ -31,10 +31,17 @@ def closed(book: Path, **changes: str) -> Settings:
 @pytest.fixture(autouse=True)
 def _given_paces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: FAST)
+    monkeypatch.setattr(pace, "measure", lambda settings, task, *, compiled: FAST)
+
+
+def closed_for(settings: Settings, task: Language, spent: float = 0) -> tuple[Settings, list[str]]:
+    """The settings that the plan closes, and its words."""
+    course, words = plan.close(settings, task, spent)
+    return course.settings, words
 
 
 def test_the_smallest_of_several_limits_is_taken_and_named(book: Path, task: Language) -> None:
-    settings, _ = plan.close(closed(book, training__steps="50", training__tokens="2560", training__epochs="9"), task, 0)
+    settings, _ = closed_for(closed(book, training__steps="50", training__tokens="2560", training__epochs="9"), task, 0)
     assert settings.training.steps == 10  # 2560 tokens / (8 x 32)
     assert settings.origin("training.steps").startswith("2560 tokens")
     assert settings.training.tokens is None
@@ -42,12 +49,12 @@ def test_the_smallest_of_several_limits_is_taken_and_named(book: Path, task: Lan
 
 
 def test_an_epoch_is_every_window_once(book: Path, task: Language) -> None:
-    settings, _ = plan.close(closed(book, training__epochs="2"), task, 0)
+    settings, _ = closed_for(closed(book, training__epochs="2"), task, 0)
     assert settings.training.steps == math.ceil(2 * task.training().per_epoch / 8)
 
 
 def test_without_a_limit_it_is_five_minutes_and_said(book: Path, task: Language) -> None:
-    settings, words = plan.close(closed(book), task, 0)
+    settings, words = closed_for(closed(book), task, 0)
     assert any("5 minutes" in line for line in words)
     assert settings.minutes is None
     assert settings.training.steps is not None
@@ -58,9 +65,9 @@ def test_without_a_limit_it_is_five_minutes_and_said(book: Path, task: Language)
 def test_a_budget_is_filled_and_not_overrun(
     minutes: float, validation: float, book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace = Pace(step=0.05, validation=validation, sample=0.3, first=0.1)
-    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: pace)
-    settings, _ = plan.close(closed(book, minutes=str(minutes), training__compile="off"), task, spent=4.0)
+    given = Pace(step=0.05, validation=validation, sample=0.3, first=0.1)
+    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: given)
+    settings, _ = closed_for(closed(book, minutes=str(minutes), training__compile="off"), task, spent=4.0)
     steps, habits = settings.training.steps, settings.training
     assert steps is not None
     assert habits.evaluate_every is not None
@@ -84,7 +91,7 @@ def test_without_a_compiler_steps_are_eager_and_it_is_said_once(
     book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "compiler", lambda: False)
-    settings, words = plan.close(closed(book, training__steps="1000000"), task, 0)
+    settings, words = closed_for(closed(book, training__steps="1000000"), task, 0)
     assert settings.training.compile == "off"
     assert sum("no C++ compiler" in line for line in words) == 1
     with pytest.raises(SettingError, match=r"no C\+\+ compiler"):
@@ -101,20 +108,21 @@ def test_compiling_must_pay_within_the_run(
         return Pace(step=compiled_step, validation=0.2, sample=0.1, first=20) if compiled == "on" else FAST
 
     monkeypatch.setattr(plan, "measure", measured)
+    monkeypatch.setattr(pace, "measure", measured)
     monkeypatch.setattr(hardware, "compiler", lambda: True)
-    settings, words = plan.close(closed(book, training__steps=str(steps)), task, 0)
+    settings, words = closed_for(closed(book, training__steps=str(steps)), task, 0)
     assert settings.training.compile == expected
     assert "compiled" in words[-1]
 
 
 def test_how_often_to_look_is_a_function_of_the_steps_alone(book: Path, task: Language) -> None:
-    twice = [plan.close(closed(book, training__steps="700"), task, spent)[0] for spent in (0.0, 100.0)]
+    twice = [closed_for(closed(book, training__steps="700"), task, spent)[0] for spent in (0.0, 100.0)]
     assert twice[0].flat() == twice[1].flat()
     assert twice[0].training.save_every == 70
 
 
 def test_what_was_chosen_by_the_person_is_kept(book: Path, task: Language) -> None:
     chosen = {"training__save_every": "7", "training__evaluate_every": "9", "training__sample_every": "0"}
-    settings, _ = plan.close(closed(book, training__steps="30", **chosen), task, 0)
+    settings, _ = closed_for(closed(book, training__steps="30", **chosen), task, 0)
     training = settings.training
     assert (training.save_every, training.evaluate_every, training.sample_every) == (7, 9, 0)

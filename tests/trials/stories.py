@@ -1,18 +1,20 @@
 """Longer stories than one run of one text, killed too: a folder of texts as byte pairs, a budget in minutes, an extension.
 
-A budget's steps depend on the clock, so there is nothing to compare with but the run's own closed settings, trained again.
+A budget's steps depend on the clock, so there is nothing to compare with but its own recorded plan, trained from the beginning.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import loss_trace
+from fogwalk.runs.log import loss_trace, read_all
 from tests.trials.battery import Battery, Outcome
 from tests.trials.killing import digest, killed_after, phase, resume, seconds_of, text_of, unequal_repeats
 
@@ -78,10 +80,26 @@ def trial(shared: object, number: int, folder: Path) -> Outcome:
     if story == "extension" and max(RunFolder(run).steps_saved()) == 30:
         # Killed before it had begun: what was asked for is remembered nowhere, and is asked for again.
         subprocess.run(words, check=True, capture_output=True)
-    closed = [*train(shared.file, whole)[:5], "--config", str(run / "settings.toml"), "--out", str(whole)]
-    again = closed if story == "budget" else told(story, shared, whole)
+    if story == "budget":
+        follow_the_record(run, whole)
+        again = resume(whole)
+    else:
+        again = told(story, shared, whole)
     subprocess.run(again, check=True, capture_output=True)
     return compared(run, whole, struck)
+
+
+def follow_the_record(run: Path, whole: Path) -> None:
+    """A copy of the run as it began, with what was re-planned in its log, and without the clock that asked for it."""
+    shutil.copytree(run, whole)
+    for step in RunFolder(whole).steps_saved()[1:]:
+        shutil.rmtree(RunFolder(whole).checkpoint(step))
+    records = list(read_all(run / "events.jsonl"))
+    for record in records:
+        if record["event"] == "planned":
+            record["budget"] = None
+    kept = [record for record in records if record["event"] in ("planned", "replanned")]
+    (whole / "events.jsonl").write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
 
 
 def compared(run: Path, whole: Path, struck: str) -> Outcome:

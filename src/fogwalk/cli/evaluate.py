@@ -52,7 +52,15 @@ def run(found: argparse.Namespace) -> int:
     rows.append(("guessing", replace(score, loss=result.guessing)))
     print_table(
         ("", "loss (nats per token)", "perplexity", "bits per byte"),
-        [(name, f"{row.loss:.4f}", f"{row.perplexity:,.2f}", f"{row.bits_per_byte:.4f}") for name, row in rows],
+        [
+            (
+                name,
+                f"{row.loss:.4f}",
+                f"{row.perplexity:,.2f}" if row.perplexity < 1e9 else f"{row.perplexity:.1e}",
+                f"{row.bits_per_byte:.4f}",
+            )
+            for name, row in rows
+        ],
         right=(1, 2, 3),
     )
     print(f"\nbits per character {score.bits_per_character:.4f}")

@@ -32,7 +32,11 @@ def parser(summary: str) -> Parser:
     parser.add_argument("--seed", type=int, default=1, help="equal seeds, equal texts (default 1)")
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts, with seeds counting up")
     parser.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; \\n is a line end"
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="end before this text; \\n \\r \\t are line ends and tab",
     )
     parser.add_argument("--show-probs", action="store_true", help="each token's probability and its rivals")
     parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")
@@ -142,4 +146,6 @@ def _print_probabilities(shown: list[dict[str, object]]) -> None:
 
 
 def _unescaped(text: str) -> str:
-    return text.replace("\\n", "\n").replace("\\t", "\t")
+    if not text:
+        raise UsageError("--stop cannot be empty", remedy='It is the text to end before, such as --stop "\\n\\n".')
+    return text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")

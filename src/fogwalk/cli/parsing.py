@@ -37,6 +37,8 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        # argparse takes -1e-3 for an option; here it is a value, to be refused in words.
+        self._negative_number_matcher = re.compile(r"^-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^-(inf|nan)$", re.IGNORECASE)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def read(self, words: list[str]) -> argparse.Namespace:

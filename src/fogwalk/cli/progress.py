@@ -22,7 +22,20 @@ from rich.live import Live
 from rich.text import Text
 
 from fogwalk.cli.plain import printable
-from fogwalk.events import FINISHED, Evaluated, Event, Planned, Resumed, Sampled, StepDone, Stopped, Warned, to_record
+from fogwalk.events import (
+    FINISHED,
+    Evaluated,
+    Event,
+    Planned,
+    Replanned,
+    Resumed,
+    Sampled,
+    StepDone,
+    Stopped,
+    Warned,
+    to_record,
+)
+from fogwalk.training.course import UNTIL_CONVERGED
 
 if TYPE_CHECKING:
     from fogwalk.training.session import Told  # with it comes torch, which tables and `fogwalk runs` do without
@@ -91,10 +104,12 @@ class Progress:
             self._other(event)
 
     def _other(self, event: Event) -> None:
-        if isinstance(event, Planned | Resumed):
+        if isinstance(event, Planned | Resumed | Replanned):
             self._steps = event.steps
         if isinstance(event, Resumed):
             self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
+        elif isinstance(event, Replanned):
+            self._print(f"{'replan':<{LABEL}}{event.why}", hang=True)
         elif isinstance(event, Evaluated):
             self._validated = f"val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
             self._last_time = None  # a step that waited for a validation tells nothing of the pace
@@ -132,10 +147,11 @@ class Progress:
     def _line(self, event: StepDone) -> str:
         smooth = self._smooth / (1 - 0.9**self._seen)
         pace = statistics.median(self._paces) if self._paces else 0.0
+        endless = self._steps >= UNTIL_CONVERGED
         # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.
         parts = [
-            (0, f"{'step':<{LABEL}}{event.step}/{self._steps}"),
-            (3, f"{event.step / max(self._steps, 1):.0%}"),
+            (0, f"{'step':<{LABEL}}{event.step}{'' if endless else f'/{self._steps}'}"),
+            *([] if endless else [(3, f"{event.step / max(self._steps, 1):.0%}")]),
             (5, f"loss {float(event.loss):.3f}"),
             (1, f"smooth {smooth:.3f}"),
             *([(2, self._validated)] if self._validated else []),
@@ -145,7 +161,7 @@ class Progress:
         if pace:
             parts += [
                 (6, f"{_short(event.tokens / pace)} tok/s"),
-                (4, f"eta {_clock(pace * (self._steps - event.step))}"),
+                *([] if endless else [(4, f"eta {_clock(pace * (self._steps - event.step))}")]),
             ]
         return _fitting(parts, self.console.width if self.live else None)
 
@@ -158,7 +174,9 @@ class Progress:
         best = ""
         if event.best_validation_loss is not None:
             best = f" Best validation loss {event.best_validation_loss:.4f} nats per token at step {event.best_step}."
-        why = " (the goal of --training.stop-below is reached)" if event.reason == "stop-below" else ""
+        why = {"stop-below": " (the goal of --training.stop-below is reached)", "converged": " (converged)"}.get(
+            event.reason, ""
+        )
         self._print(f"{'done':<{LABEL}}{event.step:,} steps in {_clock(event.seconds)}{why}.{best}", hang=True)
 
     def next(self, lines: list[str]) -> None:

@@ -7,6 +7,7 @@ After this    the terminal or a pipe.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,16 @@ from fogwalk.cli.plain import printable
 
 def print_json(value: Any) -> None:
     """One JSON value on the standard output."""
-    print(json.dumps(value, indent=1))
+    print(json.dumps(_finite(value), indent=1, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for infinity or what is no number: null."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:

@@ -45,6 +45,10 @@ def find_files(paths: Sequence[str]) -> Files:
             found[name if name not in found else whole] = file
 
     for path in paths:
+        if not path.strip():
+            raise DataError(
+                "the path of the text is empty", remedy="Name a file or a folder; `.` is the one you are in."
+            )
         place = Path(path).expanduser()
         if os.path.isdir(place):  # false, not an error, for a name too long
             several = True
@@ -73,6 +77,8 @@ def _require(place: Path) -> None:
     try:
         mode = place.stat().st_mode
     except FileNotFoundError:
+        if os.path.islink(place):
+            raise DataError(f"{place} is a link to {os.readlink(place)}, which is not there") from None
         raise DataError(f"no such file or folder: {place}", remedy=_near(place)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -94,7 +100,14 @@ def _below(folder: Path) -> tuple[list[Path], list[str]]:
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (Path(parent) / name for name in files if not name.startswith("."))
 
-    inside = (place for place in walk() if place.is_file())
+    def is_there(place: Path) -> bool:
+        try:
+            return stat.S_ISREG(place.stat().st_mode)
+        except OSError as error:  # a link to what is gone, or to what may not be seen
+            closed.append(f"{os.path.relpath(place, folder)} ({error.strerror})")
+            return False
+
+    inside = (place for place in walk() if is_there(place))
     return sorted(inside, key=lambda place: place.relative_to(folder).as_posix()), closed
 
 

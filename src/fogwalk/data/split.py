@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from fogwalk.data.corpus import Corpus, Part
 
@@ -126,7 +126,12 @@ def _choose(documents: list[_Document], total: int, share: float) -> Split:
         if len(held) < len(documents) and size >= share * total / 3:
             words = f"{len(held):,} of {len(documents):,} documents, chosen by hash, are held back for validation"
             return Split(held=held, words=words)
-    return _cut_largest(max(documents, key=lambda document: document.length), len(documents), total, share)
+    largest = max(documents, key=lambda document: document.length)
+    split = _cut_largest(largest, len(documents), total, share)
+    if sum(document.hash == largest.hash for document in documents) > 1:
+        # Its end is held back here and learned from there.
+        return replace(split, words=f"{split.words}, although that document stands there more than once: leave one out")
+    return split
 
 
 def _cut_largest(last: _Document, documents: int, total: int, share: float) -> Split:

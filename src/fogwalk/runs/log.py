@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Any
 
 from fogwalk.errors import RunError
-from fogwalk.events import Event, Planned, Resumed, Saved, StepDone, Stopped, to_record
+from fogwalk.events import Event, Planned, Replanned, Resumed, Saved, StepDone, Stopped, to_record
 from fogwalk.runs.publish import cannot_write, flush
 
 # What a resume relies on waits for the disk; a step's line may be lost with the power, as its update is.
-DURABLE = (Planned, Resumed, Saved, Stopped)
+DURABLE = (Planned, Replanned, Resumed, Saved, Stopped)
 
 
 class EventLog:

@@ -66,14 +66,16 @@ def convert(key: str, value: Any, kind: Any, optional: bool) -> Any:
             value = (value,)  # one path; a comma may well stand in its name
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
-            raise _wrong(key, value, "whole numbers with commas between them, such as 128,64")
+            many = {str: "a text, or several in a list"}
+            raise _wrong(key, value, many.get(element, "whole numbers with commas between them, such as 128,64"))
         return tuple(convert(key, part, element, False) for part in parts)
     converter: Callable[[str, Any], Any] = {bool: _boolean, int: _whole, float: _number, str: _text}[kind]
     return converter(key, value)
 
 
 def _wrong(key: str, value: Any, expected: str) -> SettingError:
-    return SettingError(key, found=f"{flag(key)} cannot be {value!r}", expected=f"It is {expected}.")
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return SettingError(key, found=f"{flag(key)} cannot be {shown}", expected=f"It is {expected}.")
 
 
 def _boolean(key: str, value: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -58,7 +58,7 @@ def nested(values: Mapping[str, Any], name: str = "arguments") -> Source:
             flat |= {f"{key}.{inner}".replace("-", "_"): content for inner, content in value.items()}
         else:
             flat[key.replace("-", "_")] = value
-    return Source(name, flat)
+    return Source(name, {key: str(value) if isinstance(value, PurePath) else value for key, value in flat.items()})
 
 
 def resolve(*sources: Source) -> Settings:

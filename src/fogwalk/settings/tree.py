@@ -75,7 +75,8 @@ class Transformer:
     def __post_init__(self) -> None:
         check_limits("model.", self)
         if self.width % self.heads:
-            lower, upper = self.width // self.heads * self.heads, -(-self.width // self.heads) * self.heads
+            step = self.heads * (2 if self.positions == "rotary" else 1)
+            lower, upper = self.width // step * step, -(-self.width // step) * step
             raise SettingError(
                 "model.width",
                 "model.heads",
@@ -162,7 +163,7 @@ class Optimizer:
 class Training:
     """How long, in what portions and in which arithmetic; when to save, validate and sample."""
 
-    steps: int | None = setting(None, "updates to make", least=1, resumable=True)
+    steps: int | None = setting(None, "updates to make", least=1, most=10_000_000, resumable=True)
     epochs: float | None = setting(None, "times to go through the training text", above=0)
     tokens: float | None = setting(None, "tokens to train on", above=0)
     batch: int = setting(16, "windows of text in one update", least=1, most=1_000_000)
@@ -172,6 +173,23 @@ class Training:
     )
     compile: str = setting("auto", "generate code for this model: on | off | auto", choices=("auto", "on", "off"))
     stop_below: float | None = setting(None, "stop once the validation loss is below this", above=0, resumable=True)
+    convergence: str = setting(
+        "auto",
+        "stop once validation improves no more: on | off | auto (on, unless steps, epochs or tokens are given)",
+        choices=("auto", "on", "off"),
+    )
+    convergence_window: float = setting(
+        1 / 3,
+        "the last share of the steps over which validation must have improved by more than its noise",
+        above=0,
+        below=1,
+    )
+    convergence_noise: float | None = setting(
+        None, "nats by which validation moves without meaning anything (default: measured)", above=0
+    )
+    convergence_decay: float = setting(
+        0.2, "once converged, the rate falls over this share of the steps made", least=0, most=10
+    )
     save_every: int | None = setting(
         None, "steps between checkpoints (default: tenth of the run)", least=1, resumable=True
     )
@@ -205,7 +223,9 @@ class Settings:
     seed: int = setting(1, "where all chance begins: equal seeds, equal runs", least=0, most=2**63 - 1)
     device: str = setting("auto", "auto | cpu | cuda | mps", choices=("auto", "cpu", "cuda", "mps"), resumable=True)
     threads: int | None = setting(None, "processor cores to use (default: all)", least=1, most=4096)
-    minutes: float | None = setting(None, "how long the whole command may take", above=0)
+    minutes: float | None = setting(
+        None, "how long the whole command may take; 0: until validation improves no more", least=0
+    )
     out: str | None = setting(None, "folder of the run (default: a new name under runs/)")
     model_kind: str = setting("transformer", "what is trained: " + " | ".join(MODELS), choices=tuple(MODELS))
     data: Data = field(default_factory=Data)

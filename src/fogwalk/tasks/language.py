@@ -99,16 +99,20 @@ class Language:
         context = self.settings.model.context
         learned, held = len(self.tokens.training), len(self.tokens.validation)
         if learned <= context:
+            fits = learned // 4
+            remedy = f"Give more text, or set --model.context to at most {fits}." if fits >= 2 and held >= 2 else ""
             raise DataError(
                 f"{self.source} is too short: {learned:,} tokens to learn from, "
                 f"but one window of this model is {context} + 1",
-                remedy=f"Give more text, or set --model.context to at most {max(learned // 4, 2)}.",
+                remedy=remedy or "Give more text: a few hundred characters at least.",
                 origin=f"model.context {context} came from {self._origin('model.context')}.",
             )
         if held < 2:
             raise DataError(
                 f"{self.source} leaves {held} tokens to validate on; at least 2 are needed",
-                remedy="Give more text, or hold back more with --data.validation 0.2.",
+                remedy="Give more text, or hold back more with --data.validation 0.2."
+                if self.settings.data.validation < 0.2 and learned + held >= 10
+                else "Give more text: a few hundred characters at least.",
             )
 
     def _origin(self, key: str) -> str:

@@ -24,7 +24,7 @@ from fogwalk.runs.folder import RunFolder, told_of_pickles
 from fogwalk.runs.publish import UNFINISHED, cannot_write, flush, free_bytes, problems, publish
 from fogwalk.training.state import State
 
-FORMAT = 1
+FORMAT = 2
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -36,7 +36,7 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 class Extras:
     """What a checkpoint holds besides the state: settings as TOML, the encoding, the data's digest, the machine."""
 
-    settings: str
+    settings: Callable[[], str]
     save_encoding: Callable[[Path], None]
     digest: str
     fingerprint: dict[str, str]
@@ -75,7 +75,7 @@ def save(folder: RunFolder, state: State, extras: Extras) -> tuple[Path, int]:
         save_file(model, hidden / "model.safetensors", metadata={"format": "pt"})
         save_file(optimizer, hidden / "optimizer.safetensors")
         (hidden / "progress.json").write_text(json.dumps(progress, indent=1) + "\n", encoding="utf-8")
-        (hidden / "settings.toml").write_text(extras.settings, encoding="utf-8")
+        (hidden / "settings.toml").write_text(extras.settings(), encoding="utf-8")
         extras.save_encoding(hidden / "encoding")
 
     try:

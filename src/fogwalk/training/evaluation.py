@@ -6,14 +6,17 @@ After this    events say the validation loss; generation and export take the bes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from fogwalk.batches.windows import Batch
+from fogwalk.errors import Diverged
 from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
 from fogwalk.tasks.protocol import Task
+from fogwalk.training.course import Course
 from fogwalk.training.history import History
 from fogwalk.training.state import Arithmetic, State
 from fogwalk.training.stopping import Stop
@@ -57,7 +60,7 @@ class Evaluator:
         stop: Stop,
         *,
         every: int,
-        last: int,
+        course: Course,
         context: int,
         stop_below: float | None,
         history: History,
@@ -68,14 +71,14 @@ class Evaluator:
         self.emit = emit
         self.stop = stop
         self.every = every
-        self.last = last
+        self.course = course
         self.context = context
         self.stop_below = stop_below
         self.history = history
 
     def due(self, step: int) -> bool:
         """Whether the state after `step` updates is validated."""
-        return is_due(step, self.every, self.last)
+        return is_due(step, self.every, self.course.steps)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepDone):
@@ -91,6 +94,12 @@ class Evaluator:
         self.emit(
             Evaluated(step=state.step, seconds=state.age(), validation_loss=loss, context=self.context, tokens=tokens)
         )
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"step {state.step}: the validation loss is {loss:g}",
+                expected="Training losses were finite: the model's scores for other text have run away.",
+                remedy="Train again with a lower rate (--optimizer.learning-rate) or with --optimizer.clip 1.",
+            )
         if self.history.memorises():
             message = (
                 f"validation has not improved for {self.history.since_best()} checks while the training loss falls: "

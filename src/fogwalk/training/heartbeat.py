@@ -12,8 +12,9 @@ from typing import Any
 from fogwalk.errors import RunError
 from fogwalk.events import Event, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
+from fogwalk.training.course import Course
 
-_STATES = {"steps": "finished", "stop-below": "finished", "terminated": "interrupted"}
+_STATES = {"steps": "finished", "stop-below": "finished", "converged": "finished", "terminated": "interrupted"}
 
 
 def begun(status: dict[str, Any]) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def begun(status: dict[str, Any]) -> dict[str, Any]:
 class Heartbeat:
     """A listener; its last word is the state the run stopped in. A status that cannot be written stops no training."""
 
-    def __init__(self, folder: RunFolder, steps: int) -> None:
+    def __init__(self, folder: RunFolder, course: Course) -> None:
         self.folder = folder
-        self.steps = steps
+        self.course = course
         self.kept = begun(folder.status())
         self.last = -1.0
 
@@ -36,4 +37,4 @@ class Heartbeat:
         self.last = event.seconds
         state = _STATES.get(event.reason, event.reason) if isinstance(event, Stopped) else "training"
         with suppress(RunError):
-            self.folder.write_status(**self.kept, state=state, step=event.step, steps=self.steps)
+            self.folder.write_status(**self.kept, state=state, step=event.step, steps=self.course.steps)

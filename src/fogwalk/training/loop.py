@@ -20,8 +20,8 @@ from fogwalk.training.state import Recipe, State
 from fogwalk.training.stopping import Stop
 
 
-def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop) -> None:
-    """Train from `state.step` to the recipe's last step, or until asked to stop.
+def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop, *, until: int | None = None) -> None:
+    """Train from `state.step` to the course's last step, or the step `until`, or until asked to stop.
 
     Raises Diverged when a loss or gradient is not finite; that step changed no parameter and no optimizer state.
     """
@@ -30,7 +30,7 @@ def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop) -> None:
     device = parameters[0].device
     forward = recipe.arithmetic.forward(model)
     model.train()
-    while state.step < recipe.steps and stop.reason is None:
+    while state.step < (recipe.course.steps if until is None else until) and stop.reason is None:
         batch = recipe.batches.at(state.step).to(device)
         seed_chance(recipe.seed, state.step)
         loss = torch.zeros((), device=device)
@@ -44,7 +44,7 @@ def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop) -> None:
         # Read before the update: zeroed gradients would still move weights through momentum and decay.
         if not (math.isfinite(norm) and math.isfinite(loss)):
             raise _diverged(model, batch, state.step, float(loss), recipe)
-        rate = recipe.schedule(state.step)
+        rate = recipe.course.rate(state.step)
         optimizer.step(rate)  # every parameter moves a little
         optimizer.zero_grad()
         state.step += 1
@@ -67,7 +67,7 @@ def seed_chance(seed: int, step: int) -> None:
 
 
 def _diverged(model: nn.Module, batch: Batch, step: int, loss: float, recipe: Recipe) -> Diverged:
-    rate = recipe.schedule(step)
+    rate = recipe.course.rate(step)
     seed_chance(recipe.seed, step)
     with recipe.arithmetic():
         place = first_not_finite(model, batch)

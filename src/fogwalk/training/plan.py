@@ -2,52 +2,33 @@
 
 Before this   settings/ may hold None or auto; state.py can begin a trial.
 After this    trainer.py writes the closed settings into the run folder; nothing is decided later.
-A budget in minutes becomes a number of steps here, once, from a few trial steps; a run never reads the clock again.
+A budget in minutes becomes a number of steps here, from a few trial steps; replanning.py watches whether they hold.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-import torch
+from collections.abc import Callable
 
 from fogwalk import hardware
-from fogwalk.batches.windows import Batch
 from fogwalk.errors import SettingError
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
-from fogwalk.training.evaluation import evaluate
-from fogwalk.training.loop import loop
-from fogwalk.training.state import Arithmetic, begin, recipe
-from fogwalk.training.stopping import Stop
+from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course
+from fogwalk.training.pace import Pace, compile_or_not, measure
 
 DEFAULT_MINUTES = 5.0
-
-TRIAL_STEPS = 6
-# Measured on two cores: compiling costs up to 30 s with nothing cached, and takes 10 to 30 % off a step.
-COMPILE_SECONDS = 30.0
-COMPILE_GAIN = 0.15
+# Over so many steps the rate rises where no last step is known.
+WARMING_STEPS = 50
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
+HABITS = ("evaluate_every", "save_every", "sample_every")
+CHOSEN = "chosen for this number of steps"
 # Share of a run that may go into validations, beyond the last one.
 VALIDATING = 0.08
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """What a trial measured, in seconds: one step, one validation, one sample, and the first step (which compiles)."""
-
-    step: float
-    validation: float
-    sample: float
-    first: float
 
 
 def close_before_data(settings: Settings) -> Settings:
@@ -77,6 +58,12 @@ def close_device(settings: Settings) -> Settings:
     return settings if device == settings.device else settings.replacing({"device": device}, settings.origin("device"))
 
 
+def extended(settings: Settings, task: Task) -> Settings:
+    """A run that was given another number of steps looks, saves and shows as one that began with it."""
+    chosen = [f"training.{name}" for name in HABITS if settings.origin(f"training.{name}") == CHOSEN]
+    return close_habits(settings.replacing(dict.fromkeys(chosen), CHOSEN), task)
+
+
 def check_compiler(settings: Settings) -> None:
     """Raise SettingError when a run shall be compiled where nothing can compile it."""
     if settings.training.compile == "on" and not hardware.compiler():
@@ -94,34 +81,38 @@ def _kept(settings: Settings, key: str, otherwise: str) -> str:
 
 def close(
     settings: Settings, task: Task, spent: float, say: Callable[[str], None] = lambda words: None
-) -> tuple[Settings, list[str]]:
+) -> tuple[Course, list[str]]:
     """Close everything else, and say why in words. `spent` is how many seconds of a budget have passed; `say` is told
     before something takes long.
 
-    Raises SettingError when a budget is too small for one step.
+    Raises SettingError when a budget is too small for one step, or a run would have no end.
     """
     words: list[str] = []
-    training = settings.training
+    began = time.perf_counter()
     limits = _limits_without_clock(settings, task)
     minutes = settings.minutes
     if not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
-    began = time.perf_counter()
-    steps = min(limits.values(), default=0)
-    compiled = training.compile
-    if minutes is not None and minutes * 60 <= spent + FINISHING_SECONDS:
+    if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
         raise _too_short(minutes, spent)
-    if minutes is not None or compiled == "auto":
+    settings = _close_convergence(settings, minutes, bool(limits))
+    if minutes == 0 and not limits:
+        settings = _without_end(settings)
+        limits["until validation improves no more (--minutes 0)"] = UNTIL_CONVERGED
+    steps = min(limits.values(), default=0)
+    compiled, budget = settings.training.compile, None
+    if minutes or compiled == "auto":
         pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
         if compiled == "auto":
-            compiled, pace, why = _compile_or_not(settings, task, pace, steps, minutes, spent, say)
+            compiled, pace, why = compile_or_not(settings, task, pace, steps, minutes or None, spent, say)
             words.append(why)
-        if minutes is not None:
+        if minutes:
             left = minutes * 60 - spent - (time.perf_counter() - began) - FINISHING_SECONDS
-            fit = _steps_that_fit(left * (1 - RESERVE), pace, task, settings)
+            fit = steps_that_fit(left * (1 - RESERVE), pace, task, settings)
             if fit < 1:
                 raise _too_short(minutes, spent + time.perf_counter() - began)
+            budget = Budget(left, fill=not limits)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
@@ -129,7 +120,37 @@ def close(
     settings = settings.replacing(
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
-    return _close_habits(settings, task), words
+    return Course(close_habits(settings, task), budget), words
+
+
+def _close_convergence(settings: Settings, minutes: float | None, limited: bool) -> Settings:
+    """The rule ends what has no end of its own; where steps, epochs or tokens were asked for, they are made."""
+    if settings.training.convergence != "auto":
+        return settings
+    on = minutes is not None and not limited
+    why = "a budget in minutes ends early once nothing is learned" if on else "the number of steps was given"
+    return settings.replacing({"training.convergence": "on" if on else "off"}, why)
+
+
+def _without_end(settings: Settings) -> Settings:
+    """A run that ends when it has converged: its rate rises over a few steps, and falls when the rule says so."""
+    optimizer = settings.optimizer
+    if optimizer.schedule in ("cosine", "linear"):
+        raise SettingError(
+            "optimizer.schedule",
+            "minutes",
+            found=f"the schedule {optimizer.schedule} falls towards a last step, but with --minutes 0 none is known",
+            remedy="Use warmup-stable-decay (it falls once validation improves no more) or constant, or give --minutes.",
+        )
+    if settings.training.convergence == "off" and settings.training.stop_below is None:
+        raise SettingError(
+            "training.convergence",
+            "minutes",
+            found="--minutes 0 trains until validation improves no more, but convergence is off: the run would have no end",
+            remedy="Leave convergence on, or give --minutes, --training.steps or --training.stop-below.",
+        )
+    values = {"optimizer.warmup": WARMING_STEPS / UNTIL_CONVERGED, "optimizer.decay": 0.0}
+    return settings.replacing(values, "chosen for a run without a last step")
 
 
 def _too_short(minutes: float, spent: float) -> SettingError:
@@ -137,7 +158,8 @@ def _too_short(minutes: float, spent: float) -> SettingError:
         "minutes",
         found=f"{minutes:g} minutes leave no time for a single step",
         expected=f"{spent:.0f} s of them have passed before the first one.",
-        remedy="Give more minutes, or a smaller model (--preset tiny).",
+        remedy=f"Give at least {math.ceil((spent + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes, or a smaller model "
+        "(--preset tiny).",
     )
 
 
@@ -158,11 +180,11 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
     return limits
 
 
-def _steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -> int:
+def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -> int:
     """The most steps that can be made in so many seconds, with the validations and samples a run of that length makes."""
 
     def needed(steps: int) -> float:
-        habits = _close_habits(settings.replacing({"training.steps": steps}, ""), task).training
+        habits = close_habits(settings.replacing({"training.steps": steps}, ""), task).training
         validations = math.ceil(steps / (habits.evaluate_every or steps))
         samples = math.ceil(steps / habits.sample_every) if habits.sample_every else 0
         return steps * pace.step + validations * pace.validation + samples * pace.sample
@@ -180,92 +202,21 @@ def _steps_a_validation_costs(task: Task, settings: Settings) -> float:
     return tokens / (3 * settings.training.batch * settings.model.context)
 
 
-def _close_habits(settings: Settings, task: Task) -> Settings:
+def close_habits(settings: Settings, task: Task) -> Settings:
     """How often to save, validate and sample: a function of the number of steps alone, so that equal runs are equal."""
     training, steps = settings.training, settings.training.steps
     assert steps is not None
     values: dict[str, int] = {}
+    endless = steps >= UNTIL_CONVERGED
+    if training.evaluate_every is None and endless:
+        values["training.evaluate_every"] = max(20, math.ceil(_steps_a_validation_costs(task, settings) / VALIDATING))
     # A long run still looks every 500 steps, where that is cheap: memorising should not go on unseen.
-    if training.evaluate_every is None:
+    elif training.evaluate_every is None:
         affordable = VALIDATING * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
         values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 1), max(20, steps / 500)))
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)
     if training.sample_every is None:
-        values["training.sample_every"] = math.ceil(steps / 5)
-    return settings.replacing(values, "chosen for this number of steps")
-
-
-def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
-    """Make a few steps on a throw-away model and time them."""
-    arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
-    # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
-    trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
-    state = begin(task.model(), trial, arithmetic.device)
-    times = [time.perf_counter()]
-    loop(state, recipe(task, trial, arithmetic), lambda event: times.append(time.perf_counter()), Stop())
-    steps = [after - before for before, after in itertools.pairwise(times)]
-    few = 0
-    began = time.perf_counter()
-    total = int(task.facts.get("validation_tokens", 0))
-
-    def some() -> Iterator[Batch]:
-        nonlocal few
-        for batch in task.validation():
-            few += batch.tokens
-            yield batch
-            if time.perf_counter() - began > 0.3:
-                return
-
-    evaluate(state.model, task.loss, some(), arithmetic)
-    validation = (time.perf_counter() - began) * total / max(few, 1)
-    began = time.perf_counter()
-    state.model.eval()
-    task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
-    sample = time.perf_counter() - began
-    return Pace(step=max(statistics.median(steps[2:]), 1e-5), validation=validation, sample=sample, first=steps[0])
-
-
-def _compile_or_not(
-    settings: Settings,
-    task: Task,
-    eager: Pace,
-    steps: int,
-    minutes: float | None,
-    spent: float,
-    say: Callable[[str], None],
-) -> tuple[str, Pace, str]:
-    """Whether generated code pays within this run: on or off, the pace it gives, and why in words."""
-    if not hardware.compiler():
-        return "off", eager, "no C++ compiler found, so steps are not compiled"
-    seconds = [steps * eager.step] if steps else []
-    seconds += [minutes * 60 - spent] if minutes is not None else []
-    expected = min(seconds)
-    if expected * COMPILE_GAIN < COMPILE_SECONDS:
-        return (
-            "off",
-            eager,
-            f"not compiled: {_time(expected)} of steps are too few to earn {COMPILE_SECONDS:.0f} s back",
-        )
-    say(f"compiling a few steps to see whether it pays; with nothing cached this takes about {COMPILE_SECONDS:.0f} s")
-    try:
-        pace = measure(settings, task, compiled="on")
-    except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
-        return "off", eager, f"not compiled: torch could not ({str(error).splitlines()[0][:80]})"
-    speeds = f"{pace.step * 1000:.0f} ms a step, {eager.step * 1000:.0f} ms without"
-    if pace.step < eager.step * 0.98:
-        return "on", pace, f"compiled in {pace.first:.0f} s: {speeds}"
-    return "off", eager, f"not compiled: {speeds}"
-
-
-def arithmetic_of(settings: Settings) -> Arithmetic:
-    """The arithmetic of closed settings."""
-    return Arithmetic(
-        device=torch.device(settings.device),
-        precision=settings.training.precision,
-        compiled=settings.training.compile == "on",
-    )
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+        often = values.get("training.evaluate_every", training.evaluate_every or 1)
+        values["training.sample_every"] = often * 10 if endless else math.ceil(steps / 5)
+    return settings.replacing(values, CHOSEN)

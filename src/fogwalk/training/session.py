@@ -9,23 +9,27 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from fogwalk import hardware
 from fogwalk.errors import Diverged, FogwalkError, Interrupted
 from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import EventLog, read_story
-from fogwalk.settings import Settings, declared, unused, write_toml
+from fogwalk.runs.publish import write_atomically
+from fogwalk.settings import Settings, unused, write_toml
 from fogwalk.tasks.protocol import Task
-from fogwalk.training import checkpoint, plan
+from fogwalk.training import checkpoint
+from fogwalk.training.course import UNTIL_CONVERGED, Course
 from fogwalk.training.evaluation import Evaluator, is_due
 from fogwalk.training.heartbeat import Heartbeat
 from fogwalk.training.history import History
 from fogwalk.training.loop import loop
+from fogwalk.training.replanning import Recorded, Replanner, carried
 from fogwalk.training.sampling import Sampler
 from fogwalk.training.saving import Saver
-from fogwalk.training.state import State, begin, recipe
+from fogwalk.training.state import State, arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
 
@@ -54,28 +58,35 @@ class Bus:
 class Session:
     """The parts of one session, put together; `run` trains to the end."""
 
-    def __init__(self, folder: RunFolder, settings: Settings, task: Task, resumed_from: int | None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        course: Course,
+        task: Task,
+        resumed_from: int | None,
+        recorded: Recorded = MappingProxyType({}),
+    ) -> None:
+        settings = course.settings
         training = settings.training
         assert training.steps, "the plan closes the settings"
         assert training.evaluate_every
         assert training.save_every
         assert training.sample_every is not None
         self.folder = folder
-        self.settings = settings
+        self.course = course
         self.task = task
         self.resumed_from = resumed_from
-        self.steps = training.steps
-        self.arithmetic = plan.arithmetic_of(settings)
+        self.arithmetic = arithmetic_of(settings)
         self.fingerprint = hardware.fingerprint(
             self.arithmetic.device, settings.threads or 1, compiled=self.arithmetic.compiled
         )
         self.state = begin(task.model(), settings, self.arithmetic.device)
         if resumed_from is not None:
             checkpoint.restore(folder, self.state, resumed_from)
-        every, steps = training.evaluate_every, self.steps
+        every = training.evaluate_every
         self.history = History()
         if resumed_from is not None:
-            redone = is_due(resumed_from, every, steps)
+            redone = is_due(resumed_from, every, self.course.steps)
             self.history = History.of(read_story(folder.events), resumed_from, again=redone)
             if self.history.best_step is not None:
                 # The checkpoint was saved before its own validation, and so does not know it.
@@ -90,7 +101,7 @@ class Session:
             self.bus,
             self.stop,
             every=every,
-            last=steps,
+            course=self.course,
             context=settings.model.context,
             stop_below=training.stop_below,
             history=self.history,
@@ -106,31 +117,41 @@ class Session:
             before=lambda: self.log.write(durable=True),
             keep=training.keep,
             extras=checkpoint.Extras(
-                settings=write_toml(settings),
+                settings=lambda: write_toml(self.course.settings),
                 save_encoding=task.save_encoding,
                 digest=task.digest,
                 fingerprint=self.fingerprint,
             ),
         )
+        self.replanner = Replanner(self.state, self.course, self.history, self.bus, recorded, self._view)
         self.sampler = Sampler(
-            self.state, task, self.bus, every=training.sample_every, last=self.steps, seed=settings.seed
+            self.state, task, self.bus, every=training.sample_every, course=self.course, seed=settings.seed
         )
 
     def run(self, listeners: Iterable[Listener], tell: Tell, why: Iterable[str], damage: Iterable[str]) -> None:
         """Train; raises Interrupted when asked to stop, Diverged, or what else went wrong, once it is written down."""
         with self.log:
-            heartbeat = Heartbeat(self.folder, self.steps)
-            self.bus.listeners = [self.log, *listeners, heartbeat, self.saver, self.evaluator, self.sampler]
-            for told in describe(self.settings, self.state, why):
+            heartbeat = Heartbeat(self.folder, self.course)
+            self.bus.listeners = [
+                self.log,
+                *listeners,
+                heartbeat,
+                self.saver,
+                self.evaluator,
+                self.replanner,
+                self.sampler,
+            ]
+            for told in describe(self.course.settings, self.state, why):
                 tell(told)
             tell(Told("chance", self.task.chance()))
             reason, failing = "failed", True
             try:
                 with self.stop.listening():
                     self._begin(damage)
-                    loop(self.state, recipe(self.task, self.settings, self.arithmetic), self.bus, self.stop)
+                    loop(self.state, recipe(self.task, self.course, self.arithmetic), self.bus, self.stop)
                     self.saver.save()
-                reason = "steps" if self.state.step >= self.steps else self.stop.reason or "failed"
+                ended = "converged" if self.course.converged else "steps"
+                reason = ended if self.state.step >= self.course.steps else self.stop.reason or "failed"
                 failing = False
             except Diverged as error:
                 reason = "diverged"
@@ -145,23 +166,26 @@ class Session:
                 self._finish(reason, failing)
         self._raise_if_asked(reason)
 
+    def _view(self, settings: Settings) -> None:
+        """settings.toml beside the checkpoints says what the run is on now."""
+        with suppress(FogwalkError):
+            write_atomically(self.folder.settings, write_toml(settings))
+
     def _begin(self, damage: Iterable[str]) -> None:
         state = self.state
         for words in damage:
             self.bus(Warned(step=state.step, seconds=state.age(), message=f"passed over a damaged checkpoint: {words}"))
         if self.resumed_from is None:
-            self.bus(_planned(self.settings, self.task, state))
+            self.bus(_planned(self.course, self.task, state))
             self.saver.save()
             return
         exact, reason = _promise(self.folder, self.resumed_from, self.fingerprint)
-        values = self.settings.flat()
-        changed = {
-            key: list(value) if isinstance(value := values[key], tuple) else value
-            for key, item in declared().items()
-            if item.resumable
-        }
+        values = self.course.settings.flat()
+        changed = {key: list(value) if isinstance(value := values[key], tuple) else value for key in sorted(carried())}
         self.bus(
-            Resumed(step=state.step, seconds=state.age(), steps=self.steps, settings=changed, exact=exact, why=reason)
+            Resumed(
+                step=state.step, seconds=state.age(), steps=self.course.steps, settings=changed, exact=exact, why=reason
+            )
         )
 
     def _finish(self, reason: str, failing: bool) -> None:
@@ -183,24 +207,35 @@ class Session:
         if reason not in ("interrupted", "terminated"):
             return
         ended = Interrupted(
-            f"stopped at step {self.state.step} of {self.steps}, saved",
+            f"stopped at step {self.state.step} of {self.course.steps}, saved",
             remedy=f"Go on with: fogwalk train --resume {shlex.quote(str(self.folder.path))}",
         )
         ended.exit_code = 130 if reason == "interrupted" else 143
         raise ended
 
 
-def _planned(settings: Settings, task: Task, state: State) -> Planned:
+def _planned(course: Course, task: Task, state: State) -> Planned:
+    settings = course.settings
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.flat().items()}
     model = {"kind": settings.model_kind, "parameters": count_parameters(state)}
-    steps = settings.training.steps
-    assert steps is not None
-    return Planned(step=0, seconds=state.age(), steps=steps, settings=values, data=task.facts, model=model)
+    return Planned(
+        step=0,
+        seconds=state.age(),
+        steps=course.steps,
+        settings=values,
+        data=task.facts,
+        model=model,
+        budget=asdict(course.budget) if course.budget else None,
+    )
 
 
 def count_parameters(state: State) -> int:
     """How many numbers training moves."""
     return sum(parameter.numel() for parameter in state.model.parameters())
+
+
+def _length(steps: int | None) -> str:
+    return f"{steps:,} steps" if steps and steps < UNTIL_CONVERGED else "as many steps as it takes"
 
 
 def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]:
@@ -210,7 +245,7 @@ def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]
     size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
     threads = f"{settings.threads} thread{'s' * (settings.threads != 1)}"
     plan_words = (
-        f"{training.steps:,} steps x {training.batch} x {settings.model.context} tokens "
+        f"{_length(training.steps)} x {training.batch} x {settings.model.context} tokens "
         f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "
         f"{optimizer.schedule}; {training.precision}, {threads}, seed {settings.seed}"
     )

@@ -17,8 +17,8 @@ from torch import nn
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task, Training
+from fogwalk.training.course import Course
 from fogwalk.training.optimizers.protocol import Optimizer
-from fogwalk.training.schedule import Schedule, schedule
 
 
 @dataclass
@@ -61,15 +61,23 @@ class Arithmetic:
         return torch.compile(model, dynamic=False)
 
 
+def arithmetic_of(settings: Settings) -> Arithmetic:
+    """The arithmetic of closed settings."""
+    return Arithmetic(
+        device=torch.device(settings.device),
+        precision=settings.training.precision,
+        compiled=settings.training.compile == "on",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The fixed parts of every step of a run."""
 
     task: Task
     batches: Training
-    schedule: Schedule
+    course: Course
     arithmetic: Arithmetic
-    steps: int
     clip: float | None
     accumulate: int
     seed: int
@@ -90,15 +98,14 @@ def initialise(model: nn.Module, seed: int) -> None:
     draw(torch.Generator().manual_seed(seed))
 
 
-def recipe(task: Task, settings: Settings, arithmetic: Arithmetic) -> Recipe:
-    """The fixed parts of a run, from settings in which nothing is left open."""
-    assert settings.training.steps is not None, "the plan closes the number of steps"
+def recipe(task: Task, course: Course, arithmetic: Arithmetic) -> Recipe:
+    """The fixed parts of a run, and the course it is on."""
+    settings = course.settings
     return Recipe(
         task=task,
         batches=task.training(),
-        schedule=schedule(settings.optimizer, settings.training.steps),
+        course=course,
         arithmetic=arithmetic,
-        steps=settings.training.steps,
         clip=settings.optimizer.clip,
         accumulate=settings.training.accumulate,
         seed=settings.seed,

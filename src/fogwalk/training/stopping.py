@@ -2,7 +2,8 @@
 
 Before this   nothing.
 After this    loop.py looks once a step; trainer.py saves and says why.
-Ctrl+C once finishes the step and saves; twice stops now, and the last checkpoint is what is left. SIGTERM saves.
+Ctrl+C once finishes the step and saves; twice stops now, and the last checkpoint is what is left. SIGTERM saves, and so does
+a terminal that is closed.
 """
 
 from __future__ import annotations
@@ -32,14 +33,17 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        signal.signal(signal.SIGINT, self._interrupt)
-        signal.signal(signal.SIGTERM, self._terminate)
+        handlers = {signal.SIGINT: self._interrupt, signal.SIGTERM: self._terminate}
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+            handlers[signal.SIGHUP] = self._terminate  # the terminal was closed
+        before = {number: signal.getsignal(number) for number in handlers}
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number, earlier in before.items():
+                signal.signal(number, earlier)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._signalled:

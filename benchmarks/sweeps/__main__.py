@@ -1,0 +1,116 @@
+"""What a budget of seconds teaches, for one choice of shape after the other: the evidence behind the planner's rules.
+
+Usage: python -m benchmarks.sweeps PATH --seconds 60 [--paces FILE] [--table FILE] "model.layers=4 model.width=192" "..."
+Each choice is a few flags of `fogwalk train` without their dashes. First the pace of every choice is measured, on an idle
+machine; with --paces it is kept in a file and read again. Then each is trained for as many steps as its pace fits into the
+seconds, and scored on the whole validation split. So a machine that is busy while training moves no figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import described
+from fogwalk import hardware
+from fogwalk.cli.parsing import sources
+from fogwalk.cli.train import parser
+from fogwalk.registry import TASKS
+from fogwalk.settings import Settings, resolve
+from fogwalk.training import pace, plan
+
+
+def flags(choice: str) -> list[str]:
+    """The words of the command line that a choice stands for."""
+    return [part for word in choice.split() for part in (f"--{word.partition('=')[0]}", word.partition("=")[2])]
+
+
+def settings_of(path: str, choice: str) -> Settings:
+    """The settings of a choice, with everything but its length closed."""
+    words = [path, *flags(choice), "--training.steps", "1000", "--training.compile", "off"]
+    return plan.close_before_data(resolve(*sources(parser("").read(words))))
+
+
+def measured(path: str, choice: str) -> float:
+    """Seconds of one step."""
+    settings = settings_of(path, choice)
+    assert settings.threads
+    with hardware.exactly(settings.threads):
+        task = TASKS.get(settings.task)(settings)
+        return min(pace.measure(settings, task, compiled="off").step for _ in range(2))
+
+
+def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
+    """Train in a real process and score its last checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "run")
+        words = [sys.executable, "-m", "fogwalk", "train", path, "--out", out, "--training.steps", str(steps)]
+        words += ["--training.compile", "off", "--training.sample-every", "0", "--seed", str(seed), *flags(choice)]
+        began = time.monotonic()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.monotonic() - began
+        told = subprocess.run(
+            [sys.executable, "-m", "fogwalk", "evaluate", out, "--json"], check=True, capture_output=True, text=True
+        )
+        counted = subprocess.run(
+            [sys.executable, "-m", "fogwalk", "parameters", out, "--json"], check=True, capture_output=True, text=True
+        )
+    score: dict[str, Any] = json.loads(told.stdout)
+    parameters = sum(row["count"] for row in json.loads(counted.stdout))
+    return score | {"seconds": seconds, "parameters": parameters}
+
+
+def main() -> int:
+    """Measure, train, print the table."""
+    options = argparse.ArgumentParser()
+    options.add_argument("path")
+    options.add_argument("--seconds", type=float, default=60)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--paces", type=Path)
+    options.add_argument("--table", type=Path)
+    options.add_argument("choices", nargs="+")
+    found = options.parse_args()
+    choices: list[str] = found.choices
+    known: dict[str, float] = {}
+    if found.paces and found.paces.exists():
+        known = json.loads(found.paces.read_text(encoding="utf-8"))
+    for choice in choices:
+        key = f"{found.path} {choice}"
+        if key not in known:
+            known[key] = measured(found.path, choice)
+            print(f"{known[key] * 1000:7.1f} ms a step  {choice}", flush=True)
+    if found.paces:
+        found.paces.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    if not found.seconds:
+        return 0
+    lines = [
+        f"`{os.path.basename(found.path)}`, {found.seconds:g} s of steps, seed {found.seed}, eager; {described()}.",
+        "",
+        "| choice | parameters | ms a step | steps | tokens seen | loss | bits per byte |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for choice in choices:
+        step = known[f"{found.path} {choice}"]
+        steps = max(20, round(found.seconds / step))
+        score = trained(found.path, choice, steps, found.seed)
+        model = settings_of(found.path, choice)
+        seen = steps * model.training.batch * model.model.context
+        lines.append(
+            f"| `{choice}` | {score['parameters'] / 1e6:.2f} M | {step * 1000:.0f} | {steps:,} | {seen / 1e6:.2f} M "
+            f"| {score['loss']:.4f} | {score['bits_per_byte']:.4f} |"
+        )
+        print(lines[-1], flush=True)
+    if found.table:
+        found.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""How fast this machine makes the steps of a run: a few on a throw-away model, timed; and whether generated code pays.
+
+Before this   state.py can begin a trial, loop.py make its steps.
+After this    plan.py turns a budget into steps with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from fogwalk import hardware
+from fogwalk.batches.windows import Batch
+from fogwalk.settings import Settings
+from fogwalk.tasks.protocol import Task
+from fogwalk.training.course import Course
+from fogwalk.training.evaluation import evaluate
+from fogwalk.training.loop import loop
+from fogwalk.training.state import arithmetic_of, begin, recipe
+from fogwalk.training.stopping import Stop
+
+TRIAL_STEPS = 6
+# Measured on two cores: compiling costs up to 30 s with nothing cached, and takes 10 to 30 % off a step.
+COMPILE_SECONDS = 30.0
+COMPILE_GAIN = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What a trial measured, in seconds: one step, one validation, one sample, and the first step (which compiles)."""
+
+    step: float
+    validation: float
+    sample: float
+    first: float
+
+
+def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
+    """Make a few steps on a throw-away model and time them."""
+    arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
+    # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
+    trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
+    state = begin(task.model(), trial, arithmetic.device)
+    times = [time.perf_counter()]
+    loop(state, recipe(task, Course(trial), arithmetic), lambda event: times.append(time.perf_counter()), Stop())
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    few = 0
+    began = time.perf_counter()
+    total = int(task.facts.get("validation_tokens", 0))
+
+    def some() -> Iterator[Batch]:
+        nonlocal few
+        for batch in task.validation():
+            few += batch.tokens
+            yield batch
+            if time.perf_counter() - began > 0.3:
+                return
+
+    evaluate(state.model, task.loss, some(), arithmetic)
+    validation = (time.perf_counter() - began) * total / max(few, 1)
+    began = time.perf_counter()
+    state.model.eval()
+    task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
+    sample = time.perf_counter() - began
+    return Pace(step=max(statistics.median(steps[2:]), 1e-5), validation=validation, sample=sample, first=steps[0])
+
+
+def compile_or_not(
+    settings: Settings,
+    task: Task,
+    eager: Pace,
+    steps: int,
+    minutes: float | None,
+    spent: float,
+    say: Callable[[str], None],
+) -> tuple[str, Pace, str]:
+    """Whether generated code pays within this run: on or off, the pace it gives, and why in words."""
+    if not hardware.compiler():
+        return "off", eager, "no C++ compiler found, so steps are not compiled"
+    seconds = [steps * eager.step] if steps else []
+    seconds += [minutes * 60 - spent] if minutes is not None else []
+    expected = min(seconds)
+    if expected * COMPILE_GAIN < COMPILE_SECONDS:
+        return (
+            "off",
+            eager,
+            f"not compiled: {_time(expected)} of steps are too few to earn {COMPILE_SECONDS:.0f} s back",
+        )
+    say(f"compiling a few steps to see whether it pays; with nothing cached this takes about {COMPILE_SECONDS:.0f} s")
+    try:
+        pace = measure(settings, task, compiled="on")
+    except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+        return "off", eager, f"not compiled: torch could not ({str(error).splitlines()[0][:80]})"
+    speeds = f"{pace.step * 1000:.0f} ms a step, {eager.step * 1000:.0f} ms without"
+    if pace.step < eager.step * 0.98:
+        return "on", pace, f"compiled in {pace.first:.0f} s: {speeds}"
+    return "off", eager, f"not compiled: {speeds}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,82 @@
+"""The rule that ends a run: it fires when validation stands still within its noise, and not while it falls."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from fogwalk.settings import Training
+from fogwalk.training.convergence import line, verdict
+from fogwalk.training.history import History
+
+RULE = Training(steps=10_000)
+
+
+def history(loss_at: object, last: int, every: int = 20, noise: float = 0.0) -> History:
+    chance, found = random.Random(0), History()
+    for step in range(every, last + 1, every):
+        found.validated(step, loss_at(step) + chance.gauss(0, noise))  # type: ignore[operator]
+    return found
+
+
+def fired_at(loss_at: object, noise: float = 0.01, rule: Training = RULE, last: int = 10_000) -> int | None:
+    """The first step at which the rule ends a run with this learning curve."""
+    chance, found = random.Random(1), History()
+    for step in range(20, last, 20):
+        found.validated(step, loss_at(step) + chance.gauss(0, noise))  # type: ignore[operator]
+        said = verdict(found, rule)
+        if said and said.converged:
+            return step
+    return None
+
+
+def test_a_line_is_laid_by_least_squares() -> None:
+    slope, noise = line([(0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0)])
+    assert slope == pytest.approx(-0.2)
+    assert noise == pytest.approx(math.sqrt(0.8 / 2))
+
+
+def test_with_few_validations_nothing_is_said() -> None:
+    assert verdict(history(lambda step: 2.0, 100), RULE) is None
+
+
+def test_a_curve_that_still_falls_goes_on_and_one_that_stands_ends() -> None:
+    falling = verdict(history(lambda step: 3.0 - step / 1000, 1000, noise=0.01), RULE)
+    standing = verdict(history(lambda step: 2.0, 1000, noise=0.01), RULE)
+    assert falling
+    assert standing
+    assert not falling.converged
+    assert falling.gain == pytest.approx(0.33, abs=0.05)
+    assert standing.noise == pytest.approx(0.01, rel=0.5)
+
+
+def test_after_it_fires_half_as_many_steps_again_bring_less_than_the_noise() -> None:
+    def curve(step: int) -> float:
+        return 1.5 + 2.0 * math.exp(-step / 300)
+
+    at = fired_at(curve)
+    assert at is not None
+    assert 300 < at < 4000
+    assert curve(at) - curve(at * 3 // 2) < 0.01
+
+
+def test_it_fires_once_a_memorising_run_has_turned() -> None:
+    at = fired_at(lambda step: 1.5 + abs(step - 1000) / 2000)
+    assert at is not None
+    assert 1000 < at < 1600
+
+
+def test_a_noise_that_is_given_is_taken() -> None:
+    slow = Training(steps=10_000, convergence_noise=0.5)
+    at = fired_at(lambda step: 3.0 - step / 10_000, rule=slow)
+    assert at is not None
+    assert at < 1000
+    assert fired_at(lambda step: 3.0 - step / 10_000, 1e-6, Training(steps=10_000, convergence_noise=1e-4)) is None
+
+
+def test_a_loss_that_is_not_finite_says_nothing() -> None:
+    found = history(lambda step: 2.0, 1000, noise=0.01)
+    found.validated(1020, math.nan)
+    assert verdict(found, RULE) is None
