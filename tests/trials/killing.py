@@ -207,11 +207,11 @@ import fogwalk.cli
 sys.exit(fogwalk.cli.main(sys.argv[1:]))
 """
 
-# The first dozen operations begin the run; a save with its pruning makes fewer than twenty, so that the fifty from
+# The first dozen operations begin the run; a save with its pruning makes fewer than twenty, so that those from
 # number 60 on hold two and more whole ones, each operation struck.
 BEGINNING = 12
 LATER = 60
-OPERATION_TRIALS = 60
+OPERATION_TRIALS = 40
 
 
 def trial_at_operation(shared: object, number: int, folder: Path) -> Outcome:

@@ -118,7 +118,7 @@ def compared(run: Path, whole: Path, struck: str) -> Outcome:
 STORIES = Battery(
     "kills of longer stories",
     "a folder of texts, a budget in minutes and an extension, killed at a random moment, end as if told in one piece",
-    24,
+    12,
     prepare,
     trial,
 )
