@@ -32,7 +32,7 @@ class Battery:
     size: int
     prepare: Callable[[Path], object]
     trial: Callable[[object, int, Path], Outcome]
-    alone: bool = False  # one trial at a time: they run in this process
+    alone: bool = False  # one trial at a time: they run in this process, or on every core
     needs: dict[str, int] = field(default_factory=dict)  # phases that the whole battery must strike at least so often
 
 

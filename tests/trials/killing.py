@@ -31,9 +31,11 @@ TRANSFORMER = [
 ]
 EVERY = ("--training.save-every", "1")
 THIRD = ("--training.save-every", "3", "--training.compile", "off")
+# Two trials at once, each on one of two cores: threads of two processes that wait for each other take ten times as long.
+ALONE = ("--threads", "1")
 KINDS = {
-    "eager": [*TRANSFORMER, *EVERY, "--optimizer.name", "adamw", "--training.compile", "off"],
-    "compiled": [*TRANSFORMER, *EVERY, "--training.compile", "on"],
+    "eager": [*TRANSFORMER, *EVERY, *ALONE, "--optimizer.name", "adamw", "--training.compile", "off"],
+    "compiled": [*TRANSFORMER, *EVERY, *ALONE, "--training.compile", "on"],
     # Saved every third step: steps wait to be logged when a save begins.
     "transformer": ["--preset", "tiny", *THIRD, "--optimizer.name", "sgd", "--training.accumulate", "2"],
     "three-layer net": ["--model-kind", "mlp", "--model.hidden", "300,300", *THIRD],
@@ -208,7 +210,7 @@ sys.exit(fogwalk.cli.main(sys.argv[1:]))
 """
 
 # The first dozen operations begin the run; a save with its pruning makes fewer than twenty, so that those from
-# number 60 on hold two and more whole ones, each operation struck.
+# number 60 on hold more than a whole one, each operation struck.
 BEGINNING = 12
 LATER = 60
 OPERATION_TRIALS = 40
@@ -235,4 +237,5 @@ OPERATION_KILLS = Battery(
     OPERATION_TRIALS,
     prepare("transformer", "three-layer net"),
     trial_at_operation,
+    alone=True,
 )

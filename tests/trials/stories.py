@@ -20,7 +20,18 @@ from tests.trials.killing import digest, killed_after, phase, resume, seconds_of
 
 SMALL = [
     *("--model.layers", "2", "--model.width", "96", "--model.heads", "3", "--model.context", "32"),
-    *("--training.batch", "4", "--training.save-every", "3", "--training.compile", "off", "--model.dropout", "0.1"),
+    *(
+        "--threads",
+        "1",
+        "--training.batch",
+        "4",
+        "--training.save-every",
+        "3",
+        "--training.compile",
+        "off",
+        "--model.dropout",
+        "0.1",
+    ),
 ]
 STEPS = ("--training.steps", "60", "--training.evaluate-every", "10", "--training.sample-every", "20")
 MINUTES = 0.25
