@@ -35,7 +35,7 @@ types: .venv/tools
 	$(BIN)/mypy
 
 bench: .venv/tools
-	$(BIN)/python -m benchmarks.shakespeare $(DATA)
+	$(BIN)/python -m benchmarks.budgets $(DATA)
 	$(BIN)/python -m benchmarks.starting
 
 clean:

@@ -19,23 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
+from benchmarks.sweeps.choices import flags, settings_of
 from fogwalk import hardware
-from fogwalk.cli.parsing import sources
-from fogwalk.cli.train import parser
 from fogwalk.registry import TASKS
-from fogwalk.settings import Settings, resolve
-from fogwalk.training import pace, plan
-
-
-def flags(choice: str) -> list[str]:
-    """The words of the command line that a choice stands for."""
-    return [part for word in choice.split() for part in (f"--{word.partition('=')[0]}", word.partition("=")[2])]
-
-
-def settings_of(path: str, choice: str) -> Settings:
-    """The settings of a choice, with everything but its length closed."""
-    words = [path, *flags(choice), "--training.steps", "1000", "--training.compile", "off"]
-    return plan.close_before_data(resolve(*sources(parser("").read(words))))
+from fogwalk.training import pace
 
 
 def measured(path: str, choice: str) -> float:

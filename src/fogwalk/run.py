@@ -23,6 +23,7 @@ from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.decode import Answer, Piece, Speaks, generate
 from fogwalk.generation.sampling import Sampling
 from fogwalk.objectives.metrics import Score, frequencies, guessing
+from fogwalk.objectives.ngram import NGram, ngram
 from fogwalk.runs.folder import RunFolder, find
 from fogwalk.runs.log import read_story
 from fogwalk.runs.publish import problems, require_intact
@@ -75,11 +76,15 @@ def load(run: str | Path = "last", *, step: int | None = None) -> Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A score beside what guessing and counting get on the same tokens; `unknown` counts characters never learned."""
+    """A score beside what guessing and counting get on the same tokens; `unknown` counts characters never learned.
+
+    What counting gets is None where the text that the run learned from is gone.
+    """
 
     score: Score
     guessing: float
     frequencies: float | None
+    ngram: NGram | None
     unknown: dict[str, int]
     source: str
 
@@ -242,7 +247,12 @@ class Run:
             characters=scored.counts.characters - len(first),
             bytes=scored.counts.bytes - _size(first),
         )
-        counted = None if task is None else frequencies(task.tokens.training, scored.stream, size)
+        learned = None if task is None else task.tokens.training
         return Evaluation(
-            score=score, guessing=guessing(size), frequencies=counted, unknown=scored.unknown, source=source
+            score=score,
+            guessing=guessing(size),
+            frequencies=None if learned is None else frequencies(learned, scored.stream, size),
+            ngram=None if learned is None else ngram(learned, scored.stream, size),
+            unknown=scored.unknown,
+            source=source,
         )

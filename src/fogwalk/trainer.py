@@ -6,10 +6,13 @@ After this    run.py opens what was trained; cli/train.py calls this with what a
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from fogwalk import hardware
 from fogwalk.errors import DataError, FogwalkError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.registry import TASKS
-from fogwalk.runs.folder import RunFolder, create, find, require_free
+from fogwalk.runs.folder import RATES, RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
 from fogwalk.runs.publish import UNFINISHED, cannot_write, write_atomically
@@ -25,10 +28,11 @@ from fogwalk.settings import Settings, Source, declared, flag, load_settings, ty
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.heartbeat import begun
-from fogwalk.training.memory import enough_memory
+from fogwalk.training.memory import enough_memory, planned_memory
+from fogwalk.training.pace import measure
 from fogwalk.training.replanning import Recorded, recorded_course
 from fogwalk.training.schedule import schedule
-from fogwalk.training.session import Session, Tell, Told
+from fogwalk.training.session import Session, Tell, Told, describe
 
 
 def _nothing_told(told: Told) -> None:
@@ -93,6 +97,7 @@ def resume(
         steps = settings.training.steps
         assert steps is not None
         _check_extension(settings, before, step)
+        _tell_of_edits(folder, before, recorded, tell)
         ended = _has_ended(folder, step)
         if ended and (settings == before or (ended != "stop-below" and step >= steps)):
             more = (
@@ -105,14 +110,13 @@ def resume(
             _write_views(folder, before, step)
             tell(Told("done", f"{folder.path} is finished: {step} of {before.training.steps} steps; {more}"))
             return folder
-        _tell_of_edits(folder, before, recorded, tell)
         plan.check_compiler(settings)
         _tell_of_extension(settings, before, step, tell)
         with _arithmetic(settings):
             task = _same_data(folder, settings, step)
             if settings.training.steps != before.training.steps:
                 settings = plan.extended(settings, task)
-            _write_views(folder, settings, step)
+            _write_views(folder, before, step)
             course.turn(settings)
             Session(folder, course, task, step, recorded).run(listeners, tell, (), damage)
     return folder
@@ -137,6 +141,8 @@ def _absolute(settings: Settings) -> Settings:
 
 
 def _absolute_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not path.strip() for path in paths):
+        raise DataError("the path of the text is empty", remedy="Name a file or a folder; `.` is the one you are in.")
     absolute = tuple(path if path.startswith("sample:") else str(Path(path).expanduser().absolute()) for path in paths)
     for path in absolute:
         if not path.isprintable() and any(0xD800 <= ord(letter) < 0xE000 for letter in path):
@@ -157,15 +163,54 @@ def _write_views(folder: RunFolder, settings: Settings, step: int) -> None:
         raise cannot_write(folder.encoding, error) from error
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What a training would be: its settings, parameters, bytes of memory and seconds."""
+
+    settings: Settings
+    parameters: int
+    memory: int
+    seconds: float
+
+
+def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | None = None) -> Forecast:
+    """Everything that `train` would decide, without a run: the same plan, from the same trial steps."""
+    began = time.perf_counter() if began is None else began
+    settings = plan.close_before_data(_absolute(settings))
+    with _arithmetic(settings):
+        task: Task = TASKS.get(settings.task)(settings)
+        for words in task.words():
+            tell(Told("data", words))
+        closed = _closed(settings, task, tell, began)
+        settings, task = closed.course.settings, closed.task
+        pace = closed.pace or measure(settings, task, compiled=settings.training.compile)
+        parameters = sum(parameter.numel() for parameter in task.model().parameters())
+        for told in describe(settings, parameters, closed.words):
+            tell(told)
+        tell(Told("chance", task.chance()))
+        memory = planned_memory(settings, int(task.facts["vocabulary"]), parameters)
+        seconds = time.perf_counter() - began + plan.seconds_needed(closed, pace)
+    return Forecast(settings, parameters, memory, seconds)
+
+
 def _plan_and_run(
     folder: RunFolder, settings: Settings, task: Task, listeners: Iterable[Listener], tell: Tell, began: float
 ) -> None:
     task.save_encoding(folder.encoding)
     for words in task.words():
         tell(Told("data", words))
-    course, why = plan.close(settings, task, time.perf_counter() - began, say=lambda words: tell(Told("trial", words)))
-    write_atomically(folder.settings, write_toml(course.settings))
-    Session(folder, course, task, None).run(listeners, tell, why, ())
+    closed = _closed(settings, task, tell, began)
+    if closed.found:
+        write_atomically(folder.path / RATES, json.dumps(asdict(closed.found)) + "\n")
+    write_atomically(folder.settings, write_toml(closed.course.settings))
+    Session(folder, closed.course, closed.task, None).run(listeners, tell, closed.words, ())
+
+
+def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Closed:
+    def say(words: str) -> None:
+        tell(Told("trial", words))
+
+    return plan.close(settings, task, time.perf_counter() - began, say)
 
 
 def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
@@ -264,7 +309,12 @@ def _tell_of_extension(settings: Settings, before: Settings, step: int, tell: Te
 
 def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
     """The task on the data it was begun with; raises DataError when that has changed."""
-    task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(step) / "encoding")
+    try:
+        task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(step) / "encoding")
+    except DataError as error:
+        moved = f"If the text was moved: fogwalk train ITS-NEW-PLACE --resume {shlex.quote(str(folder.path))}"
+        remedy = f"{error.remedy} {moved}".strip()
+        raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
     digest = checkpoint.read_progress(folder, step)["data_sha256"]
     if task.digest != digest:
         raise DataError(

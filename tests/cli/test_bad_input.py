@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import json
+import math
 import os
 import pickle
 import re
@@ -26,6 +28,8 @@ import pytest
 from safetensors import SafetensorError
 
 from fogwalk.cli import main
+from fogwalk.errors import SettingError
+from fogwalk.settings.tree import Transformer
 
 TINY = ("--preset", "tiny", "--training.steps", "2", "--training.compile", "off", "--threads", "1")
 
@@ -153,9 +157,13 @@ DATA = [
     Case("a folder of mixed encodings, all older", "train texts", 3, ("nothing to learn from", "a.txt (is not UTF-8"),
          write("texts/a.txt", LATIN)),
     Case("a pattern that matches nothing", "train *.pdf", 3, ("no file matches", "*.pdf")),
+    Case("an empty path", ("train", "", *TINY), 3, ("the path of the text is empty", "`.` is the one you are in")),
+    Case("an empty path of a text to score", ("evaluate", "--data", ""), 3, ("the path of the text is empty",)),
     Case("one path of two missing", "train book.txt zzz.txt", 3, ("no such file or folder", "zzz.txt")),
     Case("a link to itself", "train loop.txt", 3, ("loop.txt cannot be read", "symbolic links"),
          lambda place: (place / "loop.txt").symlink_to("loop.txt")),
+    Case("a link to what is gone", "train link.txt", 3, ("link.txt is a link to nowhere.txt, which is not there",),
+         lambda place: (place / "link.txt").symlink_to("nowhere.txt")),
     Case("a pipe", "train pipe", 3, ("pipe is a pipe or a device",), lambda place: os.mkfifo(place / "pipe")),
     Case("a PDF", "train a.pdf", 3, ("a PDF document",), write("a.pdf", b"%PDF-1.7 rest")),
     Case("Latin-1", "train l.txt", 3, ("not UTF-8", "0xe9 at line 3", "--data.encoding cp1252"), write("l.txt", LATIN)),
@@ -228,6 +236,13 @@ WORDS = [
     Case("warm-up and decay longer than the run", "train book.txt --optimizer.warmup 0.7", 2, ("sum at most 1",)),
     Case("a truth that is none", "train book.txt --model.tied maybe", 2, ("'maybe'", "true or false")),
     Case("an mlp without layers", "train book.txt --model-kind mlp --model.hidden=", 2, ("model.hidden",)),
+    Case("more steps than any run makes", "train book.txt --training.steps 99999999999999999999", 2,
+         ("training.steps cannot be 99999999999999999999", "at most 10,000,000")),
+    *(
+        Case(f"a learning rate of {value}", f"train book.txt --optimizer.learning-rate {value}", 2,
+             (f"optimizer.learning-rate cannot be {shown}", "above 0 and at most 1,000"))
+        for value, shown in (("-1e-3", "-0.001"), ("-inf", "-inf"), ("-nan", "nan"))
+    ),
     *(
         Case(f"{flag} {value or 'empty'}", ("train", "book.txt", f"--{flag}={value}"), 2, told)
         for flag, values, told in (
@@ -268,6 +283,9 @@ FILES = [
          write("c.toml", "# chance\nseed = -1\n")),
     Case("a whole number too large to print", "train --config c.toml", 2, ("seed cannot be", "at most"),
          write("c.toml", f"seed = {'9' * 400}\n")),
+    Case("a path that is a number", "train --config c.toml", 2,
+         ("data.path cannot be 3", "It is a text, or several in a list", "c.toml line 2"),
+         write("c.toml", "[data]\npath = 3\n")),
     Case("a path with a NUL", "train --config c.toml", 2, ("data.path", "c.toml line 2"),
          write("c.toml", '[data]\npath = "a\\u0000b"\n')),
     Case("settings that are not UTF-8", "train --config c.toml", 2, ("c.toml is not UTF-8",),
@@ -303,6 +321,7 @@ RUNS = [
     Case("top-p 2", "generate tiny a --top-p 2", 2, ("--top-p cannot be 2", "at most 1")),
     Case("top-k 0", "generate tiny a --top-k 0", 2, ("--top-k cannot be 0", "at least 1")),
     Case("no samples", "generate tiny a --samples 0", 2, ("--samples cannot be 0",)),
+    Case("an empty text to stop before", ("generate", "tiny", "a", "--stop", ""), 2, ("--stop cannot be empty",)),
     Case("a seed beyond 64 bits", f"generate tiny a --seed {2**64}", 2, ("--seed cannot be", "below")),
     Case("a negative seed", "generate tiny a --seed=-1", 2, ("--seed cannot be -1",)),
     Case("a step that was not saved", "generate tiny a --step 99", 2, ("no checkpoint of step 99", "It has: 0, 1, 2")),
@@ -330,7 +349,8 @@ RUNS = [
     Case("an output below a file", ("train", "book.txt", *TINY, "--out", "book.txt/run"), 1, ("book.txt/run",)),
     Case("an output with too long a name", ("train", "book.txt", *TINY, "--out", LONG), 1, ("name too long",)),
     Case("a resume with another seed", "train --resume tiny --seed 9", 2,
-         ("begun with seed 1, but 9 was asked for", "--training.steps", "command line (--seed)")),
+         ("begun with seed 1, but 9 was asked for", "--training.steps", "command line (--seed)",
+          "where its text lies (fogwalk train NEW-PLACE --resume RUN)")),
     Case("a resume with another width", "train --resume tiny --model.width 128", 2,
          ("begun with model.width 64, but 128 was asked for",)),
     Case("a resume with a width its heads would not share", "train --resume tiny --model.width 65", 2,
@@ -433,6 +453,45 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(workplace: Path, capsys: 
     assert main(["generate", "wild", "the", "--tokens", "3"]) == 0
     assert main(["verify", "wild"]) == 0
     assert '"state": "diverged"' in Path("runs/wild/status.json").read_text()
+
+
+@pytest.mark.parametrize("loss", [math.inf, math.nan])
+def test_a_validation_loss_that_is_no_number_ends_the_run_in_words_and_is_null_for_programs(
+    loss: float, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("fogwalk.training.evaluation", "fogwalk.run"):
+        monkeypatch.setattr(f"{module}.evaluate", lambda *arguments: (loss, 100))
+    code = main(["train", "book.txt", *TINY, "--out", "runs/wild"])
+    out, err = capsys.readouterr()
+    check(code, 4, (f"step 2: the validation loss is {loss}", "lower rate (--optimizer.learning-rate)"), out, err)
+    assert '"state": "diverged"' in Path("runs/wild/status.json").read_text()
+    assert main(["evaluate", "wild", "--json"]) == 0
+    score = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # Infinity and NaN are no JSON
+    assert (score["loss"], score["bits_per_byte"], score["tokens"]) == (None, None, 100)
+
+
+@pytest.mark.parametrize("letters", [5, 9, 20])
+def test_what_is_advised_for_a_very_short_text_works(
+    letters: int, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.txt").write_text("the cat sat on a mat"[:letters])
+    words = ["train", "s.txt", *TINY, "--out", "runs/short"]
+    assert main(words) == 3
+    err = capsys.readouterr().err
+    assert "Give more text" in err
+    advised = re.findall(r"(--[a-z]+\.[a-z]+) (?:to at most )?(\d+(?:\.\d+)?)", err)
+    assert [flag for flag, _ in advised] == ["--model.context"] * (letters == 20)
+    for flag, value in advised:
+        assert main([*words, flag, value]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("width", "heads"), [(100, 3), (65, 2)])
+def test_each_width_that_is_advised_is_one_that_heads_can_share_in_pairs(width: int, heads: int) -> None:
+    with pytest.raises(SettingError) as raised:
+        Transformer(width=width, heads=heads)
+    (advised,) = re.findall(r"Set width to (\d+) or (\d+)", raised.value.remedy)
+    for other in advised:
+        Transformer(width=int(other), heads=heads)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "progress.json", "manifest.json"])

@@ -17,6 +17,7 @@ import torch
 import fogwalk
 from fogwalk.cli import COMMANDS, main
 from fogwalk.cli import __name__ as cli_name
+from fogwalk.errors import UsageError
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all, read_story
 from fogwalk.settings import load_settings, write_toml
@@ -142,6 +143,12 @@ def test_a_finished_run_is_extended_by_asking_for_more_steps(changing: Path, cal
     assert call("verify", "first").count("BAD") == 0
 
 
+def test_a_resume_may_name_the_folder_that_the_run_is_in(changing: Path, call: Call) -> None:
+    out = call("train", "--resume", "first", "--out", "runs/first", "--training.steps", "5")
+    assert "resume  from step 4 of 5" in out
+    assert "is finished: 5 of 5" in call("train", "--resume", "first", "--out", str(changing / "runs/first"))
+
+
 def test_events_carry_the_promised_names(reading: Path) -> None:
     records = list(read_all(Path("runs/first/events.jsonl")))
     assert {record["event"] for record in records} <= NAMES
@@ -249,6 +256,15 @@ def test_generate_stops_before_a_stop_string(reading: Path, call: Call) -> None:
     assert json.loads(call(*words, "--stop", "\\n\\n"))["text"] == whole
 
 
+def test_a_line_end_of_windows_is_a_stop_string(changing: Path, call: Call) -> None:
+    Path("ends.txt").write_bytes(b"a\r\n" * 1000)
+    call("train", "ends.txt", *TINY, "--out", "runs/ends")
+    words = ("generate", "ends", "a", "--tokens", "60", "--json")
+    whole = json.loads(call(*words))["text"]
+    answer = json.loads(call(*words, "--stop", "\\r\\n"))
+    assert (answer["stop_reason"], answer["text"]) == ("stop", whole[: whole.index("\r\n")])
+
+
 def test_several_samples_are_the_seeds_counting_up(reading: Path, call: Call) -> None:
     words = ("generate", "first", "the", "--tokens", "9", "--json")
     answers = json.loads(call(*words, "--samples", "3", "--seed", "5"))
@@ -313,6 +329,46 @@ def test_evaluate_on_another_text_counts_the_characters_it_never_saw(reading: Pa
     assert "'€' x 10" in out
     for words_ in ("this model", "token frequencies", "guessing", "context 64", "nats per token"):
         assert words_ in out
+    assert "counted from the first" not in out, "it is counted from all of them"
+
+
+def test_evaluate_tells_what_an_n_gram_model_gets_between_the_model_and_the_frequencies(
+    reading: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = json.loads(call("evaluate", "first", "--json"))
+    assert list(result)[-4:] == ["guessing", "frequencies", "ngram", "ngram_order"]
+    assert 0 < result["ngram"] < result["frequencies"] < result["guessing"]
+    assert 2 <= result["ngram_order"] <= 8
+    ours, theirs, counted, guessed = call("evaluate", "first").splitlines()[4:8]
+    assert ours.startswith("this model  ")
+    assert theirs.startswith(f"n-gram of order {result['ngram_order']}  ")
+    assert f" {result['ngram']:.4f} " in theirs
+    assert counted.startswith("token frequencies  ")
+    assert guessed.startswith("guessing  ")
+    monkeypatch.setattr("fogwalk.objectives.ngram.MOST_COUNTED", 1000)
+    assert "the n-gram model is counted from the first 1,000 training tokens" in call("evaluate", "first")
+
+
+def test_evaluate_without_the_text_it_learned_from_has_nothing_to_count(changing: Path, call: Call) -> None:
+    call("train", "book.txt", *TINY, "--out", "runs/own")
+    Path("book.txt").rename("moved.txt")
+    words = ("evaluate", "own", "--data", "moved.txt")
+    result = json.loads(call(*words, "--json"))
+    assert (result["frequencies"], result["ngram"], result["ngram_order"]) == (None, None, None)
+    out = call(*words)
+    assert "guessing" in out
+    assert "n-gram" not in out
+
+
+def test_a_text_that_begins_with_an_unknown_character_is_spread_over_its_own_bytes(
+    reading: Path, call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "other.txt").write_text("éthe cat sat on the mat. ", encoding="utf-8")
+    result = json.loads(call("evaluate", "first", "--data", str(tmp_path / "other.txt"), "--json"))
+    assert (result["unknown_characters"], result["tokens"]) == (1, 24)
+    # é is read and not scored, and 24 bytes are left of 26.
+    bits = result["loss"] / 0.6931471805599453
+    assert result["bits_per_byte"] == result["bits_per_character"] == pytest.approx(bits)
 
 
 def test_parameters_are_all_counted(reading: Path, call: Call) -> None:
@@ -379,6 +435,30 @@ def test_verify_checks_every_checkpoint_and_replays_the_last_interval(reading: P
     checks = json.loads(call("verify", "first", "--json"))
     assert all(check["passed"] is True for check in checks)
     assert [list(check) for check in checks] == [["check", "passed", "details"]] * len(checks)
+
+
+def _log_with_a_garbage_line(run: Path) -> None:
+    events = run / "events.jsonl"
+    events.write_text(events.read_text(encoding="utf-8").replace("\n", "\ngarbage\n", 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (_log_with_a_garbage_line, "lines of runs/first/events.jsonl are no events"),
+        (lambda run: (run / "events.jsonl").unlink(), "events: runs/first/events.jsonl is missing"),
+        (lambda run: shutil.rmtree(run / "encoding"), "encoding: runs/first/encoding differs from checkpoint 4"),
+        (lambda run: (run / "encoding/tokenizer.json").write_text("{}"), "encoding: runs/first/encoding differs"),
+    ],
+    ids=["a garbage line in the log", "no log", "no encoding", "another encoding"],
+)
+def test_verify_says_bad_of_what_stands_beside_the_checkpoints(
+    damage: Callable[[Path], object], told: str, changing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(Path("runs/first"))
+    assert main(["verify", "first"]) == 1
+    (bad,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("BAD")]
+    assert told in bad
 
 
 def test_a_replay_that_gives_other_losses_or_weights_is_told(
@@ -484,12 +564,13 @@ def test_a_reader_who_goes_away_is_no_error(reading: Path) -> None:
 
 
 def test_control_characters_from_data_never_drive_the_terminal(changing: Path, call: Call) -> None:
-    Path("wild.txt").write_text(Path("book.txt").read_text() + "\x1b]0;owned\x07\x1b[2J" * 80)
+    Path("wild.txt").write_text(Path("book.txt").read_text() + "\x1b]0;owned\x07\x1b[2J\u202e" * 80)
     out = call("train", "wild.txt", *TINY, "--out", "runs/wild", "--data.validation", "0.15")
-    out += call("generate", "wild", "the\x1b[2J", "--tokens", "50")
+    out += call("generate", "wild", "the\x1b[2J\u202e", "--tokens", "50")
     out += call("generate", "wild", "the", "--tokens", "20", "--show-probs") + call("evaluate", "wild")
     assert "\x1b" not in out
     assert "\x07" not in out
+    assert "\u202e" not in out, "it turns the order of the letters behind it"
 
 
 def test_export_writes_what_transformers_reads_and_says_where(changing: Path, call: Call) -> None:
@@ -525,6 +606,12 @@ def test_train_from_python_gives_a_run_that_speaks(changing: Path, capsys: pytes
     assert repr(run) == "Run('runs/python', step 2)"
     assert run.events()[-1]["event"] == "stopped"
     assert run.evaluate().score.loss == run.events()[-1]["best_validation_loss"]
+
+
+def test_paths_may_be_paths_and_none_is_no_text(changing: Path) -> None:
+    assert fogwalk.train(Path("book.txt"), **small(out=Path("runs/python"))).path == Path("runs/python")
+    with pytest.raises(UsageError, match="the text to learn from cannot be None"):
+        fogwalk.train(None, **small())  # type: ignore[arg-type]  # as a person may
 
 
 def test_load_opens_a_run_by_name_folder_or_as_the_last(reading: Path) -> None:
@@ -567,3 +654,27 @@ def test_the_module_is_the_command(reading: Path) -> None:
     assert done.returncode == 0
     assert "first" in done.stdout
     assert done.stderr == ""
+
+
+# -- what would be trained -------------------------------------------------------------------------------------------------
+
+
+def test_plan_tells_what_would_be_trained_and_trains_nothing(changing: Path, call: Call) -> None:
+    before = sorted(Path("runs").iterdir())
+    out = call("plan", "book.txt", *TINY)
+    for label in (
+        "data    ",
+        "model   transformer 2 layers",
+        "plan    4 steps x 16 x 64",
+        "chance  ",
+        "memory  about",
+        "time  ",
+    ):
+        assert label in out
+    told = json.loads(call("plan", "book.txt", *TINY, "--json"))
+    assert told["steps"] == 4
+    assert told["seconds"] > 0
+    assert 200e6 < told["memory_bytes"] < 2e9
+    assert told["settings"]["model.width"] == 64
+    assert sorted(Path("runs").iterdir()) == before
+    assert main(["plan"]) == 2

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fogwalk.cli.progress import LABEL, Progress, _clock, _fitting, quoted
+from fogwalk.cli.progress import LABEL, Progress, _fitting, quoted
+from fogwalk.cli.progress import clock as told_time
 from fogwalk.events import Evaluated, Event, Planned, Resumed, Sampled, Saved, StepDone, Stopped, Warned, to_record
 from fogwalk.training.session import Told
 
@@ -240,7 +241,7 @@ def test_the_eta_follows_a_machine_that_slows_down() -> None:
     lines = told([planned(200), *(done(step, seconds=at) for step, at in enumerate(seconds, 1))])
     for line, pace in ((lines[5], 1), (lines[-1], 3)):
         left = 200 - int(line.split()[1].split("/")[0])
-        assert line.endswith(f"  eta {_clock(pace * left)}")
+        assert line.endswith(f"  eta {told_time(pace * left)}")
 
 
 def test_steps_too_quick_for_the_clock_have_no_pace() -> None:
@@ -252,7 +253,7 @@ def test_steps_too_quick_for_the_clock_have_no_pace() -> None:
     [(0.4, "0:00"), (9.0, "0:09"), (59.6, "1:00"), (754.0, "12:34"), (3599.0, "59:59"), (36_061.0, "10:01:01")],
 )
 def test_times_are_told_as_a_clock_tells_them(seconds: float, words: str) -> None:
-    assert _clock(seconds) == words
+    assert told_time(seconds) == words
 
 
 def test_rate_and_gradient_stand_in_the_line() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,61 @@ def test_hidden_files_loops_and_what_is_no_file_are_left_out(tmp_path: Path) -> 
     os.mkfifo(folder / "pipe")
     assert names(folder) == ["a.txt", "deep/b.txt", "link.txt"]
     assert "cannot be read: Too many levels" in refused(folder / "itself.txt")
+
+
+def test_a_link_to_what_is_gone_is_told_as_one_and_left_out_of_a_folder_aloud(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "a"})
+    os.symlink("nowhere.txt", tmp_path / "b.txt")
+    assert f"{tmp_path / 'b.txt'} is a link to nowhere.txt, which is not there" in refused(tmp_path / "b.txt")
+    found = find_files([str(tmp_path)])
+    assert [name for name, _ in found.places] == ["a.txt"]
+    assert found.left_out == ("b.txt (No such file or directory)",)
+
+
+def test_a_link_that_may_not_be_followed_is_left_out_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"a.txt": "a", "closed.txt": "c"})
+    look = Path.stat
+
+    def refuse(path: Path, **how: Any) -> os.stat_result:
+        if path.name == "closed.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    found = find_files([str(tmp_path)])
+    assert [name for name, _ in found.places] == ["a.txt"]
+    assert found.left_out == ("closed.txt (Permission denied)",)
+
+
+@contextmanager
+def somebody() -> Iterator[None]:
+    """Root may read everything; within this one is nobody."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_links_into_a_folder_without_permission_are_left_out_and_said() -> None:
+    with tempfile.TemporaryDirectory() as name:  # tmp_path itself is closed to others
+        place = Path(name)
+        place.chmod(0o755)
+        put(place, {"texts/a.txt": "a", "closed/inner/b.txt": "b"})
+        os.symlink(place / "closed", place / "texts/folder")
+        os.symlink(place / "closed/inner", place / "texts/inner")
+        os.symlink(place / "closed/inner/b.txt", place / "texts/file")
+        (place / "closed").chmod(0)
+        try:
+            with somebody():
+                found = find_files([str(place / "texts")])
+        finally:
+            (place / "closed").chmod(0o755)
+    assert [name for name, _ in found.places] == ["a.txt"]
+    assert {"file (Permission denied)", "inner (Permission denied)"} <= set(found.left_out)
 
 
 def test_a_pipe_and_a_device_are_refused_and_not_waited_for(tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_equal_documents_are_never_on_both_sides(tmp_path: Path) -> None:
         assert found.training.isdisjoint(found.validation)
 
 
+def test_a_text_that_stands_there_twice_and_is_cut_is_said(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": lines(1), "b.txt": lines(1)})
+    words = Sides(tmp_path).survey.split.words
+    assert "although that document stands there more than once: leave one out" in words
+    put(tmp_path, {"b.txt": lines(2)})
+    assert "more than once" not in Sides(tmp_path).survey.split.words
+
+
 @pytest.mark.parametrize("tiny", ["a.txt", "z.txt"])
 def test_one_huge_and_one_tiny_document_still_leave_a_tenth_to_validate_on(tmp_path: Path, tiny: str) -> None:
     found = Sides(put(tmp_path, {"m.txt": "huge " * 10_000, tiny: "tiny"}))

@@ -36,8 +36,8 @@ def _given_paces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def closed_for(settings: Settings, task: Language, spent: float = 0) -> tuple[Settings, list[str]]:
     """The settings that the plan closes, and its words."""
-    course, words = plan.close(settings, task, spent)
-    return course.settings, words
+    closed = plan.close(settings, task, spent)
+    return closed.course.settings, closed.words
 
 
 def test_the_smallest_of_several_limits_is_taken_and_named(book: Path, task: Language) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import pytest
 
 from fogwalk import trainer
 from fogwalk.errors import CheckpointDamaged, DataError, Diverged, RunError, SettingError
-from fogwalk.events import Evaluated, Event, StepDone, Stopped
+from fogwalk.events import Evaluated, Event, Resumed, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all, read_story
 from fogwalk.settings import Source, load_settings, resolve
 from fogwalk.training import checkpoint
 from fogwalk.training.history import History
+from fogwalk.training.session import Told
 from fogwalk.training.stopping import Stop
 from fogwalk.verify import verify
 
@@ -36,6 +38,12 @@ TINY = {
     "training.sample_every": "0",
 }
 
+# The same with the choice of when to save, validate and sample left open, and as quick as it can be beside other work.
+OPEN = {key: value for key, value in TINY.items() if not key.endswith("_every")} | {
+    "training.compile": "off",
+    "threads": "1",
+}
+
 
 def validations(folder: RunFolder) -> dict[int, float]:
     records = read_all(folder.events)
@@ -46,8 +54,8 @@ class Crash(BaseException):
     """The process dies."""
 
 
-def train(book: Path, out: Path, crash_at: int | None = None, **changes: str) -> RunFolder:
-    values = {**TINY, "data.path": str(book), "out": str(out), **{k.replace("__", "."): v for k, v in changes.items()}}
+def train(book: Path, out: Path, crash_at: int | None = None, base: dict[str, str] = TINY, **changes: str) -> RunFolder:
+    values = {**base, "data.path": str(book), "out": str(out), **{k.replace("__", "."): v for k, v in changes.items()}}
 
     def crash(event: Event) -> None:
         if crash_at is not None and isinstance(event, StepDone) and event.step == crash_at:
@@ -125,6 +133,65 @@ def test_a_finished_run_can_be_extended_even_across_a_crash(book: Path, tmp_path
     again = train(book, tmp_path / "other")
     trainer.resume(str(again.path), [more])
     assert weights(again, 20) == weights(folder, 20)
+
+
+def intervals(folder: RunFolder) -> tuple[int | None, ...]:
+    training = load_settings(folder.settings).training
+    return training.evaluate_every, training.save_every, training.sample_every
+
+
+def test_an_extension_chooses_its_intervals_anew_but_those_a_person_chose(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run", base=OPEN, training__sample_every="9")
+    short = intervals(folder)
+    trainer.resume(str(folder.path), [Source("command line", {"training.steps": "40"})])
+    long = train(book, tmp_path / "long", base=OPEN, training__sample_every="9", training__steps="40")
+    assert intervals(folder) == intervals(long)
+    assert [before == after for before, after in zip(short, intervals(long), strict=True)] == [False, False, True]
+
+
+def test_an_extension_that_dies_as_it_begins_remembers_the_intervals_it_chose(book: Path, tmp_path: Path) -> None:
+    whole = train(book, tmp_path / "whole", base=OPEN)
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(whole.path, folder.path)
+    more = Source("command line", {"training.steps": "40"})
+    trainer.resume(str(whole.path), [more])
+
+    def crash(event: Event) -> None:
+        if isinstance(event, Resumed):
+            raise Crash
+
+    with pytest.raises(Crash):
+        trainer.resume(str(folder.path), [more], listeners=[crash])
+    trainer.resume(str(folder.path))
+    assert intervals(folder) == intervals(whole)
+    assert validations(folder) == validations(whole)
+    assert loss_trace(folder.events) == loss_trace(whole.events)
+    assert weights(folder, 40) == weights(whole, 40)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("\nlearning-rate = ", "\nlearning-rate = 1", "was changed (optimizer.learning-rate)"),
+        ("seed = ", "seed = = ", "settings.toml is not valid TOML"),
+    ],
+    ids=["edited", "broken"],
+)
+def test_settings_that_were_changed_beside_the_checkpoints_are_told_once_and_change_nothing(
+    old: str, new: str, words: str, book: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Crash):
+        train(book, tmp_path / "run", crash_at=7, base=OPEN)
+    folder = RunFolder(tmp_path / "run")
+    before = folder.settings.read_text(encoding="utf-8")
+    assert before.count(old) == 1
+    folder.settings.write_text(before.replace(old, new), encoding="utf-8")
+    told: list[Told] = []
+    trainer.resume(str(folder.path), tell=told.append)
+    (note,) = [heard.words for heard in told if heard.kind == "note"]
+    assert words in note
+    assert max(loss_trace(folder.events)) == 12
+    assert folder.settings.read_text(encoding="utf-8") == before
 
 
 def test_an_extension_remembers_the_last_validation_as_the_best(book: Path, tmp_path: Path) -> None:
@@ -321,8 +388,8 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_again(book: Path, tm
     assert weights(folder, 12) == weights(whole, 12)
 
 
-def long_run(book: Path, out: Path) -> subprocess.Popen[str]:
-    """A real process in the middle of a training that would take minutes."""
+def long_run(book: Path, out: Path, hangup: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen[str]:
+    """A real process in the middle of a training that would take minutes; under nohup it inherits SIG_IGN for `hangup`."""
     words = [sys.executable, "-m", "fogwalk", "train", str(book), "--out", str(out), "--training.steps", "100000"]
     words += [
         "--preset",
@@ -334,7 +401,9 @@ def long_run(book: Path, out: Path) -> subprocess.Popen[str]:
         "--training.compile",
         "off",
     ]
+    own = signal.signal(signal.SIGHUP, hangup)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGHUP, own)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if any(record["event"] == "step" for record in read_all(out / "events.jsonl")):
@@ -345,7 +414,12 @@ def long_run(book: Path, out: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "state"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("number", "code", "state"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
 )
 def test_one_signal_finishes_the_step_saves_and_tells_how_to_go_on(
     number: signal.Signals, code: int, state: str, book: Path, tmp_path: Path
@@ -361,6 +435,17 @@ def test_one_signal_finishes_the_step_saves_and_tells_how_to_go_on(
     assert last["reason"] == state
     assert checkpoint.newest_intact(folder)[0] == last["step"] > 0
     assert folder.status()["state"] == "interrupted"
+
+
+def test_a_terminal_that_is_closed_does_not_end_what_was_started_under_nohup(book: Path, tmp_path: Path) -> None:
+    process = long_run(book, tmp_path / "run", hangup=signal.SIG_IGN)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "asked to end" not in errors
+    assert process.returncode == 130, errors
+    folder = RunFolder(tmp_path / "run")
+    assert checkpoint.newest_intact(folder)[0] == list(read_all(folder.events))[-1]["step"] > 0
 
 
 def test_a_second_interrupt_within_a_step_stops_without_saving_it(book: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from contextlib import suppress
 
 COMMANDS = {
     "train": "train a model on your text, or go on with a run",
+    "plan": "what would be trained, memory, time, and why, without training",
+    "data": "what a text is, how it would be split and tokenised, with examples",
     "demo": "train on English text that Python carries, in about 90 seconds",
     "generate": "let a trained model write",
     "evaluate": "score a trained model on held-out text",

@@ -21,12 +21,13 @@ def parser(summary: str) -> Parser:
 def run(found: argparse.Namespace) -> int:
     """Print the score."""
     from fogwalk.cli.tables import print_json, print_table, tell_damage
+    from fogwalk.objectives.ngram import MOST_COUNTED
     from fogwalk.run import load
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
     result = run.evaluate(found.data)
-    score = result.score
+    score, ngram = result.score, result.ngram
     if found.json:
         print_json(
             {
@@ -40,6 +41,8 @@ def run(found: argparse.Namespace) -> int:
                 "unknown_characters": sum(result.unknown.values()),
                 "guessing": result.guessing,
                 "frequencies": result.frequencies,
+                "ngram": ngram and ngram.loss,
+                "ngram_order": ngram and ngram.order,
             }
         )
         return 0
@@ -47,6 +50,8 @@ def run(found: argparse.Namespace) -> int:
         f"{run.folder.name}, step {run.step}, on {result.source}: {score.tokens:,} tokens at context {score.context}\n"
     )
     rows = [("this model", score)]
+    if ngram is not None:
+        rows.append((f"n-gram of order {ngram.order}", replace(score, loss=ngram.loss)))
     if result.frequencies is not None:
         rows.append(("token frequencies", replace(score, loss=result.frequencies)))
     rows.append(("guessing", replace(score, loss=result.guessing)))
@@ -64,6 +69,8 @@ def run(found: argparse.Namespace) -> int:
         right=(1, 2, 3),
     )
     print(f"\nbits per character {score.bits_per_character:.4f}")
+    if ngram is not None and ngram.counted == MOST_COUNTED:
+        print(f"the n-gram model is counted from the first {ngram.counted:,} training tokens")
     if result.unknown:
         shown = ", ".join(f"{letter!r} x {count}" for letter, count in list(result.unknown.items())[:8])
         print(f"{sum(result.unknown.values())} characters stand in no text it learned from, scored as unknown: {shown}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,15 +67,20 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", remedy=f"See {self.prog} --help.")
 
 
-def add_settings(parser: Parser) -> None:
-    """One flag for every setting, grouped as the tree is; what is not typed leaves no trace."""
-    titles = {"": "the run", "data": "data", "model": "model", "optimizer": "optimizer", "training": "training"}
-    groups = {name: parser.add_argument_group(title) for name, title in titles.items()}
+TITLES = {"": "the run", "data": "data", "model": "model", "optimizer": "optimizer", "training": "training"}
+
+
+def add_settings(parser: Parser, sections: Container[str] = TITLES) -> None:
+    """One flag for every setting of these sections, grouped as the tree is; what is not typed leaves no trace.
+
+    A preset and a settings file go with the section of the run itself.
+    """
+    groups = {name: parser.add_argument_group(title) for name, title in TITLES.items() if name in sections}
     defaults = Settings().flat()
     for item in declared().values():
-        if item.key == "data.path":
-            continue
         group = item.key.rpartition(".")[0]
+        if item.key == "data.path" or group not in groups:
+            continue
         default = defaults.get(item.key)
         only = f"[{item.kinds[0]}] " if item.kinds == ("mlp",) else ""
         told = "" if default in (None, "", "auto") or "default" in item.help else f" (default: {_word(default)})"
@@ -85,6 +91,8 @@ def add_settings(parser: Parser) -> None:
             default=argparse.SUPPRESS,
             help=(only + item.help + told).replace("%", "%%"),
         )
+    if "" not in groups:
+        return
     groups[""].add_argument("--preset", help=f"a named starting point: {' | '.join(PRESETS)}")
     groups[""].add_argument("--config", metavar="FILE", help="settings from a TOML file, such as a run's settings.toml")
 
@@ -96,9 +104,9 @@ def _word(value: Any) -> str:
 def sources(found: argparse.Namespace) -> list[Source]:
     """What the person chose, weakest first: preset, file, command line."""
     chosen: list[Source] = []
-    if found.preset:
+    if getattr(found, "preset", None):
         chosen.append(preset(found.preset))
-    if found.config:
+    if getattr(found, "config", None):
         chosen.append(file(Path(found.config)))
     typed = {key.removeprefix("setting "): value for key, value in vars(found).items() if key.startswith("setting ")}
     if getattr(found, "path", None):

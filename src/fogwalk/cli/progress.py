@@ -161,7 +161,7 @@ class Progress:
         if pace:
             parts += [
                 (6, f"{_short(event.tokens / pace)} tok/s"),
-                *([] if endless else [(4, f"eta {_clock(pace * (self._steps - event.step))}")]),
+                *([] if endless else [(4, f"eta {clock(pace * (self._steps - event.step))}")]),
             ]
         return _fitting(parts, self.console.width if self.live else None)
 
@@ -177,7 +177,7 @@ class Progress:
         why = {"stop-below": " (the goal of --training.stop-below is reached)", "converged": " (converged)"}.get(
             event.reason, ""
         )
-        self._print(f"{'done':<{LABEL}}{event.step:,} steps in {_clock(event.seconds)}{why}.{best}", hang=True)
+        self._print(f"{'done':<{LABEL}}{event.step:,} steps in {clock(event.seconds)}{why}.{best}", hang=True)
 
     def next(self, lines: list[str]) -> None:
         """The sensible next lines to type."""
@@ -235,7 +235,8 @@ def _short(number: float) -> str:
     return f"{number / 1000:.1f}k" if number >= 1000 else f"{number:.0f}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds for a person: 4:05, 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -50,7 +50,8 @@ def format_of(place: Path) -> str:
 class Corpus:
     """Documents in a stable order. Reading twice gives the same, or a DataError that says what changed.
 
-    `notes` fills while reading: what was left out, which columns were taken.
+    `notes` fills while reading: which columns were taken, what was read otherwise than it stands. So does `unreadable`:
+    the names of the files that were left out, and why.
     """
 
     def __init__(self, paths: Sequence[str], encoding: str = "auto", column: str | None = None) -> None:
@@ -59,7 +60,7 @@ class Corpus:
             known(encoding)
         self.wanted = Wanted(encoding, column)
         self.notes: list[str] = []
-        self._unreadable: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         self._samples = [path for path in self.paths if path.startswith("sample:")]
         others = [path for path in self.paths if not path.startswith("sample:")]
@@ -107,7 +108,7 @@ class Corpus:
 
     def _read(self, name: str, place: Path) -> Iterator[Piece]:
         """One file's pieces. Where several were named, one that is unreadable from its start is left out and said."""
-        if name in self._unreadable:
+        if name in self.unreadable:
             return
         self._check_unchanged(name, place)
         began = False
@@ -140,7 +141,7 @@ class Corpus:
     def _leave_out(self, name: str, place: Path, error: DataError) -> None:
         if not self.files.several:
             raise error
-        self._unreadable[name] = error.found.removeprefix(str(place)).strip()
+        self.unreadable[name] = error.found.removeprefix(str(place)).strip()
 
     def _say(self, words: str) -> None:
         if words not in self.notes:
@@ -154,11 +155,15 @@ class Corpus:
             raise DataError(f"{place} vanished while it was being read") from None
         return status.st_size, status.st_mtime_ns
 
+    def omitted(self) -> list[str]:
+        """Each thing that was not read, and why in brackets; known once the corpus has been read."""
+        return [*self.files.left_out, *(f"{name} ({why})" for name, why in self.unreadable.items())]
+
     def left_out(self) -> list[str]:
         """What was not read, and why, in one sentence; known once the corpus has been read."""
-        told = [*self.files.left_out, *(f"{name} ({why})" for name, why in self._unreadable.items())]
+        told = self.omitted()
         if not told:
             return []
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-        read = len(self.files.places) - len(self._unreadable)
+        read = len(self.files.places) - len(self.unreadable)
         return [f"read {read} files; left out {len(told)}: {', '.join(told[:3])}{more}"]

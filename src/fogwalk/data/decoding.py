@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fogwalk.data.opening import MAGIC
+from fogwalk.data.opening import MAGIC, opened
 from fogwalk.errors import DataError
 
 PIECE = 1 << 20  # characters, about
@@ -23,9 +23,7 @@ def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
 
     `encoding` is auto (UTF-8, or UTF-16 and UTF-32 by their mark) or a name Python knows.
     """
-    start = stream.read(4096)
-    if not start.strip(_BLANK):
-        start += stream.read(PIECE)
+    start = _start(stream)
     name = _encoding_of(start, place, encoding)
     decoder = codecs.getincrementaldecoder(name)(errors="strict")
     lines, block, found = 1, start, False
@@ -46,6 +44,18 @@ def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
                 raise _empty(place)
             return
         block = more
+
+
+def encoding_of(place: Path, encoding: str) -> str:
+    """The encoding that a text file is read in, as Python calls it; raises DataError where `decoded` would at once."""
+    with opened(place) as stream:
+        return _encoding_of(_start(stream), place, encoding).removesuffix("-sig")
+
+
+def _start(stream: BinaryIO) -> bytes:
+    """The first bytes by which a stream is told; more of them where it begins blank."""
+    start = stream.read(4096)
+    return start if start.strip(_BLANK) else start + stream.read(PIECE)
 
 
 def _encoding_of(start: bytes, place: Path, encoding: str) -> str:

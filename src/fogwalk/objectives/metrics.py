@@ -30,7 +30,7 @@ class Score:
     @property
     def perplexity(self) -> float:
         """Between how many equally likely tokens the model hesitates: e^loss."""
-        return math.exp(min(self.loss, 700))
+        return math.exp(min(self.loss, 700)) if math.isfinite(self.loss) else self.loss
 
     @property
     def bits_per_byte(self) -> float:
@@ -54,13 +54,13 @@ def frequencies(training: Stream, scored: Stream, vocabulary: int) -> float:
     One is added to every count, so that a token never seen has a chance. The first scored token is left out,
     as the model's is.
     """
-    counts = _counted(training, vocabulary).astype(np.float64) + 1
-    asked = _counted(scored[1:], vocabulary)
+    counts = counted(training, vocabulary).astype(np.float64) + 1
+    asked = counted(scored[1:], vocabulary)
     surprise = -np.log(counts / counts.sum())
     return float((surprise * asked).sum() / asked.sum()) if len(scored) > 1 else math.nan
 
 
-def _counted(stream: Stream, vocabulary: int) -> NDArray[np.int64]:
+def counted(stream: Stream, vocabulary: int) -> NDArray[np.int64]:
     """How often each token stands in a stream, a portion at a time: a large one is on the disk."""
     counts = np.zeros(vocabulary, dtype=np.int64)
     for start in range(0, len(stream), _PORTION):

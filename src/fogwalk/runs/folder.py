@@ -32,6 +32,8 @@ RUNS = Path("runs")
 # What a lock leaves behind: whether a process holds the run, and which.
 LOCK, HOLDER = LOCKS = (".lock", ".holder")
 
+RATES = "rates.json"  # the curve of a learning-rate range test
+
 _ADJECTIVES = (  # noqa: SIM905  # sixty lines for sixty words tell no more
     "brave calm bright quiet swift gentle clever merry bold patient lucid nimble sunny steady curious eager humble "
     "keen lively mellow noble proud ready sturdy tidy vivid warm witty young zesty"
@@ -101,7 +103,17 @@ class RunFolder:
 
     def foreign(self) -> list[str]:
         """The names in the folder that no run has."""
-        known = {"settings.toml", "status.json", "events.jsonl", "encoding", "checkpoints", "probes", "control", *LOCKS}
+        known = {
+            "settings.toml",
+            "status.json",
+            "events.jsonl",
+            "encoding",
+            "checkpoints",
+            "probes",
+            "control",
+            RATES,
+            *LOCKS,
+        }
         return [
             entry.name
             for entry in self.path.iterdir()

@@ -86,6 +86,9 @@ def typed(source: Source) -> dict[str, Any]:
     for key, value in source.values.items():
         if key not in known:
             raise _unknown(key, source, known)
+        if key == "optimizer.learning_rate" and value == "find":
+            values["optimizer.find_rate"] = True
+            continue
         try:
             values[key] = convert(key, value, known[key].type, known[key].optional)
         except SettingError as error:

@@ -6,6 +6,7 @@ After this    trainer.py and training/loop.py use it through the protocol alone.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -43,9 +44,12 @@ LEARNED_FROM = 100_000_000  # characters of the training split that byte pairs a
 
 
 class Language:
-    """The language-modelling task for one corpus. `encoding` is a saved tokenizer's folder, when there is one."""
+    """The language-modelling task for one corpus. `encoding` is a saved tokenizer's folder, when there is one.
 
-    def __init__(self, settings: Settings, encoding: Path | None = None) -> None:
+    A text that is too short to train on is an error, unless it `may_be_short`: then it can only be looked at.
+    """
+
+    def __init__(self, settings: Settings, encoding: Path | None = None, *, may_be_short: bool = False) -> None:
         self.settings = settings
         data = settings.data
         self.corpus = Corpus(data.path, data.encoding, data.column)
@@ -56,7 +60,8 @@ class Language:
         if settings.training.sample_prompt:
             prompt_ids(self.tokenizer, settings.training.sample_prompt)  # better now than in the middle of the run
         self.tokens = tokenise(self.corpus, self.survey.split, self.several, self.tokenizer)
-        self._check_length()
+        if not may_be_short:
+            self._check_length()
 
     @property
     def source(self) -> str:
@@ -96,24 +101,30 @@ class Language:
         return hashlib.sha256(repr((1, self.corpus.digest, *parts)).encode()).hexdigest()[:32]
 
     def _check_length(self) -> None:
+        if shortage := self.shortage():
+            raise shortage
+
+    def shortage(self) -> DataError | None:
+        """What this text lacks to train a model of these settings on it; None where nothing is missing."""
         context = self.settings.model.context
         learned, held = len(self.tokens.training), len(self.tokens.validation)
         if learned <= context:
             fits = learned // 4
             remedy = f"Give more text, or set --model.context to at most {fits}." if fits >= 2 and held >= 2 else ""
-            raise DataError(
+            return DataError(
                 f"{self.source} is too short: {learned:,} tokens to learn from, "
                 f"but one window of this model is {context} + 1",
                 remedy=remedy or "Give more text: a few hundred characters at least.",
                 origin=f"model.context {context} came from {self._origin('model.context')}.",
             )
         if held < 2:
-            raise DataError(
+            return DataError(
                 f"{self.source} leaves {held} tokens to validate on; at least 2 are needed",
                 remedy="Give more text, or hold back more with --data.validation 0.2."
                 if self.settings.data.validation < 0.2 and learned + held >= 10
                 else "Give more text: a few hundred characters at least.",
             )
+        return None
 
     def _origin(self, key: str) -> str:
         origin = self.settings.origin(key)
@@ -182,6 +193,13 @@ class Language:
         """Write tokenizer.json and tokenizer_config.json."""
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(folder)
+
+    def resized(self, settings: Settings) -> Language:
+        """The same task on the same data for a model of other settings."""
+        other = copy.copy(self)
+        other.settings = settings
+        other._check_length()
+        return other
 
     def model(self) -> nn.Module:
         """A fresh model of the chosen kind."""

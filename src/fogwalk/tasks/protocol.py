@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fogwalk.batches.windows import Batch
+from fogwalk.settings import Settings
 
 
 class Training(Protocol):
@@ -45,6 +46,10 @@ class Task(Protocol):
 
     def save_encoding(self, folder: Path) -> None:
         """Write everything inference needs to turn records into numbers."""
+        ...
+
+    def resized(self, settings: Settings) -> Task:
+        """The same task on the same data for a model of other settings."""
         ...
 
     def model(self) -> nn.Module:

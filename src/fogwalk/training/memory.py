@@ -1,4 +1,4 @@
-"""When memory is refused: in words, what asked for it and what would need less.
+"""How much memory a training needs, beforehand; and when it is refused, in words, what would need less.
 
 Before this   settings/.
 After this    trainer.py trains inside it.
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 
 from fogwalk.errors import RunError
-from fogwalk.settings import Settings
+from fogwalk.settings import Settings, Transformer
 
 
 @contextmanager
@@ -29,3 +29,22 @@ def enough_memory(settings: Settings) -> Iterator[None]:
             remedy=f"Halve --training.batch (now {training.batch}), work through it in portions with "
             f"--training.accumulate {training.accumulate * 2}, or choose a smaller model.",
         ) from error
+
+
+# Fitted to ten shapes (benchmarks/memory.py), eager, on a CPU, contexts up to 512; in bytes.
+_PROGRAM = 361e6  # Python, torch and its libraries
+_PARAMETER = {"muon": 21, "adamw": 25, "sgd": 21}  # weight, gradient, what the optimizer keeps and works with
+_WIDTH = 150  # a token in a layer, for each number of its width
+_SCORE = 10.2  # a token, for each token of the vocabulary
+
+
+def planned_memory(settings: Settings, vocabulary: int, parameters: int) -> int:
+    """Bytes that training will hold at most."""
+    model, training = settings.model, settings.training
+    tokens = training.batch // training.accumulate * model.context
+    held = _PROGRAM + parameters * _PARAMETER[settings.optimizer.name] + tokens * vocabulary * _SCORE
+    if isinstance(model, Transformer):
+        held += tokens * model.layers * model.width * _WIDTH
+    else:
+        held += tokens * (model.context * model.embedding + sum(model.hidden)) * 12
+    return int(held)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fogwalk import hardware
 from fogwalk.errors import SettingError
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
+from fogwalk.training import finder, shape
 from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course
 from fogwalk.training.pace import Pace, compile_or_not, measure
 
@@ -79,9 +81,19 @@ def _kept(settings: Settings, key: str, otherwise: str) -> str:
     return otherwise if origin == "default" else origin
 
 
-def close(
-    settings: Settings, task: Task, spent: float, say: Callable[[str], None] = lambda words: None
-) -> tuple[Course, list[str]]:
+@dataclass(frozen=True)
+class Closed:
+    """A run's course and its task, why in words, the pace it was planned with where one was measured, and the range test's
+    curve where its rate was found."""
+
+    course: Course
+    task: Task
+    words: list[str]
+    pace: Pace | None
+    found: finder.Found | None = None
+
+
+def close(settings: Settings, task: Task, spent: float, say: Callable[[str], None] = lambda words: None) -> Closed:
     """Close everything else, and say why in words. `spent` is how many seconds of a budget have passed; `say` is told
     before something takes long.
 
@@ -101,9 +113,26 @@ def close(
         settings = _without_end(settings)
         limits["until validation improves no more (--minutes 0)"] = UNTIL_CONVERGED
     steps = min(limits.values(), default=0)
-    compiled, budget = settings.training.compile, None
+    compiled, budget, pace = settings.training.compile, None, None
+    if shape.is_open(settings) and not limits_given(settings):
+        picked = (
+            shape.pick(settings, task, minutes * 60 - spent - FINISHING_SECONDS, measure_eager)
+            if minutes
+            else shape.for_text(settings, task)
+        )
+        settings, pace, task = picked.settings, picked.pace, task.resized(picked.settings)
+        words.append(picked.words)
+    found = None
+    if settings.optimizer.find_rate:
+        say("a range test of the learning rate, from far too cold to far too hot")
+        found = finder.find(settings, task)
+        settings = settings.replacing(
+            {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}, "found by a range test"
+        )
+        words += found.words()
     if minutes or compiled == "auto":
-        pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
+        if pace is None or compiled == "on":
+            pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
         if compiled == "auto":
             compiled, pace, why = compile_or_not(settings, task, pace, steps, minutes or None, spent, say)
             words.append(why)
@@ -120,7 +149,23 @@ def close(
     settings = settings.replacing(
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
-    return Course(close_habits(settings, task), budget), words
+    return Closed(Course(close_habits(settings, task), budget), task.resized(settings), words, pace, found)
+
+
+def limits_given(settings: Settings) -> bool:
+    """Whether the length was asked for in steps, epochs or tokens."""
+    training = settings.training
+    return any(limit is not None for limit in (training.steps, training.epochs, training.tokens))
+
+
+def measure_eager(settings: Settings, task: Task) -> Pace:
+    """The pace without generated code."""
+    return measure(settings, task, compiled="off")
+
+
+def seconds_needed(closed: Closed, pace: Pace) -> float:
+    """How long the training itself will take: its steps, validations and samples."""
+    return needed(closed.course.settings, closed.task, pace)
 
 
 def _close_convergence(settings: Settings, minutes: float | None, limited: bool) -> Settings:
@@ -180,19 +225,25 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
     return limits
 
 
+def needed(settings: Settings, task: Task, pace: Pace) -> float:
+    """Seconds of a run of these settings: steps, validations and samples."""
+    training = close_habits(settings, task).training
+    steps = training.steps or 0
+    validations = math.ceil(steps / (training.evaluate_every or steps))
+    samples = math.ceil(steps / training.sample_every) if training.sample_every else 0
+    return steps * pace.step + validations * pace.validation + samples * pace.sample
+
+
 def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -> int:
     """The most steps that can be made in so many seconds, with the validations and samples a run of that length makes."""
 
-    def needed(steps: int) -> float:
-        habits = close_habits(settings.replacing({"training.steps": steps}, ""), task).training
-        validations = math.ceil(steps / (habits.evaluate_every or steps))
-        samples = math.ceil(steps / habits.sample_every) if habits.sample_every else 0
-        return steps * pace.step + validations * pace.validation + samples * pace.sample
+    def of(steps: int) -> float:
+        return needed(settings.replacing({"training.steps": steps}, ""), task, pace)
 
     fewest, most = 0, int(seconds / pace.step) + 1
     while most - fewest > 1:
         middle = (fewest + most) // 2
-        fewest, most = (middle, most) if needed(middle) <= seconds else (fewest, middle)
+        fewest, most = (middle, most) if of(middle) <= seconds else (fewest, middle)
     return fewest
 
 

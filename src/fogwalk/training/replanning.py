@@ -19,6 +19,7 @@ from fogwalk.settings import Settings, Source, declared, typed
 from fogwalk.training.convergence import verdict
 from fogwalk.training.course import Budget, Course, ending_at
 from fogwalk.training.history import History
+from fogwalk.training.plan import CHOSEN
 from fogwalk.training.state import State
 
 # The pace is looked at so often in a run; it must be off by more than this share of what is left to change the plan.
@@ -77,9 +78,8 @@ def recorded_course(folder: RunFolder, settings: Settings, step: int) -> tuple[C
         if name == "replanned" and at > step:
             ahead[at] = record
         elif name != "planned" and at >= step:
-            settings = _changed(
-                settings, kept, "an earlier resume" if name == "resumed" else _origin(at, record["reason"])
-            )
+            origin = "an earlier resume" if name == "resumed" else _origin(at, record["reason"])
+            settings = _changed(settings, kept, origin)
     course = Course(settings, budget)
     course.converged = converged
     return course, ahead
@@ -87,7 +87,11 @@ def recorded_course(folder: RunFolder, settings: Settings, step: int) -> tuple[C
 
 def _changed(settings: Settings, changed: dict[str, Any], origin: str) -> Settings:
     now, values = settings.flat(), typed(Source(origin, changed))
-    return settings.replacing({key: value for key, value in values.items() if value != now[key]}, origin)
+    values = {key: value for key, value in values.items() if value != now[key]}
+    # What follows from the number of steps still does: the next extension chooses it anew.
+    followed = {key: value for key, value in values.items() if settings.origin(key) == CHOSEN}
+    settings = settings.replacing(followed, CHOSEN)
+    return settings.replacing({key: value for key, value in values.items() if key not in followed}, origin)
 
 
 def _origin(step: int, reason: str) -> str:

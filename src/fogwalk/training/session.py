@@ -141,7 +141,7 @@ class Session:
                 self.replanner,
                 self.sampler,
             ]
-            for told in describe(self.course.settings, self.state, why):
+            for told in describe(self.course.settings, count_parameters(self.state), why):
                 tell(told)
             tell(Told("chance", self.task.chance()))
             reason, failing = "failed", True
@@ -187,6 +187,7 @@ class Session:
                 step=state.step, seconds=state.age(), steps=self.course.steps, settings=changed, exact=exact, why=reason
             )
         )
+        self._view(self.course.settings)
 
     def _finish(self, reason: str, failing: bool) -> None:
         state = self.state
@@ -238,10 +239,9 @@ def _length(steps: int | None) -> str:
     return f"{steps:,} steps" if steps and steps < UNTIL_CONVERGED else "as many steps as it takes"
 
 
-def describe(settings: Settings, state: State, why: Iterable[str]) -> list[Told]:
+def describe(settings: Settings, count: int, why: Iterable[str]) -> list[Told]:
     """The model and plan lines, for a person."""
     training, optimizer = settings.training, settings.optimizer
-    count = count_parameters(state)
     size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
     threads = f"{settings.threads} thread{'s' * (settings.threads != 1)}"
     plan_words = (

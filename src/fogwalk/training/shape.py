@@ -1,0 +1,103 @@
+"""Which shape of transformer a budget can teach: rules read off the sweeps under benchmarks/sweeps.
+
+Before this   pace.py measures a shape on this machine.
+After this    plan.py closes the number of steps for the shape that was picked.
+Too large a model sees too little of the text in its time, too small a one soon has nothing left to learn with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fogwalk.models.layers import gated_width
+from fogwalk.settings import Settings, Transformer
+from fogwalk.tasks.protocol import Task
+from fogwalk.training.pace import Pace
+
+# Layers, width and heads, each about twice to four times the size of the one before; a head is 64 wide.
+LADDER = ((2, 64, 1), (3, 128, 2), (4, 192, 3), (5, 256, 4), (6, 384, 6), (8, 512, 8), (12, 768, 12))
+# A run should see about so many tokens for each parameter of its layers: in benchmarks/sweeps/docs-45-seconds.md the shape
+# that saw 2.2 was better than the next larger one, which saw 0.3. Where between them the turn lies is not swept yet.
+SEEN = 0.5
+# And the text should hold so many for each: of fewer it is learned by heart (benchmarks/sweeps/twenty-kilobytes.md, where
+# the smallest, which had 0.18, was better than both larger ones).
+OWN = 0.05
+_CHOSEN = ("model.layers", "model.width", "model.heads")
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The settings with their shape closed, its pace where it was measured, and why in words."""
+
+    settings: Settings
+    pace: Pace | None
+    words: str
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether the shape is left to the plan: a transformer of which neither layers, width nor heads were chosen."""
+    return isinstance(settings.model, Transformer) and all(settings.origin(key) == "default" for key in _CHOSEN)
+
+
+def layer_parameters(layers: int, width: int) -> int:
+    """The parameters of the layers alone: four square matrices of attention and three of the gated feed-forward part."""
+    return layers * (4 * width * width + 3 * width * gated_width(width))
+
+
+def pick(settings: Settings, task: Task, seconds: float, measure: Callable[[Settings, Task], Pace]) -> Picked:
+    """The largest shape of the ladder that sees enough in so many seconds, and has enough to learn from.
+
+    The default shape is measured first, and the others are guessed from it: seconds go with the products. What was picked is
+    measured too, and given up for the next smaller one when it is slower than was guessed.
+    """
+    vocabulary, own = int(task.facts["vocabulary"]), int(task.facts["training_tokens"])
+    tokens = settings.training.batch * settings.model.context
+    known = {_default(settings): measure(settings, task)}
+    rate = known[_default(settings)].step / _products(*_default(settings)[:2], vocabulary)
+
+    def seen(rung: tuple[int, int, int]) -> float:
+        step = known[rung].step if rung in known else rate * _products(*rung[:2], vocabulary)
+        return seconds / step * tokens / layer_parameters(*rung[:2])
+
+    fitting = [rung for rung in LADDER if layer_parameters(*rung[:2]) * OWN <= own] or [LADDER[0]]
+    while True:
+        rung = next((rung for rung in reversed(fitting) if seen(rung) >= SEEN), fitting[0])
+        if rung in known:
+            break
+        known[rung] = measure(*_shaped(settings, task, rung))
+    words = (
+        f"{rung[0]} layers x {rung[1]} wide: the largest that sees {SEEN:g} tokens a parameter in this time "
+        f"({seen(rung):.2g}; {known[rung].step * 1000:.0f} ms a step)"
+    )
+    if seen(rung) < SEEN:
+        words = f"{rung[0]} layers x {rung[1]} wide: the smallest there is, for this time is short"
+    elif fitting[-1] == rung != LADDER[-1]:
+        words = f"{rung[0]} layers x {rung[1]} wide: a larger one would learn {own:,} tokens by heart"
+    return Picked(_shaped(settings, task, rung)[0], known[rung], words)
+
+
+def for_text(settings: Settings, task: Task) -> Picked:
+    """The largest shape, up to the default one's successor, that has enough to learn from: where time sets no limit."""
+    own = int(task.facts["training_tokens"])
+    fitting = [rung for rung in LADDER[:4] if layer_parameters(*rung[:2]) * OWN <= own] or [LADDER[0]]
+    rung = fitting[-1]
+    words = f"{rung[0]} layers x {rung[1]} wide, for {own:,} tokens to learn from"
+    return Picked(_shaped(settings, task, rung)[0], None, words)
+
+
+def _default(settings: Settings) -> tuple[int, int, int]:
+    model = settings.model
+    assert isinstance(model, Transformer)
+    return model.layers, model.width, model.heads
+
+
+def _shaped(settings: Settings, task: Task, rung: tuple[int, int, int]) -> tuple[Settings, Task]:
+    values = dict(zip(_CHOSEN, rung, strict=True))
+    settings = settings.replacing(values, "picked for this text, time and machine")
+    return settings, task.resized(settings)
+
+
+def _products(layers: int, width: int, vocabulary: int) -> int:
+    """What a token costs, but for a factor: each parameter of a matrix is one product."""
+    return layer_parameters(layers, width) + vocabulary * width
