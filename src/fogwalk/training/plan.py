@@ -102,19 +102,20 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     words: list[str] = []
     began = time.perf_counter()
     limits = _limits_without_clock(settings, task)
+    limited = bool(limits)  # the length was asked for in steps, epochs or tokens
     minutes = settings.minutes
     if not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
     if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
         raise _too_short(minutes, spent)
-    settings = _close_convergence(settings, minutes, bool(limits))
-    if minutes == 0 and not limits:
+    settings = _close_convergence(settings, minutes, limited)
+    if minutes == 0 and not limited:
         settings = _without_end(settings)
         limits["until validation improves no more (--minutes 0)"] = UNTIL_CONVERGED
     steps = min(limits.values(), default=0)
     compiled, budget, pace = settings.training.compile, None, None
-    if shape.is_open(settings) and not limits_given(settings):
+    if shape.is_open(settings) and not limited:
         picked = (
             shape.pick(settings, task, minutes * 60 - spent - FINISHING_SECONDS, measure_eager)
             if minutes
@@ -141,7 +142,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
             fit = steps_that_fit(left * (1 - RESERVE), pace, task, settings)
             if fit < 1:
                 raise _too_short(minutes, spent + time.perf_counter() - began)
-            budget = Budget(left, fill=not limits)
+            budget = Budget(left, fill=not limited)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
@@ -150,12 +151,6 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
     return Closed(Course(close_habits(settings, task), budget), task.resized(settings), words, pace, found)
-
-
-def limits_given(settings: Settings) -> bool:
-    """Whether the length was asked for in steps, epochs or tokens."""
-    training = settings.training
-    return any(limit is not None for limit in (training.steps, training.epochs, training.tokens))
 
 
 def measure_eager(settings: Settings, task: Task) -> Pace:
