@@ -7,16 +7,14 @@ DATA is the folder with tinyshakespeare.txt. Compared are validation losses afte
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.machine import described
 from benchmarks.sweeps.choices import flags
+from benchmarks.training import train
 from fogwalk.registry import OPTIMIZERS
-from fogwalk.runs.log import read_story
-from fogwalk.settings import load_settings
 
 GOAL = 0.02
 MODELS = (
@@ -29,15 +27,13 @@ AROUND = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the optimizer's default
 
 def trained(path: str, choice: str, steps: int, rate: str) -> tuple[float, float]:
     """The rate a run was trained at, and its last validation loss."""
+    words = [path, *flags(choice), "--training.steps", str(steps), "--training.compile", "off"]
+    words += ["--training.sample-every", "0", "--optimizer.learning-rate", rate]
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        words = [sys.executable, "-m", "fogwalk", "train", path, "--out", str(out), *flags(choice)]
-        words += ["--training.steps", str(steps), "--training.compile", "off", "--training.sample-every", "0"]
-        subprocess.run([*words, "--optimizer.learning-rate", rate], check=True, stdout=subprocess.DEVNULL)
-        losses = [r["validation_loss"] for r in read_story(out / "events.jsonl") if r["event"] == "evaluated"]
-        used = load_settings(out / "settings.toml").optimizer.learning_rate
+        run = train(words, Path(folder) / "run")
+        used, loss = run.settings.optimizer.learning_rate, run.validations()[-1]
     assert used
-    return used, losses[-1]
+    return used, loss
 
 
 def main() -> int:

@@ -11,47 +11,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
-from benchmarks.sweeps.choices import flags, settings_of
-from fogwalk import hardware
-from fogwalk.registry import TASKS
-from fogwalk.training import pace
-
-
-def measured(path: str, choice: str) -> float:
-    """Seconds of one step."""
-    settings = settings_of(path, choice)
-    assert settings.threads
-    with hardware.exactly(settings.threads):
-        task = TASKS.get(settings.task)(settings)
-        return min(pace.measure(settings, task, compiled="off").step for _ in range(2))
+from benchmarks.sweeps.choices import flags, settings_of, step_seconds
+from benchmarks.training import train
 
 
 def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
-    """Train in a real process and score its last checkpoint."""
+    """Train in a real process and score the checkpoint a person would use, the best by validation."""
+    words = [path, "--training.steps", str(steps), "--training.compile", "off", "--training.sample-every", "0"]
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder) / "run")
-        words = [sys.executable, "-m", "fogwalk", "train", path, "--out", out, "--training.steps", str(steps)]
-        words += ["--training.compile", "off", "--training.sample-every", "0", "--seed", str(seed), *flags(choice)]
-        began = time.monotonic()
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-        seconds = time.monotonic() - began
-        told = subprocess.run(
-            [sys.executable, "-m", "fogwalk", "evaluate", out, "--json"], check=True, capture_output=True, text=True
-        )
-        counted = subprocess.run(
-            [sys.executable, "-m", "fogwalk", "parameters", out, "--json"], check=True, capture_output=True, text=True
-        )
-    score: dict[str, Any] = json.loads(told.stdout)
-    parameters = sum(row["count"] for row in json.loads(counted.stdout))
-    return score | {"seconds": seconds, "parameters": parameters}
+        run = train([*words, "--seed", str(seed), *flags(choice)], Path(folder) / "run")
+        score: dict[str, Any] = run.asked("evaluate")
+        score["parameters"] = sum(row["count"] for row in run.asked("parameters"))
+    return score
 
 
 def main() -> int:
@@ -71,7 +48,7 @@ def main() -> int:
     for choice in choices:
         key = f"{found.path} {choice}"
         if key not in known:
-            known[key] = measured(found.path, choice)
+            known[key] = step_seconds(found.path, choice)
             print(f"{known[key] * 1000:7.1f} ms a step  {choice}", flush=True)
     if found.paces:
         found.paces.write_text(json.dumps(known, indent=1), encoding="utf-8")

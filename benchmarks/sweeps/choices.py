@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fogwalk import hardware
 from fogwalk.cli.parsing import sources
 from fogwalk.cli.train import parser
+from fogwalk.registry import TASKS
 from fogwalk.settings import Settings, resolve
-from fogwalk.training import plan
+from fogwalk.training import pace, plan
 
 
 def flags(choice: str) -> list[str]:
@@ -17,3 +19,12 @@ def settings_of(path: str, choice: str) -> Settings:
     """The settings of a choice, with everything but its length closed."""
     words = [path, *flags(choice), "--training.steps", "1000", "--training.compile", "off"]
     return plan.close_before_data(resolve(*sources(parser("").read(words))))
+
+
+def step_seconds(path: str, choice: str) -> float:
+    """How long a step of a choice takes here: the quicker of two trials, each the median of a few eager steps."""
+    settings = settings_of(path, choice)
+    assert settings.threads
+    with hardware.exactly(settings.threads):
+        task = TASKS.get(settings.task)(settings)
+        return min(pace.measure(settings, task, compiled="off").step for _ in range(2))

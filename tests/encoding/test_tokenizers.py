@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,18 @@ def test_any_unicode_text_comes_back_from_bytes_and_from_merged_pairs(text: str)
     for tokenizer in (BYTES, MERGED):
         assert tokenizer.decode(tokenizer.encode(text).tolist()) == text
         assert tokenizer.unknown(text) == {}
+
+
+def test_a_hundred_thousand_random_strings_come_back() -> None:
+    chance = random.Random(0)
+    planes = ((0, 0x7F), (0, 0x7FF), (0x800, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x10FFFF))
+    texts = []
+    for _ in range(100_000):
+        low, high = chance.choice(planes)
+        texts.append("".join(chr(chance.randint(low, high)) for _ in range(chance.randint(0, 12))))
+    for tokenizer in (BYTES, MERGED):
+        for text, ids in zip(texts, tokenizer.encode_many(texts), strict=True):
+            assert tokenizer.decode(ids.tolist()) == text
 
 
 def test_the_mark_of_an_end_written_in_a_text_comes_back_too() -> None:

@@ -12,6 +12,7 @@ from fogwalk.errors import SettingError
 from fogwalk.settings import Settings, Source, resolve
 from fogwalk.tasks.language import Language
 from fogwalk.training import pace, plan
+from fogwalk.training.course import UNTIL_CONVERGED
 from fogwalk.training.pace import Pace
 
 FAST = Pace(step=0.01, validation=0.2, sample=0.1, first=0.02)
@@ -96,6 +97,22 @@ def test_without_a_compiler_steps_are_eager_and_it_is_said_once(
     assert sum("no C++ compiler" in line for line in words) == 1
     with pytest.raises(SettingError, match=r"no C\+\+ compiler"):
         closed(book, training__compile="on")
+
+
+def test_with_a_goal_alone_it_is_until_the_goal_or_convergence_and_said(book: Path, task: Language) -> None:
+    settings, words = closed_for(closed(book, training__stop_below="1.5"), task, 0)
+    assert settings.training.steps == UNTIL_CONVERGED
+    assert settings.training.convergence == "on"
+    assert settings.origin("training.steps") == "until validation is below 1.5 or improves no more"
+    assert any("goal" in line for line in words)
+
+
+def test_with_a_goal_and_a_time_the_time_sets_the_last_step(book: Path, task: Language) -> None:
+    goal, without = (
+        closed_for(closed(book, **more), task, 0)[0]
+        for more in ({"training__stop_below": "1.5", "minutes": "1"}, {"minutes": "1"})
+    )
+    assert goal.training.steps == pytest.approx(without.training.steps, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def enough_memory(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-# Fitted to ten shapes (benchmarks/memory.py), eager, on a CPU, contexts up to 512; in bytes.
+# Fitted to ten shapes (benchmarks/planned.py), eager, on a CPU, contexts up to 512; in bytes.
 _PROGRAM = 361e6  # Python, torch and its libraries
 _PARAMETER = {"muon": 21, "adamw": 25, "sgd": 21}  # weight, gradient, what the optimizer keeps and works with
 _WIDTH = 150  # a token in a layer, for each number of its width

@@ -103,8 +103,11 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     began = time.perf_counter()
     limits = _limits_without_clock(settings, task)
     limited = bool(limits)  # the length was asked for in steps, epochs or tokens
-    minutes = settings.minutes
-    if not limits and minutes is None:
+    minutes, goal = settings.minutes, settings.training.stop_below
+    if not limits and minutes is None and goal is not None:
+        minutes = 0.0
+        words.append("a goal was given and no time, so until it is reached, or validation improves no more (--minutes)")
+    elif not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
     if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
@@ -112,7 +115,8 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     settings = _close_convergence(settings, minutes, limited)
     if minutes == 0 and not limited:
         settings = _without_end(settings)
-        limits["until validation improves no more (--minutes 0)"] = UNTIL_CONVERGED
+        reached = "" if goal is None else f"is below {goal:g} or "
+        limits[f"until validation {reached}improves no more"] = UNTIL_CONVERGED
     steps = min(limits.values(), default=0)
     compiled, budget, pace = settings.training.compile, None, None
     if shape.is_open(settings) and not limited:
@@ -179,7 +183,7 @@ def _without_end(settings: Settings) -> Settings:
         raise SettingError(
             "optimizer.schedule",
             "minutes",
-            found=f"the schedule {optimizer.schedule} falls towards a last step, but with --minutes 0 none is known",
+            found=f"the schedule {optimizer.schedule} falls towards a last step, but none is known: only a goal, or --minutes 0",
             remedy="Use warmup-stable-decay (it falls once validation improves no more) or constant, or give --minutes.",
         )
     if settings.training.convergence == "off" and settings.training.stop_below is None:
