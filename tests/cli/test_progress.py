@@ -75,9 +75,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def planned(steps: int) -> Planned:
-    """A run of so many steps begins."""
-    return Planned(step=0, seconds=0.0, steps=steps, settings={}, data={}, model={})
+def planned(steps: int, every: int | None = None) -> Planned:
+    """A run of so many steps begins, validated every so many."""
+    settings = {"training.evaluate_every": every} if every else {}
+    return Planned(step=0, seconds=0.0, steps=steps, settings=settings, data={}, model={})
 
 
 def done(step: int, loss: float = 2.0, seconds: float | None = None) -> StepDone:
@@ -234,6 +235,13 @@ def test_the_eta_is_unaffected_by_a_step_that_waited(pause: Event) -> None:
     steps = [line for line in lines if line.startswith("step")]
     assert [line.rpartition("  ")[2] for line in steps[1:]] == ["eta 0:08", "eta 0:07", "eta 0:06"]
     assert all("1.0k tok/s" in line for line in steps[1:])
+
+
+def test_the_eta_counts_the_validations_that_are_still_to_come() -> None:
+    events = [planned(10, every=4), *map(done, range(1, 5)), validated(4, seconds=7.0), done(5, seconds=8.0)]
+    lines = [line for line in told(events) if line.startswith("step")]
+    assert lines[3].endswith("  eta 0:06"), "none has been timed yet"
+    assert lines[4].endswith("  eta 0:11"), "five steps, and three seconds after step 8 and after step 10"
 
 
 def test_the_eta_follows_a_machine_that_slows_down() -> None:

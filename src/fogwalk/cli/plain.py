@@ -7,7 +7,7 @@ After this    every print of the command line.
 from __future__ import annotations
 
 # They turn the order of what follows them.
-_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F}
+_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
 
 def printable(text: str) -> str:

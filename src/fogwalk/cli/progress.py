@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -22,6 +20,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fogwalk.cli.plain import printable
+from fogwalk.cli.remaining import Remaining
 from fogwalk.events import (
     FINISHED,
     Evaluated,
@@ -69,8 +68,7 @@ class Progress:
         self._seen = 0
         self._validated = ""
         self._label = ""
-        self._paces: deque[float] = deque(maxlen=50)
-        self._last_time: float | None = None
+        self._left = Remaining()
         self._printed_at = time.monotonic()
         self._printed_share = 0.0
 
@@ -106,19 +104,20 @@ class Progress:
     def _other(self, event: Event) -> None:
         if isinstance(event, Planned | Resumed | Replanned):
             self._steps = event.steps
+            self._left.planned(event.steps, event.settings)
         if isinstance(event, Resumed):
             self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
         elif isinstance(event, Replanned):
             self._print(f"{'replan':<{LABEL}}{event.why}", hang=True)
         elif isinstance(event, Evaluated):
             self._validated = f"val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
-            self._last_time = None  # a step that waited for a validation tells nothing of the pace
+            self._left.validated()
             if not self.live:
                 self._print(
                     f"{'val':<{LABEL}}{event.validation_loss:.4f} at step {event.step}, context {event.context}"
                 )
         elif isinstance(event, Sampled):
-            self._last_time = None
+            self._left.sampled()
             shown = quoted(event.prompt + event.text, 160 if not self.live else max(self.console.width * 2 - 24, 40))
             self._print(f"  ~ sample @{event.step}: {shown}", style="cyan", hang=True)
         elif isinstance(event, Warned):
@@ -129,9 +128,7 @@ class Progress:
     def _step(self, event: StepDone) -> None:
         self._seen += 1
         self._smooth = 0.9 * self._smooth + 0.1 * float(event.loss)
-        if self._last_time is not None:
-            self._paces.append(event.seconds - self._last_time)
-        self._last_time = event.seconds
+        self._left.stepped(event.seconds)
         share = event.step / max(self._steps, 1)
         now = time.monotonic()
         due = now - self._printed_at >= (0.1 if self.live else 10)
@@ -146,7 +143,7 @@ class Progress:
 
     def _line(self, event: StepDone) -> str:
         smooth = self._smooth / (1 - 0.9**self._seen)
-        pace = statistics.median(self._paces) if self._paces else 0.0
+        pace = self._left.pace()
         endless = self._steps >= UNTIL_CONVERGED
         # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.
         parts = [
@@ -161,7 +158,7 @@ class Progress:
         if pace:
             parts += [
                 (6, f"{_short(event.tokens / pace)} tok/s"),
-                *([] if endless else [(4, f"eta {clock(pace * (self._steps - event.step))}")]),
+                *([] if endless else [(4, f"eta {clock(self._left.seconds(event.step))}")]),
             ]
         return _fitting(parts, self.console.width if self.live else None)
 
