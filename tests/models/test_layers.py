@@ -15,6 +15,7 @@ from fogwalk.models.layers import (
     FeedForward,
     GatedFeedForward,
     RMSNorm,
+    drop,
     feed_forward,
     gated_width,
     normalisation,
@@ -132,3 +133,37 @@ def test_a_hidden_width_can_be_chosen_and_biases_left_out(name: str) -> None:
     shapes = {key: tuple(value.shape) for key, value in feed_forward(name, 6, 5, biases=False).named_parameters()}
     expected = {"up.weight": (5, 6), "down.weight": (6, 5)}
     assert shapes == (expected | {"gate.weight": (5, 6)} if name == "gated-silu" else expected)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("shape", [(1_000_003,), (7, 3, 11_000)])
+def test_dropped_is_the_share_and_the_rest_is_scaled_so_that_the_mean_stays(
+    share: float, shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(shape, requires_grad=True)
+    y = drop(x, share)
+    assert y.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)], rel=1e-3)
+    # Four standard deviations of a share of so many draws.
+    assert float((y == 0).float().mean()) == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / x.numel()))
+    y.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, y), "what was dropped gets no blame"
+
+
+def test_values_beside_each_other_are_dropped_independently() -> None:
+    torch.manual_seed(0)
+    kept = (drop(torch.ones(400_000), 0.3) > 0).float() - 0.7
+    for apart in (1, 2, 3, 4, 5):
+        assert abs(float((kept[:-apart] * kept[apart:]).mean())) < 4 * 0.21 / math.sqrt(400_000)
+
+
+def test_dropping_follows_the_seed_and_rests_outside_training() -> None:
+    x = drawn(50, 3)
+    torch.manual_seed(1)
+    first = drop(x, 0.4)
+    torch.manual_seed(1)
+    assert torch.equal(drop(x, 0.4), first)
+    assert drop(x, 0.4, training=False) is x
+    assert drop(x, 0.0) is x
+    assert drop(x.bfloat16(), 0.4).dtype is torch.bfloat16

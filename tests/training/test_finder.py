@@ -1,4 +1,4 @@
-"""The range test of the learning rate: its ladder, its choice, and a real one that lands near what trains best."""
+"""The finder of the learning rate: its search, its choice, and a real one that lands near what trains best."""
 
 from __future__ import annotations
 
@@ -10,39 +10,44 @@ import pytest
 
 from fogwalk import trainer
 from fogwalk.settings import Source, load_settings, resolve
-from fogwalk.training.finder import choose, drawn, rising
+from fogwalk.training.finder import drawn, lowest, search
 
 
 def valley(rate: float) -> float:
-    """A loss that falls until the rate 0.1 and rises steeply beyond."""
-    return 2.0 + 0.3 * abs(math.log10(rate / 0.1)) if rate < 0.1 else 2.0 + 3 * math.log10(rate / 0.1)
+    """A loss that falls until the rate 0.1 and rises beyond, over the logarithm of the rate."""
+    return 2.0 + math.log10(rate / 0.1) ** 2
 
 
-def test_rates_rise_by_one_factor() -> None:
-    rate = rising(1e-4, 1.0, 5)
-    assert [rate(step) for step in range(5)] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+@pytest.mark.parametrize("best", [0.0005, 0.004, 0.02, 0.05, 3.0])
+def test_the_lowest_place_of_a_smooth_valley_is_found_wherever_it_lies(best: float) -> None:
+    tried = search(lambda rate: math.log(rate / best) ** 2, default=0.02)
+    assert lowest(tried) == pytest.approx(best, rel=0.03)
+    assert len(tried) <= 10
 
 
-def test_the_choice_lies_safely_below_the_lowest_loss() -> None:
-    rates = [rising(1e-4, 10.0, 101)(step) for step in range(101)]
-    found = choose(rates, [valley(rate) for rate in rates], 0.5, 0.02)
-    assert found.edge == pytest.approx(0.1, rel=0.2)
-    assert found.rate == pytest.approx(found.edge / 2, rel=0.05)
+def test_a_rate_that_diverges_is_a_neighbour_and_no_place_to_look_further() -> None:
+    tried = search(lambda rate: valley(rate) if rate < 0.15 else math.inf, default=0.02)
+    assert 0.05 < lowest(tried) < 0.15
+    assert len(tried) <= 8
 
 
-def test_without_a_curve_the_default_is_kept() -> None:
-    assert choose([], [], 0.5, 0.02).rate == 0.02
-    assert choose([0.1], [math.nan], 0.5, 0.02).rate == 0.02
+def test_where_everything_diverges_the_default_is_kept() -> None:
+    assert lowest(search(lambda rate: math.inf, default=0.02)) == 0.02
+
+
+def test_the_search_ends_on_a_loss_that_only_falls() -> None:
+    assert len(search(lambda rate: -rate, default=0.02)) <= 9
 
 
 def test_the_curve_is_drawn_with_the_choice_marked() -> None:
-    rates = [rising(1e-4, 10.0, 101)(step) for step in range(101)]
-    lines = drawn(rates, [valley(rate) for rate in rates], 0.05)
+    rates = tuple(0.02 * 2.0**power for power in range(-4, 5))
+    losses = (*(valley(rate) for rate in rates[:-1]), None)
+    lines = drawn(rates, losses, 0.1)
     assert all(len(line) <= 56 for line in lines)
-    assert sum("·" in line for line in lines) >= 6
+    assert sum(line.count("·") for line in lines) == 8
+    assert lines[0].endswith("↑"), "the one that diverged"
     assert any("|" in line for line in lines)
-    assert "5.0e-02" in lines[-1]
-    assert lines[0].startswith("  3.4")
+    assert "1.0e-01" in lines[-1]
 
 
 def test_find_on_the_command_line_trains_at_the_rate_it_found(book: Path, tmp_path: Path) -> None:
@@ -66,6 +71,6 @@ def test_find_on_the_command_line_trains_at_the_rate_it_found(book: Path, tmp_pa
     assert settings.optimizer.find_rate is False  # fed back, the settings repeat the run and look for nothing
     assert settings.origin("optimizer.learning_rate") == "found by a range test"
     assert 0.001 < curve["rate"] < 0.3  # the default that sweeps found best is 0.02
-    assert len(curve["rates"]) == len(curve["losses"]) > 30
+    assert len(curve["rates"]) == len(curve["losses"]) >= 5
     assert any("overshoots" in words for words in told)
     assert folder.foreign() == []

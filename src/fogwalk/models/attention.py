@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fogwalk.models.layers import RMSNorm
+from fogwalk.models.layers import RMSNorm, drop
 from fogwalk.models.positions.protocol import Positions
 
 Heads = Float[Tensor, "batch head time head_width"]
@@ -61,8 +61,7 @@ def exact_attention(
     if causal and scores.shape[2] > 1:
         scores = scores.masked_fill(causal_mask(scores.shape[2], scores.shape[3], scores.device), -math.inf)
     weights = F.softmax(scores, dim=-1)
-    if dropout:
-        weights = F.dropout(weights, dropout)
+    weights = drop(weights, dropout)
     return weights.to(values.dtype) @ values  # [batch, head, time, head_width]
 
 

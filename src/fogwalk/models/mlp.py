@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fogwalk.models.layers import ACTIVATIONS
+from fogwalk.models.layers import ACTIVATIONS, drop
 from fogwalk.settings import Mlp
 
 
@@ -37,8 +37,7 @@ class PlainLanguageModel(nn.Module):
         x = x.unfold(1, self.context, 1).flatten(2)  # [batch, time, embedding x context]
         for layer in self.layers:
             x = self.activation(layer(x))
-            if self.shape.dropout:
-                x = F.dropout(x, self.shape.dropout, self.training)
+            x = drop(x, self.shape.dropout, self.training)
         return self.head(x)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
     def empty_cache(self, batch: int) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fogwalk.models.attention import ATTENDS, Attention, Cache
-from fogwalk.models.layers import feed_forward, normalisation
+from fogwalk.models.layers import drop, feed_forward, normalisation
 from fogwalk.models.positions.protocol import Positions
 from fogwalk.registry import POSITIONS
 from fogwalk.settings import Transformer
@@ -52,8 +52,7 @@ class Layer(nn.Module):
         return self._join(x, self.feed_forward(read), self.feed_forward_norm)
 
     def _join(self, x: Hidden, change: Hidden, norm: nn.Module) -> Hidden:
-        if self.dropout:
-            change = F.dropout(change, self.dropout, self.training)
+        change = drop(change, self.dropout, self.training)
         joined = x + change if self.residual else change
         return joined if self.before else norm(joined)
 

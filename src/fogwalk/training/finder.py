@@ -1,116 +1,160 @@
-"""The learning-rate finder: a range test on a throw-away model, from far too cold to far too hot (Smith 2017).
+"""The learning-rate finder: throw-away models trained for a few steps each, from too cold a rate to too hot a one.
 
-Before this   loop.py, course.py.
+Before this   loop.py, course.py, evaluation.py.
 After this    plan.py closes the rate with it; the run folder keeps the curve (rates.json), a person sees it drawn.
-A thermostat: too cold, and the loss crawls; too hot, and it overshoots and rises. Each step is made at a slightly higher rate
-than the one before. The loss is lowest just before the steps become too large for the landscape they walk in.
+A thermostat: too cold, and the loss crawls; too hot, and it overshoots. One model whose rate rises from step to step (Smith 2017)
+tells only where training breaks, which was 7 to 50 times above what trained best (benchmarks/finder.py). So each rate gets a
+model of its own, and a short run with the warm-up and the fall of the real one.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fogwalk.errors import Diverged
-from fogwalk.events import Event, StepDone
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
-from fogwalk.training.course import Course
+from fogwalk.training.course import UNTIL_CONVERGED, Course
+from fogwalk.training.evaluation import evaluate
 from fogwalk.training.loop import loop
 from fogwalk.training.state import arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
-STEPS = 120
-# Beside the optimizer's default rate: from a hundredth to fifty times.
-COLDEST, HOTTEST = 0.01, 50.0
-SMOOTH = 0.9
-OVER = 1.0  # nats above the lowest loss, at which the test has seen enough
-# Beside the rate of the lowest loss. That one is on the edge; how far below it a whole run is at its best was measured
-# (benchmarks/finder.py).
-SAFE = {"muon": 0.5, "adamw": 0.5, "sgd": 0.5}
+MOST_STEPS, LEAST_STEPS = 100, 20
+TRIALS = 5  # rates tried, mostly
+COARSE, FINE = 4.0, 2.0  # factors between neighbouring rates: of the first look, and about the best of it
+FARTHEST = 4.0**4  # from the optimizer's default, either way
+VALIDATED = 16  # portions of the validation split that each is scored on
 
 
 @dataclass(frozen=True)
 class Found:
-    """The rate, and the curve it was read off: rates and smoothed losses, step by step."""
+    """The rate, and the curve it was read off: the rates that were tried, rising, and the validation loss after `steps` steps
+    at each; None where it diverged."""
 
     rate: float
-    edge: float
+    steps: int
     rates: tuple[float, ...]
-    losses: tuple[float, ...]
+    losses: tuple[float | None, ...]
 
     def words(self) -> list[str]:
         """The curve drawn, and the choice explained."""
-        return [
-            *drawn(self.rates, self.losses, self.rate),
-            f"rate {self.rate:.2g}: the loss was lowest at {self.edge:.2g} and hotter overshoots; "
-            f"colder than {self.rates[0] * 3:.1g} it crawls",
-        ]
+        colder = [rate for rate in self.rates if rate < self.rate]
+        hotter = [rate for rate in self.rates if rate > self.rate]
+        told = f"rate {self.rate:.2g}: where the loss was lowest after {self.steps} steps of a throw-away model at each rate"
+        told += f"; at {colder[0]:.2g} it crawls" if colder else ""
+        told += f", at {hotter[-1]:.2g} it overshoots" if hotter else ""
+        return [*drawn(self.rates, self.losses, self.rate), told]
 
 
-def find(settings: Settings, task: Task) -> Found:
-    """Train a throw-away model for a few steps at rising rates and read the best rate off its losses."""
-    name = settings.optimizer.name
-    default = OPTIMIZERS.get(name).rate
-    low, high = default * COLDEST, default * HOTTEST
-    trial = settings.replacing({"training.steps": STEPS, "training.compile": "off"}, "the range test")
-    arithmetic = arithmetic_of(trial)
-    course = Course(trial)
-    course.rate = rising(low, high, STEPS)
-    state, stop = begin(task.model(), trial, arithmetic.device), Stop()
-    rates: list[float] = []
-    losses: list[float] = []
-    mean = 0.0
+def steps_of_a_trial(steps: int | None) -> int:
+    """How many steps each rate is tried for, where all may take so many together.
 
-    def listen(event: Event) -> None:
-        nonlocal mean
-        if isinstance(event, StepDone):
-            mean = SMOOTH * mean + (1 - SMOOTH) * float(event.loss)
-            rates.append(event.learning_rate)
-            losses.append(mean / (1 - SMOOTH ** len(rates)))
-            if losses[-1] > min(losses) + OVER:
-                stop.ask("seen enough")
-
-    with suppress(Diverged):  # too hot: the curve ends here
-        loop(state, recipe(task, course, arithmetic), listen, stop)
-    return choose(rates, losses, SAFE.get(name, 0.5), default)
-
-
-def rising(low: float, high: float, steps: int) -> Callable[[int], float]:
-    """Rates from low to high, each the same factor above the one before.
-
-    >>> [round(rising(1.0, 100.0, 3)(step)) for step in range(3)]
-    [1, 10, 100]
+    >>> steps_of_a_trial(300), steps_of_a_trial(None)
+    (60, 100)
     """
-    return lambda step: low * (high / low) ** (step / max(steps - 1, 1))
+    return MOST_STEPS if steps is None else min(max(steps // TRIALS, LEAST_STEPS), MOST_STEPS)
 
 
-def choose(rates: Sequence[float], losses: Sequence[float], safe: float, default: float) -> Found:
-    """The rate at which the loss was lowest, and the safe one below it; the default one when there is no curve."""
-    if not rates or not all(map(math.isfinite, losses)):
-        return Found(default, default, tuple(rates) or (default,), tuple(losses) or (0.0,))
-    edge = rates[min(range(len(losses)), key=losses.__getitem__)]
-    return Found(float(f"{edge * safe:.2g}"), edge, tuple(rates), tuple(losses))
+def find(settings: Settings, task: Task, length: int, most: int | None) -> Found:
+    """Try rates for a run of `length` steps, with about `most` steps in all."""
+    trial_steps = steps_of_a_trial(most)
+    # As many steps of warm-up as the run has: a rate that is hot is bearable only after them.
+    warm = round(settings.optimizer.warmup * length) if length < UNTIL_CONVERGED else 0
+    trial = settings.replacing(
+        {
+            "training.steps": trial_steps,
+            "training.compile": "off",
+            "optimizer.warmup": min(max(warm / trial_steps, settings.optimizer.warmup), 0.3),
+            "optimizer.decay": 0.5,
+        },
+        "the range test",
+    )
+    default = OPTIMIZERS.get(settings.optimizer.name).rate
+    losses = search(lambda rate: loss_at(trial, task, rate), default)
+    curve = [(rate, loss if math.isfinite(loss) else None) for rate, loss in sorted(losses.items())]
+    return Found(lowest(losses), trial_steps, tuple(rate for rate, _ in curve), tuple(loss for _, loss in curve))
+
+
+def loss_at(settings: Settings, task: Task, rate: float) -> float:
+    """The validation loss, on its first portions, after a short run at this rate; infinite where that diverged."""
+    settings = settings.replacing({"optimizer.learning_rate": rate}, "the range test")
+    arithmetic = arithmetic_of(settings)
+    state = begin(task.model(), settings, arithmetic.device)
+    try:
+        loop(state, recipe(task, Course(settings), arithmetic), lambda event: None, Stop())
+    except Diverged:
+        return math.inf
+    loss, _ = evaluate(state.model, task.loss, itertools.islice(task.validation(), VALIDATED), arithmetic)
+    return loss if math.isfinite(loss) else math.inf
+
+
+def search(loss: Callable[[float], float], default: float) -> dict[float, float]:
+    """The losses at the rates that were tried: the default's, on both sides of it until the lowest has neighbours, and then
+    closer by.
+
+    >>> tried = search(lambda rate: abs(math.log(rate / 0.3)), default=1.0)
+    >>> sorted(tried)
+    [0.0625, 0.125, 0.25, 0.5, 1.0, 4.0]
+    """
+    losses: dict[float, float] = {}
+
+    def best() -> float:
+        return min(losses, key=losses.__getitem__)
+
+    for factor in (1.0, 1 / COARSE, COARSE):
+        losses[default * factor] = loss(default * factor)
+    while best() in (min(losses), max(losses)) and math.isfinite(losses[best()]):
+        rate = best() * (COARSE if best() == max(losses) else 1 / COARSE)
+        if not 1 / FARTHEST <= rate / default <= FARTHEST:
+            break
+        losses[rate] = loss(rate)
+    middle = best()
+    for factor in (1 / FINE, FINE):
+        losses[middle * factor] = loss(middle * factor)
+    return losses
+
+
+def lowest(losses: dict[float, float]) -> float:
+    """Where the parabola through the lowest loss and its neighbours, over the logarithm of the rate, is lowest.
+
+    >>> lowest({0.01: 3.0, 0.02: 2.0, 0.04: 3.0})
+    0.02
+    """
+    rates = sorted(losses)
+    place = min(range(len(rates)), key=lambda number: losses[rates[number]])
+    rate = rates[place]
+    near = rates[max(place - 1, 0) : place + 2]
+    if len(near) == 3 and all(math.isfinite(losses[one]) for one in near):
+        below, above = (math.log(other / rate) for other in (near[0], near[2]))
+        falls, rises = ((losses[other] - losses[rate]) for other in (near[0], near[2]))
+        # a·x² + b·x through both neighbours; its lowest place is -b / 2a.
+        a = (rises / above - falls / below) / (above - below)
+        b = falls / below - a * below
+        rate *= math.exp(-b / (2 * a)) if a > 0 else 1.0
+    return float(f"{rate:.2g}")
 
 
 def drawn(
-    rates: Sequence[float], losses: Sequence[float], chosen: float, width: int = 48, height: int = 8
+    rates: tuple[float, ...], losses: tuple[float | None, ...], chosen: float, width: int = 48, height: int = 8
 ) -> list[str]:
     """The curve as lines of text: the loss upwards, the rate to the right on a logarithmic scale; the choice is marked."""
-    top, bottom = min(max(losses), losses[0] + 0.5), min(losses)
-    columns: dict[int, float] = {}
-    for number, loss in enumerate(losses):
-        columns[number * (width - 1) // max(len(losses) - 1, 1)] = loss
-    mark = sum(rate < chosen for rate in rates) * (width - 1) // max(len(rates) - 1, 1)
-    lines = []
-    for row in range(height):
-        level = top - (top - bottom) * row / (height - 1)
-        half = (top - bottom) / (height - 1) / 2 or 1.0
-        cells = ["·" if abs(min(columns.get(x, math.inf), top) - level) <= half else " " for x in range(width)]
-        if cells[mark] == " ":
-            cells[mark] = "|"
-        lines.append(f"{level:6.2f} {''.join(cells)}".rstrip())
+    known = [loss for loss in losses if loss is not None] or [0.0]
+    top, bottom = max(known), min(known)
+    span = math.log(rates[-1] / rates[0]) or 1.0
+
+    def column(rate: float) -> int:
+        return round(math.log(rate / rates[0]) / span * (width - 1))
+
+    cells = [[" "] * width for _ in range(height)]
+    for row in cells:
+        row[column(chosen)] = "|"
+    for rate, loss in zip(rates, losses, strict=True):
+        level = 0 if loss is None else round((top - loss) / ((top - bottom) or 1.0) * (height - 1))
+        cells[level][column(rate)] = "↑" if loss is None else "·"
+    lines = [f"{top - (top - bottom) * at / (height - 1):6.2f} {''.join(row)}".rstrip() for at, row in enumerate(cells)]
     return [*lines, f"{'rate':>6} {rates[0]:<10.1e}{f'{chosen:.1e}':^{width - 20}}{rates[-1]:>10.1e}"]

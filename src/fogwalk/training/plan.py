@@ -27,10 +27,14 @@ WARMING_STEPS = 50
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
+# Share of a budget that the learning-rate finder may take.
+FINDING = 0.2
 HABITS = ("evaluate_every", "save_every", "sample_every")
 CHOSEN = "chosen for this number of steps"
 # Share of a run that may go into validations, beyond the last one.
 VALIDATING = 0.08
+# A small text is learned by heart within some tens of epochs: benchmarks/budgets.py, 20 kB.
+EPOCHS_UNSEEN = 2
 
 
 def close_before_data(settings: Settings) -> Settings:
@@ -119,18 +123,18 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         limits[f"until validation {reached}improves no more"] = UNTIL_CONVERGED
     steps = min(limits.values(), default=0)
     compiled, budget, pace = settings.training.compile, None, None
-    if shape.is_open(settings) and not limited:
-        picked = (
-            shape.pick(settings, task, minutes * 60 - spent - FINISHING_SECONDS, measure_eager)
-            if minutes
-            else shape.for_text(settings, task)
-        )
-        settings, pace, task = picked.settings, picked.pace, task.resized(picked.settings)
-        words.append(picked.words)
+    if not limited:
+        left = minutes * 60 - spent - FINISHING_SECONDS if minutes else None
+        settings, pace, why_so = shape.fit(settings, task, left, measure_eager)
+        task = task.resized(settings)
+        words += why_so
     found = None
     if settings.optimizer.find_rate:
-        say("a range test of the learning rate, from far too cold to far too hot")
-        found = finder.find(settings, task)
+        say("trying learning rates on throw-away models, from too cold to too hot")
+        if minutes and not limited:
+            pace = pace or measure_eager(settings, task)
+            steps = int((minutes * 60 - spent - FINISHING_SECONDS) / pace.step)
+        found = finder.find(settings, task, steps, int(steps * FINDING) if minutes else None)
         settings = settings.replacing(
             {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}, "found by a range test"
         )
@@ -258,12 +262,14 @@ def close_habits(settings: Settings, task: Task) -> Settings:
     assert steps is not None
     values: dict[str, int] = {}
     endless = steps >= UNTIL_CONVERGED
-    if training.evaluate_every is None and endless:
-        values["training.evaluate_every"] = max(20, math.ceil(_steps_a_validation_costs(task, settings) / VALIDATING))
-    # A long run still looks every 500 steps, where that is cheap: memorising should not go on unseen.
-    elif training.evaluate_every is None:
-        affordable = VALIDATING * steps / max(_steps_a_validation_costs(task, settings), 1e-9)
-        values["training.evaluate_every"] = math.ceil(steps / min(max(affordable, 1), max(20, steps / 500)))
+    if training.evaluate_every is None:
+        # Seldom enough that it costs little; often enough that memorising does not go on unseen: within two times through
+        # the text, 500 steps and, where there is one, a twentieth of the run.
+        affordable = math.ceil(_steps_a_validation_costs(task, settings) / VALIDATING)
+        wanted = min(
+            EPOCHS_UNSEEN * task.training().per_epoch / training.batch, 500, math.inf if endless else steps / 20
+        )
+        values["training.evaluate_every"] = min(max(affordable, math.ceil(wanted)), steps)
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)
     if training.sample_every is None:

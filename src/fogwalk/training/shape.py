@@ -7,6 +7,7 @@ Too large a model sees too little of the text in its time, too small a one soon 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ SEEN = 0.5
 # And the text should hold so many for each: of fewer it is learned by heart (benchmarks/sweeps/twenty-kilobytes.md, where
 # the smallest, which had 0.18, was better than both larger ones).
 OWN = 0.05
+# A text that is gone through so often is learned by heart, unless so much is dropped (benchmarks/sweeps/twenty-kilobytes.md).
+DROPOUT = ((30, 0.2), (8, 0.1))
+PICKED = "picked for this text, time and machine"
 _CHOSEN = ("model.layers", "model.width", "model.heads")
 
 
@@ -33,6 +37,32 @@ class Picked:
     settings: Settings
     pace: Pace | None
     words: str
+
+
+def fit(
+    settings: Settings, task: Task, seconds: float | None, measure: Callable[[Settings, Task], Pace]
+) -> tuple[Settings, Pace | None, list[str]]:
+    """The settings with shape and dropout closed for so many seconds, or for as long as it takes; the pace where it was
+    measured, and why in words. What the person chose is kept."""
+    words: list[str] = []
+    pace = None
+    if is_open(settings):
+        picked = for_text(settings, task) if seconds is None else pick(settings, task, seconds, measure)
+        settings, pace, task = picked.settings, picked.pace, task.resized(picked.settings)
+        words.append(picked.words)
+    if settings.origin("model.dropout") != "default":
+        return settings, pace, words
+    times, epochs = "many times", math.inf
+    if seconds is not None:
+        pace = pace or measure(settings, task)
+        tokens = settings.training.batch * settings.model.context
+        epochs = seconds / pace.step * tokens / int(task.facts["training_tokens"])
+        times = f"about {epochs:.0f} times"
+    if share := dropout(epochs):
+        settings = settings.replacing({"model.dropout": share}, PICKED)
+        words.append(f"dropout {share:g}: the text is gone through {times}, and shall not be learned by heart")
+        pace = None  # what is dropped takes its time
+    return settings, pace, words
 
 
 def is_open(settings: Settings) -> bool:
@@ -86,6 +116,15 @@ def for_text(settings: Settings, task: Task) -> Picked:
     return Picked(_shaped(settings, task, rung)[0], None, words)
 
 
+def dropout(epochs: float) -> float:
+    """The share to drop in a run that goes through its text so many times.
+
+    >>> dropout(1), dropout(10), dropout(100)
+    (0.0, 0.1, 0.2)
+    """
+    return next((share for least, share in DROPOUT if epochs >= least), 0.0)
+
+
 def _default(settings: Settings) -> tuple[int, int, int]:
     model = settings.model
     assert isinstance(model, Transformer)
@@ -94,7 +133,7 @@ def _default(settings: Settings) -> tuple[int, int, int]:
 
 def _shaped(settings: Settings, task: Task, rung: tuple[int, int, int]) -> tuple[Settings, Task]:
     values = dict(zip(_CHOSEN, rung, strict=True))
-    settings = settings.replacing(values, "picked for this text, time and machine")
+    settings = settings.replacing(values, PICKED)
     return settings, task.resized(settings)
 
 
