@@ -126,8 +126,8 @@ def lowest(losses: dict[float, float]) -> float:
     0.02
     """
     rates = sorted(losses)
-    place = min(range(len(rates)), key=lambda number: losses[rates[number]])
-    rate = rates[place]
+    rate = min(losses, key=losses.__getitem__)
+    place = rates.index(rate)
     near = rates[max(place - 1, 0) : place + 2]
     if len(near) == 3 and all(math.isfinite(losses[one]) for one in near):
         below, above = (math.log(other / rate) for other in (near[0], near[2]))

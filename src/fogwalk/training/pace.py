@@ -16,6 +16,7 @@ import torch
 
 from fogwalk import hardware
 from fogwalk.batches.windows import Batch
+from fogwalk.events import Event
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.course import Course
@@ -24,7 +25,9 @@ from fogwalk.training.loop import loop
 from fogwalk.training.state import arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
-TRIAL_STEPS = 6
+# A trial makes at least so many steps, and goes on for a second where they are quick: a small model's first ones are slow.
+TRIAL_STEPS, MOST_TRIAL_STEPS = 6, 60
+TRIAL_SECONDS = 1.0
 # Measured on two cores: compiling costs up to 30 s with nothing cached, and takes 10 to 30 % off a step.
 COMPILE_SECONDS = 30.0
 COMPILE_GAIN = 0.15
@@ -44,10 +47,16 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
     """Make a few steps on a throw-away model and time them."""
     arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
     # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
-    trial = settings.replacing({"training.steps": TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
-    state = begin(task.model(), trial, arithmetic.device)
+    trial = settings.replacing({"training.steps": MOST_TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
+    state, stop = begin(task.model(), trial, arithmetic.device), Stop()
     times = [time.perf_counter()]
-    loop(state, recipe(task, Course(trial), arithmetic), lambda event: times.append(time.perf_counter()), Stop())
+
+    def listen(event: Event) -> None:
+        times.append(time.perf_counter())
+        if len(times) > TRIAL_STEPS and times[-1] - times[1] > TRIAL_SECONDS:
+            stop.ask("timed")
+
+    loop(state, recipe(task, Course(trial), arithmetic), listen, stop)
     steps = [after - before for before, after in itertools.pairwise(times)]
     few = 0
     began = time.perf_counter()
@@ -67,7 +76,12 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
     state.model.eval()
     task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
     sample = time.perf_counter() - began
-    return Pace(step=max(statistics.median(steps[2:]), 1e-5), validation=validation, sample=sample, first=steps[0])
+    return Pace(
+        step=max(statistics.median(steps[len(steps) // 2 :]), 1e-5),
+        validation=validation,
+        sample=sample,
+        first=steps[0],
+    )
 
 
 def compile_or_not(

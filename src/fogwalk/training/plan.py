@@ -250,7 +250,7 @@ def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -
     return fewest
 
 
-def _steps_a_validation_costs(task: Task, settings: Settings) -> float:
+def steps_a_validation_costs(task: Task, settings: Settings) -> float:
     """A validation is a forward pass over its tokens; a step is about three passes over a batch."""
     tokens = int(task.facts.get("validation_tokens", 0))
     return tokens / (3 * settings.training.batch * settings.model.context)
@@ -265,7 +265,7 @@ def close_habits(settings: Settings, task: Task) -> Settings:
     if training.evaluate_every is None:
         # Seldom enough that it costs little; often enough that memorising does not go on unseen: within two times through
         # the text, 500 steps and, where there is one, a twentieth of the run.
-        affordable = math.ceil(_steps_a_validation_costs(task, settings) / VALIDATING)
+        affordable = math.ceil(steps_a_validation_costs(task, settings) / VALIDATING)
         wanted = min(
             EPOCHS_UNSEEN * task.training().per_epoch / training.batch, 500, math.inf if endless else steps / 20
         )

@@ -18,15 +18,14 @@ from fogwalk.runs.log import read_all
 from fogwalk.settings import Settings, Source, declared, typed
 from fogwalk.training.convergence import verdict
 from fogwalk.training.course import Budget, Course, ending_at
+from fogwalk.training.drift import Drift
 from fogwalk.training.history import History
 from fogwalk.training.plan import CHOSEN
 from fogwalk.training.state import State
 
-# The pace is looked at so often in a run; it must be off by more than this share of what is left to change the plan.
-LOOKS = 20
+# The pace must be off by more than this share of what is left to change the plan.
 LATE = 0.03
 EARLY = 0.06
-LEAST_SECONDS = 2.0  # of steps, before their pace says anything
 
 
 # What a re-plan may change.
@@ -110,6 +109,7 @@ class Replanner:
         recorded: Recorded,
         turned: Callable[[Settings], None] = lambda settings: None,
         *,
+        drift: Drift | None = None,
         deciding: bool = True,
     ) -> None:
         self.state = state
@@ -118,11 +118,12 @@ class Replanner:
         self.emit = emit
         self.recorded = dict(recorded)
         self.turned = turned
+        self.drift = drift or Drift()
         self.deciding = deciding
         self._decided_until = max(recorded, default=0)
-        self._looked: tuple[int, float] | None = None
 
     def __call__(self, event: Event) -> None:
+        self.drift(event)
         if isinstance(event, StepDone | Resumed):
             if (record := self.recorded.pop(event.step, None)) is not None:
                 self._turn(record["settings"], record["reason"], record["why"])
@@ -149,25 +150,16 @@ class Replanner:
         self._turn(values | {"training.convergence": "off"}, "converged", why)
 
     def _watch_pace(self, event: StepDone) -> None:
-        budget, steps = self.course.budget, self.course.steps
-        if budget is None or not self._free(event.step):
+        budget, steps, training = self.course.budget, self.course.steps, self.course.settings.training
+        if budget is None or not self._free(event.step) or not self.drift.looks(event, steps):
             return
-        if self._looked is None:
-            self._looked = (event.step, event.seconds)
-            return
-        since, then = self._looked
-        every = max(1, steps // LOOKS)
-        if event.step - since < every or event.seconds - then < LEAST_SECONDS:
-            return
-        pace = (event.seconds - then) / (event.step - since)
-        self._looked = (event.step, event.seconds)
-        left = budget.seconds - event.seconds
-        fit = event.step + max(1, int(left / pace))
+        assert training.evaluate_every
+        fit = event.step + self.drift.fit(budget.seconds, training.evaluate_every, training.sample_every or 0)
         planned = steps - event.step
-        if -EARLY * planned <= planned - (fit - event.step) <= LATE * planned:
+        if -EARLY * planned <= steps - fit <= LATE * planned:
             return
         if fit < steps or budget.fill:
-            why = f"a step takes {pace * 1000:.0f} ms now: {fit:,} steps fit instead of {steps:,}"
+            why = f"a step takes {self.drift.pace * 1000:.0f} ms now: {fit:,} steps fit instead of {steps:,}"
             self._turn(ending_at(self.course.settings, event.step, fit), "pace", why)
 
     def _turn(self, values: dict[str, Any], reason: str, why: str) -> None:

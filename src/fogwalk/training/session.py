@@ -20,8 +20,9 @@ from fogwalk.runs.log import EventLog, read_story
 from fogwalk.runs.publish import write_atomically
 from fogwalk.settings import Settings, unused, write_toml
 from fogwalk.tasks.protocol import Task
-from fogwalk.training import checkpoint
+from fogwalk.training import checkpoint, plan
 from fogwalk.training.course import UNTIL_CONVERGED, Course
+from fogwalk.training.drift import Drift
 from fogwalk.training.evaluation import Evaluator, is_due
 from fogwalk.training.heartbeat import Heartbeat
 from fogwalk.training.history import History
@@ -123,7 +124,8 @@ class Session:
                 fingerprint=self.fingerprint,
             ),
         )
-        self.replanner = Replanner(self.state, self.course, self.history, self.bus, recorded, self._view)
+        drift = Drift(plan.steps_a_validation_costs(task, settings))
+        self.replanner = Replanner(self.state, self.course, self.history, self.bus, recorded, self._view, drift=drift)
         self.sampler = Sampler(
             self.state, task, self.bus, every=training.sample_every, course=self.course, seed=settings.seed
         )
