@@ -40,6 +40,7 @@ SAMPLE_TOKENS = 120
 # Characters held back at most: about as many as the tokens that are scored, which may stand for several each.
 MOST_HELD = {"characters": MOST_SCORED, "bytes": MOST_SCORED}
 MOST_HELD_OTHERWISE = 3 * MOST_SCORED
+SELDOM = 20  # times a token should stand in the training text, on average
 LEARNED_FROM = 100_000_000  # characters of the training split that byte pairs are learned from, at most
 
 
@@ -169,12 +170,28 @@ class Language:
             lines.append(
                 f"of what is held back, {len(self.tokens.validation):,} tokens are scored; the rest is left out"
             )
+        lines += self._too_many()
         lines += [
             f"sha256 of {path}: {self.corpus.sample_digest(path)[:16]} (samples differ between Python versions)"
             for path in self.corpus.paths
             if path.startswith("sample:")
         ]
         return lines
+
+    def _too_many(self) -> list[str]:
+        """Whether there are more tokens in the vocabulary than this text can teach."""
+        asked, size, learned = self.settings.data.vocabulary, self.tokenizer.size, len(self.tokens.training)
+        if self.tokenizer.kind != "bpe":
+            return []
+        if asked and size < asked:
+            return [f"a vocabulary of {asked:,} was asked for; this text has no more than {size:,} tokens to learn"]
+        if learned < size * SELDOM:
+            fits = tokenizers.vocabulary_for(self.survey.characters)
+            return [
+                f"each of the {size:,} tokens stands about {learned / size:.1f} times in the training text, too seldom to be "
+                f"learned well (--data.vocabulary {fits}, or --data.tokenizer characters)"
+            ]
+        return []
 
     def _cut(self) -> bool:
         """Whether more is held back than is scored."""
