@@ -23,9 +23,10 @@ from fogwalk.training.history import History
 from fogwalk.training.plan import CHOSEN
 from fogwalk.training.state import State
 
-# The pace must be off by more than this share of what is left to change the plan.
-LATE = 0.03
-EARLY = 0.06
+# What is left must end late or early by more than this share of it, and by more than a second, to change the plan.
+LATE = 0.04
+EARLY = 0.10
+LEAST_SECONDS = 1.0
 
 
 # What a re-plan may change.
@@ -155,8 +156,8 @@ class Replanner:
             return
         assert training.evaluate_every
         fit = event.step + self.drift.fit(budget.seconds, training.evaluate_every, training.sample_every or 0)
-        planned = steps - event.step
-        if -EARLY * planned <= steps - fit <= LATE * planned:
+        planned, late = steps - event.step, steps - fit
+        if -EARLY * planned <= late <= LATE * planned or abs(late) * self.drift.pace < LEAST_SECONDS:
             return
         if fit < steps or budget.fill:
             why = f"a step takes {self.drift.pace * 1000:.0f} ms now: {fit:,} steps fit instead of {steps:,}"
