@@ -26,7 +26,7 @@ Stream = NDArray[np.uint16 | np.uint32]
 
 MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
-_AT_ONCE = 4_000_000  # characters encoded together: enough to keep every core busy
+_AT_ONCE = 2_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
 
 
 @dataclass(kw_only=True)
