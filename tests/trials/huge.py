@@ -29,7 +29,7 @@ MOST_HELD = 1_000_000_000  # bytes of RssAnon
 MOST_SHARE = 0.02
 DRAWN_AT_ONCE = 10_000_000
 SHAPE = ["--model.layers", "2", "--model.width", "64", "--model.heads", "1", "--training.compile", "off"]
-SHAPE += ["--training.sample-every", "0", "--training.evaluate-every", "1000000"]
+SHAPE += ["--training.sample-every", "0", "--training.evaluate-every", "1000000", "--data.validation", "0.001"]
 
 
 def words() -> NDArray[np.bytes_]:

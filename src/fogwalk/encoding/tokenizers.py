@@ -34,11 +34,11 @@ def choose(characters: int, distinct: int) -> tuple[str, str]:
 
 
 def vocabulary_for(length: int) -> int:
-    """How many tokens byte-pair encoding learns from a text of `length` characters."""
-    for vocabulary in (1024, 2048, 4096, 8192):
-        if length < vocabulary * 5_000:
-            return vocabulary
-    return 16_384
+    """How many tokens byte-pair encoding learns from a text of `length` characters.
+
+    More than 8,192 make the scores the largest part of a small model's step and of its memory.
+    """
+    return next((vocabulary for vocabulary in (1024, 2048, 4096) if length < vocabulary * 5_000), 8192)
 
 
 def learn(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fogwalk.batches.windows import Batch
 from fogwalk.errors import Diverged
 from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
+from fogwalk.hardware import keep_freed_memory
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.course import Course
 from fogwalk.training.history import History
@@ -30,6 +31,7 @@ def evaluate(model: nn.Module, loss_of: Loss, batches: Iterable[Batch], arithmet
 
     In the run's own number format, never compiled, with dropout off; the model's mode is put back.
     """
+    keep_freed_memory()
     mode = model.training
     model.eval()
     total, tokens = 0.0, 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from fogwalk.hardware import keep_freed_memory
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task, Training
@@ -85,6 +86,7 @@ class Recipe:
 
 def begin(model: nn.Module, settings: Settings, device: torch.device) -> State:
     """The model drawn from the seed, and an optimizer that remembers nothing yet."""
+    keep_freed_memory()
     initialise(model, settings.seed)
     model.to(device)
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
