@@ -40,8 +40,9 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-# Numbers of glibc's mallopt: how many blocks are asked of the system one by one, and how much freed memory is kept.
-_MMAP_MAX, _TRIM_THRESHOLD = -4, -1
+# Numbers of glibc's mallopt: how many blocks are asked of the system one by one, how much freed memory is kept, and among how
+# many pools threads are shared out: what one has freed, another can use.
+_MMAP_MAX, _TRIM_THRESHOLD, _ARENA_MAX = -4, -1, -8
 
 
 def keep_freed_memory() -> None:
@@ -52,6 +53,7 @@ def keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
+        library.mallopt(_ARENA_MAX, 1)
         library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 

@@ -33,9 +33,9 @@ def enough_memory(settings: Settings) -> Iterator[None]:
 
 # Fitted to ten shapes (benchmarks/planned.py), eager, on a CPU, contexts up to 512; in bytes.
 _PROGRAM = 361e6  # Python, torch and its libraries
-_PARAMETER = {"muon": 21, "adamw": 25, "sgd": 21}  # weight, gradient, what the optimizer keeps and works with
+_PARAMETER = {"muon": 21, "adamw": 40, "sgd": 21}  # weight, gradient, what the optimizer keeps and works with
 _WIDTH = 150  # a token in a layer, for each number of its width
-_SCORE = 10.2  # a token, for each token of the vocabulary
+_SCORE = 18  # a token, for each token of the vocabulary
 
 
 def planned_memory(settings: Settings, vocabulary: int, parameters: int) -> int:

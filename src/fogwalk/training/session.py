@@ -81,6 +81,7 @@ class Session:
         self.fingerprint = hardware.fingerprint(
             self.arithmetic.device, settings.threads or 1, compiled=self.arithmetic.compiled
         )
+        hardware.give_back_memory()  # what the trials of the plan have left
         self.state = begin(task.model(), settings, self.arithmetic.device)
         if resumed_from is not None:
             checkpoint.restore(folder, self.state, resumed_from)
