@@ -110,15 +110,18 @@ def start(command: list[str], cache: Path) -> Started:
     """Run a command and look at its memory fifty times a second."""
     began, held = time.monotonic(), 0
     environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("RssAnon"):
-                held = max(held, int(line.split()[1]) * 1024)
-        time.sleep(0.02)
-    assert process.stderr
-    return Started(process.returncode, process.stderr.read()[-300:], time.monotonic() - began, held)
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            for line in status.read_text(encoding="utf-8").splitlines():
+                if line.startswith("RssAnon"):
+                    held = max(held, int(line.split()[1]) * 1024)
+            time.sleep(0.02)
+        assert process.stderr
+        errors = process.stderr.read()[-300:]
+    return Started(process.returncode, errors, time.monotonic() - began, held)
 
 
 def train(path: Path, out: Path, steps: int) -> list[str]:
@@ -154,6 +157,7 @@ def prepare(folder: Path) -> Huge:
 # Seconds that a step waits for its windows, beside the seconds between two steps.
 _SHARE = """
 import sys, time
+from pathlib import Path
 from fogwalk import cli
 from fogwalk.batches.windows import TrainingWindows
 from fogwalk.runs.log import read_story
@@ -166,7 +170,7 @@ def at(self, step):
     return batch
 TrainingWindows.at = at
 code = cli.main(sys.argv[2:])
-seconds = [record["seconds"] for record in read_story(sys.argv[1]) if record["event"] == "step"]
+seconds = [record["seconds"] for record in read_story(Path(sys.argv[1])) if record["event"] == "step"]
 print(code, spent / (seconds[-1] - seconds[0]))
 """
 
