@@ -232,7 +232,7 @@ def _every_window(shared: Huge, folder: Path) -> Outcome:
         for place in range(context):
             twice += int(np.count_nonzero(seen[starts + place]))
             seen[starts + place] = True
-    left = 1 - seen.mean()
+    left = 1 - float(seen.mean())
     told = f"{drawn.per_epoch:,} windows of {length:,} tokens: {twice} tokens drawn twice, {left:.4%} not drawn"
     return Outcome(twice == 0 and left * length < (batch + 2) * context, "one epoch", told)
 
