@@ -44,7 +44,7 @@ MOST_HELD_OTHERWISE = 3 * MOST_SCORED
 SELDOM = 20  # times a token should stand in the training text, on average
 # Characters of the training split that byte pairs are learned from, at most: the library counts every distinct word in memory,
 # 0.7 GB for 25 million characters of a text with 2.2 million words (measured).
-LEARNED_FROM = 20_000_000
+LEARNED_FROM = 15_000_000
 
 
 class Language:
