@@ -32,7 +32,7 @@ from fogwalk.training.memory import enough_memory, planned_memory
 from fogwalk.training.pace import measure
 from fogwalk.training.replanning import Recorded, recorded_course
 from fogwalk.training.schedule import schedule
-from fogwalk.training.session import Session, Tell, Told, describe
+from fogwalk.training.session import Session, Tell, Told, count_parameters, describe
 
 
 def _nothing_told(told: Told) -> None:
@@ -184,7 +184,7 @@ def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | N
         closed = _closed(settings, task, tell, began)
         settings, task = closed.course.settings, closed.task
         pace = closed.pace or measure(settings, task, compiled=settings.training.compile)
-        parameters = sum(parameter.numel() for parameter in task.model().parameters())
+        parameters = count_parameters(task.model())
         for told in describe(settings, parameters, closed.words):
             tell(told)
         tell(Told("chance", task.chance()))

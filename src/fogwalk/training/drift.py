@@ -45,9 +45,7 @@ class Drift:
             self._begin(event)
             return False
         since, then = self._looked
-        made, seconds = event.step - since, event.seconds - then - self._apart
-        if self._validated and self._validated.step == event.step:
-            seconds += self._validation or 0.0  # it came after the step
+        made, seconds = event.step - since, self._now - then - self._apart
         if made < max(1, steps // LOOKS) or seconds < LEAST_SECONDS:
             return False
         self.pace = seconds / made

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from torch import nn
+
 from fogwalk import hardware
 from fogwalk.errors import Diverged, FogwalkError, Interrupted
 from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
@@ -144,7 +146,7 @@ class Session:
                 self.replanner,
                 self.sampler,
             ]
-            for told in describe(self.course.settings, count_parameters(self.state), why):
+            for told in describe(self.course.settings, count_parameters(self.state.model), why):
                 tell(told)
             tell(Told("chance", self.task.chance()))
             reason, failing = "failed", True
@@ -221,7 +223,7 @@ class Session:
 def _planned(course: Course, task: Task, state: State) -> Planned:
     settings = course.settings
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.flat().items()}
-    model = {"kind": settings.model_kind, "parameters": count_parameters(state)}
+    model = {"kind": settings.model_kind, "parameters": count_parameters(state.model)}
     return Planned(
         step=0,
         seconds=state.age(),
@@ -233,9 +235,9 @@ def _planned(course: Course, task: Task, state: State) -> Planned:
     )
 
 
-def count_parameters(state: State) -> int:
+def count_parameters(model: nn.Module) -> int:
     """How many numbers training moves."""
-    return sum(parameter.numel() for parameter in state.model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _length(steps: int | None) -> str:
