@@ -99,9 +99,9 @@ def validated(step: int, loss: float = 1.5, context: int = 64, seconds: float | 
     return Evaluated(step=step, seconds=seconds, validation_loss=loss, context=context, tokens=900)
 
 
-def sampled(text: str, prompt: str = "") -> Sampled:
+def sampled(text: str, prompt: str = "", step: int = 3, seconds: float = 3.0) -> Sampled:
     """The model was asked to go on."""
-    return Sampled(step=3, seconds=3.0, prompt=prompt, text=text)
+    return Sampled(step=step, seconds=seconds, prompt=prompt, text=text)
 
 
 def stopped(reason: str, step: int = 10, best: float | None = 1.25) -> Stopped:
@@ -229,7 +229,7 @@ def test_the_eta_is_the_median_pace_times_the_steps_left() -> None:
     assert "  500 tok/s  " in lines[-1]
 
 
-@pytest.mark.parametrize("pause", [validated(2, seconds=60.0), sampled("a sample")], ids=["validation", "sample"])
+@pytest.mark.parametrize("pause", [validated(2, seconds=60.0), sampled("a sample", step=2, seconds=60.0)], ids=["validation", "sample"])
 def test_the_eta_is_unaffected_by_a_step_that_waited(pause: Event) -> None:
     lines = told([planned(10), done(1), done(2), pause, done(3, seconds=61.0), done(4, seconds=62.0)])
     steps = [line for line in lines if line.startswith("step")]

@@ -43,7 +43,7 @@ def test_what_fits_is_made_within_the_seconds(validation: float, every: int) -> 
         looked = False
         for event in machine.go():
             drift(event)
-            if isinstance(event, StepDone) and drift.looks(event, 400):
+            if isinstance(event, StepDone) and drift.looks(400):
                 looked = True
         if looked:
             assert drift.pace == pytest.approx(0.1)
@@ -62,7 +62,7 @@ def test_a_validation_that_was_never_timed_is_guessed_from_its_steps() -> None:
         (event,) = machine.go()
         drift(event)
         assert isinstance(event, StepDone)
-        if drift.looks(event, 100):
+        if drift.looks(100):
             break
     left = 60 - machine.now
     assert drift.fit(60, 10**6, 0) == pytest.approx((left - 5) / 0.1, abs=1)

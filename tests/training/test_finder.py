@@ -69,7 +69,7 @@ def test_find_on_the_command_line_trains_at_the_rate_it_found(book: Path, tmp_pa
     settings = load_settings(folder.settings)
     assert settings.optimizer.learning_rate == curve["rate"]
     assert settings.optimizer.find_rate is False  # fed back, the settings repeat the run and look for nothing
-    assert settings.origin("optimizer.learning_rate") == "found by a range test"
+    assert settings.origin("optimizer.learning_rate") == "found by trying rates"
     assert 0.001 < curve["rate"] < 0.3  # the default that sweeps found best is 0.02
     assert len(curve["rates"]) == len(curve["losses"]) >= 5
     assert any("overshoots" in words for words in told)

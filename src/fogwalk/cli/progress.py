@@ -25,7 +25,6 @@ from fogwalk.events import (
     FINISHED,
     Evaluated,
     Event,
-    Planned,
     Replanned,
     Resumed,
     Sampled,
@@ -63,7 +62,6 @@ class Progress:
         if self.console.is_terminal and self.file.isatty() and not dumb and not as_json:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
         self._unread = False
-        self._steps = 0
         self._smooth = 0.0
         self._seen = 0
         self._validated = ""
@@ -93,6 +91,7 @@ class Progress:
         self._print(f"{label:<{LABEL}}{' ' * (len(label) >= LABEL)}{told.words}", hang=True)
 
     def __call__(self, event: Event) -> None:
+        self._left(event)
         if self.as_json:
             line = json.dumps(to_record(event))
             self._write(lambda: print(line, file=self.file))
@@ -102,22 +101,17 @@ class Progress:
             self._other(event)
 
     def _other(self, event: Event) -> None:
-        if isinstance(event, Planned | Resumed | Replanned):
-            self._steps = event.steps
-            self._left.planned(event.steps, event.settings)
         if isinstance(event, Resumed):
             self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
         elif isinstance(event, Replanned):
             self._print(f"{'replan':<{LABEL}}{event.why}", hang=True)
         elif isinstance(event, Evaluated):
             self._validated = f"val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
-            self._left.validated()
             if not self.live:
                 self._print(
                     f"{'val':<{LABEL}}{event.validation_loss:.4f} at step {event.step}, context {event.context}"
                 )
         elif isinstance(event, Sampled):
-            self._left.sampled()
             shown = quoted(event.prompt + event.text, 160 if not self.live else max(self.console.width * 2 - 24, 40))
             self._print(f"  ~ sample @{event.step}: {shown}", style="cyan", hang=True)
         elif isinstance(event, Warned):
@@ -128,11 +122,10 @@ class Progress:
     def _step(self, event: StepDone) -> None:
         self._seen += 1
         self._smooth = 0.9 * self._smooth + 0.1 * float(event.loss)
-        self._left.stepped(event.seconds)
-        share = event.step / max(self._steps, 1)
+        share = event.step / max(self._left.steps, 1)
         now = time.monotonic()
         due = now - self._printed_at >= (0.1 if self.live else 10)
-        if due or (not self.live and share - self._printed_share >= 0.05 - 1e-9) or event.step == self._steps:
+        if due or (not self.live and share - self._printed_share >= 0.05 - 1e-9) or event.step == self._left.steps:
             self._printed_at, self._printed_share = now, share
             line = self._line(event)
             if self.live:
@@ -144,11 +137,11 @@ class Progress:
     def _line(self, event: StepDone) -> str:
         smooth = self._smooth / (1 - 0.9**self._seen)
         pace = self._left.pace()
-        endless = self._steps >= UNTIL_CONVERGED
+        endless = self._left.steps >= UNTIL_CONVERGED
         # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.
         parts = [
-            (0, f"{'step':<{LABEL}}{event.step}{'' if endless else f'/{self._steps}'}"),
-            *([] if endless else [(3, f"{event.step / max(self._steps, 1):.0%}")]),
+            (0, f"{'step':<{LABEL}}{event.step}{'' if endless else f'/{self._left.steps}'}"),
+            *([] if endless else [(3, f"{event.step / max(self._left.steps, 1):.0%}")]),
             (5, f"loss {float(event.loss):.3f}"),
             (1, f"smooth {smooth:.3f}"),
             *([(2, self._validated)] if self._validated else []),

@@ -32,7 +32,7 @@ RUNS = Path("runs")
 # What a lock leaves behind: whether a process holds the run, and which.
 LOCK, HOLDER = LOCKS = (".lock", ".holder")
 
-RATES = "rates.json"  # the curve of a learning-rate range test
+RATES = "rates.json"  # the curve of the learning-rate finder
 
 _ADJECTIVES = (  # noqa: SIM905  # sixty lines for sixty words tell no more
     "brave calm bright quiet swift gentle clever merry bold patient lucid nimble sunny steady curious eager humble "

@@ -132,7 +132,7 @@ class Optimizer:
         None, "size of each update (default: the optimizer's own: muon 0.02, adamw 0.003, sgd 0.1)", above=0, most=1000
     )
     find_rate: bool = setting(
-        False, "read the rate off a range test before training; written --optimizer.learning-rate find"
+        False, "find the rate on throw-away models before training; written --optimizer.learning-rate find"
     )
     other_learning_rate: float | None = setting(
         None, "under muon: the rate of what is not a matrix (default: half the learning rate)", above=0, most=1000

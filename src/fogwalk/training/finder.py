@@ -72,7 +72,7 @@ def find(settings: Settings, task: Task, length: int, most: int | None) -> Found
             "optimizer.warmup": min(max(warm / trial_steps, settings.optimizer.warmup), 0.3),
             "optimizer.decay": 0.5,
         },
-        "the range test",
+        "the learning-rate finder",
     )
     default = OPTIMIZERS.get(settings.optimizer.name).rate
     losses = search(lambda rate: loss_at(trial, task, rate), default)
@@ -82,7 +82,7 @@ def find(settings: Settings, task: Task, length: int, most: int | None) -> Found
 
 def loss_at(settings: Settings, task: Task, rate: float) -> float:
     """The validation loss, on its first portions, after a short run at this rate; infinite where that diverged."""
-    settings = settings.replacing({"optimizer.learning_rate": rate}, "the range test")
+    settings = settings.replacing({"optimizer.learning_rate": rate}, "the learning-rate finder")
     arithmetic = arithmetic_of(settings)
     state = begin(task.model(), settings, arithmetic.device)
     try:

@@ -89,16 +89,16 @@ def compile_or_not(
     task: Task,
     eager: Pace,
     steps: int,
-    minutes: float | None,
-    spent: float,
+    seconds: float | None,
     say: Callable[[str], None],
 ) -> tuple[str, Pace, str]:
-    """Whether generated code pays within this run: on or off, the pace it gives, and why in words."""
+    """Whether generated code pays within a run of so many steps, or what of them fits into so many seconds: on or off, the
+    pace it gives, and why in words."""
     if not hardware.compiler():
         return "off", eager, "no C++ compiler found, so steps are not compiled"
-    seconds = [steps * eager.step] if steps else []
-    seconds += [minutes * 60 - spent] if minutes is not None else []
-    expected = min(seconds)
+    limits = [steps * eager.step] if steps else []
+    limits += [seconds] if seconds is not None else []
+    expected = min(limits)
     if expected * COMPILE_GAIN < COMPILE_SECONDS:
         return (
             "off",

@@ -87,8 +87,8 @@ def _kept(settings: Settings, key: str, otherwise: str) -> str:
 
 @dataclass(frozen=True)
 class Closed:
-    """A run's course and its task, why in words, the pace it was planned with where one was measured, and the range test's
-    curve where its rate was found."""
+    """A run's course and its task, why in words, the pace it was planned with where one was measured, and the curve where
+    its rate was found."""
 
     course: Course
     task: Task
@@ -105,6 +105,12 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     """
     words: list[str] = []
     began = time.perf_counter()
+
+    def left() -> float | None:
+        """Seconds of the budget, where there is one, until the last step must have been made."""
+        gone = spent + time.perf_counter() - began
+        return minutes * 60 - gone - FINISHING_SECONDS if minutes else None
+
     limits = _limits_without_clock(settings, task)
     limited = bool(limits)  # the length was asked for in steps, epochs or tokens
     minutes, goal = settings.minutes, settings.training.stop_below
@@ -114,7 +120,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     elif not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
-    if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
+    if (seconds := left()) is not None and seconds <= 0:
         raise _too_short(minutes, spent)
     settings = _close_convergence(settings, minutes, limited)
     if minutes == 0 and not limited:
@@ -124,33 +130,31 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     steps = min(limits.values(), default=0)
     compiled, budget, pace = settings.training.compile, None, None
     if not limited:
-        left = minutes * 60 - spent - FINISHING_SECONDS if minutes else None
-        settings, pace, why_so = shape.fit(settings, task, left, measure_eager)
+        settings, pace, why_so = shape.fit(settings, task, left(), measure_eager)
         task = task.resized(settings)
         words += why_so
     found = None
     if settings.optimizer.find_rate:
         say("trying learning rates on throw-away models, from too cold to too hot")
-        if minutes and not limited:
+        if not limited and (seconds := left()) is not None:
             pace = pace or measure_eager(settings, task)
-            steps = int((minutes * 60 - spent - FINISHING_SECONDS) / pace.step)
+            steps = max(1, int(seconds / pace.step))
         found = finder.find(settings, task, steps, int(steps * FINDING) if minutes else None)
         settings = settings.replacing(
-            {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}, "found by a range test"
+            {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}, "found by trying rates"
         )
         words += found.words()
     if minutes or compiled == "auto":
         if pace is None or compiled == "on":
             pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
         if compiled == "auto":
-            compiled, pace, why = compile_or_not(settings, task, pace, steps, minutes or None, spent, say)
+            compiled, pace, why = compile_or_not(settings, task, pace, steps, left(), say)
             words.append(why)
-        if minutes:
-            left = minutes * 60 - spent - (time.perf_counter() - began) - FINISHING_SECONDS
-            fit = steps_that_fit(left * (1 - RESERVE), pace, task, settings)
+        if (seconds := left()) is not None:
+            fit = steps_that_fit(seconds * (1 - RESERVE), pace, task, settings)
             if fit < 1:
                 raise _too_short(minutes, spent + time.perf_counter() - began)
-            budget = Budget(left, fill=not limited)
+            budget = Budget(seconds, fill=not limited)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}

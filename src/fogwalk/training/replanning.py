@@ -152,7 +152,7 @@ class Replanner:
 
     def _watch_pace(self, event: StepDone) -> None:
         budget, steps, training = self.course.budget, self.course.steps, self.course.settings.training
-        if budget is None or not self._free(event.step) or not self.drift.looks(event, steps):
+        if budget is None or not self._free(event.step) or not self.drift.looks(steps):
             return
         assert training.evaluate_every
         fit = event.step + self.drift.fit(budget.seconds, training.evaluate_every, training.sample_every or 0)
