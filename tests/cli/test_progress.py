@@ -229,7 +229,9 @@ def test_the_eta_is_the_median_pace_times_the_steps_left() -> None:
     assert "  500 tok/s  " in lines[-1]
 
 
-@pytest.mark.parametrize("pause", [validated(2, seconds=60.0), sampled("a sample", step=2, seconds=60.0)], ids=["validation", "sample"])
+@pytest.mark.parametrize(
+    "pause", [validated(2, seconds=60.0), sampled("a sample", step=2, seconds=60.0)], ids=["validation", "sample"]
+)
 def test_the_eta_is_unaffected_by_a_step_that_waited(pause: Event) -> None:
     lines = told([planned(10), done(1), done(2), pause, done(3, seconds=61.0), done(4, seconds=62.0)])
     steps = [line for line in lines if line.startswith("step")]
