@@ -1,6 +1,6 @@
 """What keeping freed memory between steps saves: steps with it beside steps without, turn by turn.
 
-Usage: python -m benchmarks.kept DATA [--rounds 3]
+Usage: python -m benchmarks.kept DATA [--rounds 4]
 DATA is the folder with tinyshakespeare.txt. Each trial is a process of its own, eager, at least two seconds of steps. Without:
 the C library is left to itself, as `hardware.keep_freed_memory` was before it was there. Page faults are those of the whole
 process, for each of its steps.
@@ -15,10 +15,12 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import described
 from benchmarks.sweeps.choices import step_seconds
-from fogwalk.training import evaluation, pace, state
+from fogwalk.training import evaluation, loop, pace, state
+from fogwalk.training.state import State
 
 CHOICES = (
     "model.layers=4 model.width=192 model.heads=3",
@@ -39,16 +41,16 @@ def one(path: str, choice: str, *, keep: bool) -> None:
     if not keep:
         for module in (evaluation, state):
             vars(module)["keep_freed_memory"] = lambda: None
-    pace.TRIAL_SECONDS, pace.MOST_TRIAL_STEPS = 2.0, 400  # type: ignore[misc]
+    vars(pace).update(TRIAL_SECONDS=2.0, MOST_TRIAL_STEPS=400)
     made = 0
-    whole = pace.loop
+    whole = loop.loop
 
-    def counted(*parts: object) -> None:
+    def counted(state: State, *others: Any) -> None:
         nonlocal made
-        whole(*parts)  # type: ignore[arg-type]
-        made += parts[0].step  # type: ignore[attr-defined]
+        whole(state, *others)
+        made += state.step
 
-    pace.loop = counted
+    vars(pace)["loop"] = counted
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     seconds = step_seconds(path, choice)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -59,7 +61,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--one")
     parser.add_argument("--keep", action="store_true")
     found = parser.parse_args()
@@ -71,11 +73,16 @@ def main() -> int:
     print("| shape | kept | handed back | times as long | page faults a step, kept | handed back |")
     print("|---|---|---|---|---|---|")
     for choice in CHOICES:
-        turns = [[trial(path, choice, keep=keep) for keep in (True, False)] for _ in range(found.rounds)]
+        turns: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+        for turn in range(found.rounds):
+            for keep in (True, False) if turn % 2 else (False, True):  # neither is always first
+                turns[keep].append(trial(path, choice, keep=keep))
         (kept, few), (back, many) = (
-            [statistics.median(numbers) for numbers in zip(*trials, strict=True)] for trials in zip(*turns, strict=True)
+            [statistics.median(numbers) for numbers in zip(*turns[keep], strict=True)] for keep in (True, False)
         )
-        print(f"| `{choice}` | {kept:.0f} ms | {back:.0f} ms | {back / kept:.2f} | {few:,.0f} | {many:,.0f} |", flush=True)
+        print(
+            f"| `{choice}` | {kept:.0f} ms | {back:.0f} ms | {back / kept:.2f} | {few:,.0f} | {many:,.0f} |", flush=True
+        )
     return 0
 
 

@@ -40,20 +40,19 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-# Numbers of glibc's mallopt: how many blocks are asked of the system one by one, how much freed memory is kept, and among how
-# many pools threads are shared out: what one has freed, another can use.
-_MMAP_MAX, _TRIM_THRESHOLD, _ARENA_MAX = -4, -1, -8
+# Numbers of glibc's mallopt: how many blocks are asked of the system one by one, and how much freed memory is kept.
+_MMAP_MAX, _TRIM_THRESHOLD = -4, -1
 
 
 def keep_freed_memory() -> None:
     """Keep what each step frees for the next one, where the C library is glibc.
 
-    Left alone it hands every large block back to the system and asks for it anew: with a vocabulary of 8,192 a step takes 1.4
-    times as long, and on a machine short of free pages ten times (measured).
+    Left alone it hands every large block back to the system and asks for it anew: with a vocabulary of 8,192 a step takes 1.7
+    times as long (benchmarks/kept.py), and on a machine short of free pages ten times. It holds for the whole process, also of
+    someone who calls `fogwalk.train` from a program.
     """
     with suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
-        library.mallopt(_ARENA_MAX, 1)
         library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -87,6 +87,7 @@ class Evaluation:
     ngram: NGram | None
     unknown: dict[str, int]
     source: str
+    learned: bool = False  # it is the whole text that the run learned from
 
 
 def _size(token: str) -> int:
@@ -206,8 +207,10 @@ class Run:
             pass
         return answer
 
-    def evaluate(self, path: str | None = None) -> Evaluation:
-        """Score the run's own validation split, or another text.
+    def evaluate(
+        self, path: str | None = None, *, encoding: str | None = None, column: str | None = None
+    ) -> Evaluation:
+        """Score the run's own validation split, or another text, read as the run's own unless an encoding or a column is given.
 
         In the run's own number format, so that its own split gives the very loss of the run's last validation.
         """
@@ -221,15 +224,18 @@ class Run:
                     raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
                 task = None  # the text it learned from is gone: what counting gets on it cannot be said
             if path is not None:
-                scored = read_for_scoring(path, self.tokenizer, data.encoding, data.column)
-                return self._score(model, path, scored, task)
+                scored = read_for_scoring(path, self.tokenizer, encoding or data.encoding, column or data.column)
+                found = self._score(model, path, scored, task)
+                return replace(found, learned=task is not None and scored.digest == task.digest)
             assert task is not None
             if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
                 raise DataError(
                     f"{task.source} has changed since the run, so its validation split is not the run's",
                     remedy="Name a text to score with --data.",
                 )
-            own = Scored(stream=task.tokens.validation, counts=task.tokens.counts["validation"], unknown={})
+            own = Scored(
+                stream=task.tokens.validation, counts=task.tokens.counts["validation"], unknown={}, digest=task.digest
+            )
             return self._score(model, "the run's validation split", own, task)
 
     def _score(self, model: nn.Module, source: str, scored: Scored, task: Language | None) -> Evaluation:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fogwalk import hardware
-from fogwalk.errors import DataError, FogwalkError, SettingError
+from fogwalk.errors import DataError, FogwalkError, RunError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RATES, RunFolder, create, find, require_free
@@ -51,8 +51,9 @@ def train(
     if not settings.data.path:
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
     require_free(settings.out)
-    settings = plan.close_before_data(_absolute(settings))
-    with _arithmetic(settings):
+    with _told_origins(settings):
+        settings = plan.close_before_data(_absolute(settings))
+    with _arithmetic(settings), _told_origins(settings):
         task: Task = TASKS.get(settings.task)(settings)
         made = settings.out is None or not Path(settings.out).expanduser().exists()
         folder = create(settings.out)
@@ -85,6 +86,7 @@ def resume(
     with holding(folder):
         folder.sweep()
         if not folder.steps_saved() and not any(folder.checkpoints.glob("*")):
+            _require_nothing_lost(folder)
             _start_over(folder, asked, listeners, tell)
             return folder
         step, damage = checkpoint.require(folder)
@@ -111,15 +113,28 @@ def resume(
             tell(Told("done", f"{folder.path} is finished: {step} of {before.training.steps} steps; {more}"))
             return folder
         plan.check_compiler(settings)
-        _tell_of_extension(settings, before, step, tell)
         with _arithmetic(settings):
             task = _same_data(folder, settings, step)
+            _tell_of_extension(settings, before, step, tell)
             if settings.training.steps != before.training.steps:
                 settings = plan.extended(settings, task)
             _write_views(folder, before, step)
             course.turn(settings)
             Session(folder, course, task, step, recorded).run(listeners, tell, (), damage)
     return folder
+
+
+@contextmanager
+def _told_origins(settings: Settings) -> Iterator[None]:
+    """What is found wrong with a setting here says where its value came from, as what is found while reading them does."""
+    try:
+        yield
+    except SettingError as error:
+        known = {key: origin for key in error.keys if (origin := settings.origin(key)) != "default"}
+        error.origin = (
+            error.origin or "".join(f"{flag(key)} came from {origin}. " for key, origin in known.items()).strip()
+        )
+        raise
 
 
 @contextmanager
@@ -176,8 +191,9 @@ class Forecast:
 def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | None = None) -> Forecast:
     """Everything that `train` would decide, without a run: the same plan, from the same trial steps."""
     began = time.perf_counter() if began is None else began
-    settings = plan.close_before_data(_absolute(settings))
-    with _arithmetic(settings):
+    with _told_origins(settings):
+        settings = plan.close_before_data(_absolute(settings))
+    with _arithmetic(settings), _told_origins(settings):
         task: Task = TASKS.get(settings.task)(settings)
         for words in task.words():
             tell(Told("data", words))
@@ -221,6 +237,16 @@ def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[
         task: Task = TASKS.get(settings.task)(settings)
         folder.write_status(**begun(folder.status()), state="planning", step=0)
         _plan_and_run(folder, settings, task, listeners, tell, began)
+
+
+def _require_nothing_lost(folder: RunFolder) -> None:
+    """Raise RunError when the run had saved what is no longer there."""
+    saved = [record["step"] for record in read_all(folder.events) if record["event"] == "saved"]
+    if saved:
+        raise RunError(
+            f"{folder.checkpoints} is empty, but the run had saved its step {max(saved)} there",
+            remedy=f"Put the checkpoints back, or train anew: fogwalk train --config {shlex.quote(str(folder.settings))}",
+        )
 
 
 def _with_changes(settings: Settings, asked: Iterable[Source], folder: RunFolder) -> Settings:

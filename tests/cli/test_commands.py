@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -349,6 +350,23 @@ def test_evaluate_tells_what_an_n_gram_model_gets_between_the_model_and_the_freq
     assert "the n-gram model is counted from the first 1,000 training tokens" in call("evaluate", "first")
 
 
+def test_evaluate_reads_a_text_in_the_encoding_that_is_named(
+    reading: Path, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "latin.txt").write_bytes("déjà vu, said the cat\n".encode("cp1252") * 9)
+    words = ["evaluate", "first", "--data", str(tmp_path / "latin.txt")]
+    assert main(words) == 3
+    remedy = capsys.readouterr().err
+    assert "--data.encoding cp1252" in remedy
+    assert json.loads(call(*words, "--data.encoding", "cp1252", "--json"))["loss"] > 0
+
+
+def test_evaluate_says_so_when_the_text_is_what_it_learned_from(reading: Path, call: Call, tmp_path: Path) -> None:
+    assert "the text it learned from" in call("evaluate", "first", "--data", "book.txt")
+    (tmp_path / "other.txt").write_text("another text " * 9, encoding="utf-8")
+    assert "the text it learned from" not in call("evaluate", "first", "--data", str(tmp_path / "other.txt"))
+
+
 def test_evaluate_without_the_text_it_learned_from_has_nothing_to_count(changing: Path, call: Call) -> None:
     call("train", "book.txt", *TINY, "--out", "runs/own")
     Path("book.txt").rename("moved.txt")
@@ -488,6 +506,16 @@ def test_a_replay_that_gives_other_losses_or_weights_is_told(
     out = capsys.readouterr().out
     assert "checksums of checkpoint 4" in out
     assert "embedding.weight" in out
+
+
+@pytest.mark.parametrize("width", [12, 45, 200])
+def test_no_name_and_no_number_is_cut_in_two_on_a_narrow_terminal(
+    width: int, reading: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda stream: True)
+    words = re.sub(r"\x1b\[\d*m", "", call("runs") + call("evaluate", "first")).split()
+    assert {"first", "finished", "language", "perplexity", "frequencies"} <= set(words)
 
 
 def test_doctor_tells_what_this_machine_has(reading: Path, call: Call) -> None:

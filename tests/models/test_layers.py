@@ -151,6 +151,13 @@ def test_dropped_is_the_share_and_the_rest_is_scaled_so_that_the_mean_stays(
     assert torch.equal(x.grad, y), "what was dropped gets no blame"
 
 
+def test_a_share_next_to_one_still_keeps_a_value_now_and_then() -> None:
+    torch.manual_seed(0)
+    y = drop(torch.ones(1_000_000), 0.9999999)
+    assert y.isfinite().all()
+    assert 0 < (y > 0).sum() < 60
+
+
 def test_values_beside_each_other_are_dropped_independently() -> None:
     torch.manual_seed(0)
     kept = (drop(torch.ones(400_000), 0.3) > 0).float() - 0.7

@@ -53,7 +53,7 @@ def test_a_run_is_found_by_name_by_path_and_from_elsewhere(tmp_path: Path) -> No
         ("runs", ("runs is a folder, but not a run", "settings.toml")),
         ("x" * 300, ("no run called",)),
         ("a\0b", ("no run called",)),
-        ("runs/mine/settings.toml", ("no run called",)),
+        ("runs/mine/settings.toml", ("settings.toml is a file", "a run is a folder")),
     ],
 )
 def test_what_is_no_run_is_answered_with_the_nearest(name: str, words: tuple[str, ...]) -> None:
@@ -90,7 +90,7 @@ def test_a_folder_that_holds_something_is_refused_and_left() -> None:
     for name in ("letters", "file"):
         with pytest.raises(UsageError, match="in the way"):
             create(name)
-    with pytest.raises(RunError, match="could not be written"):
+    with pytest.raises(UsageError, match="file is a file"):
         create("file/below")
     with pytest.raises(RunError, match="File name too long"):
         create("x" * 300)

@@ -37,6 +37,13 @@ def test_a_replan_leaves_the_present_rate_and_falls_to_nothing_at_its_end(
     assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(rates))
 
 
+def test_a_run_cut_short_within_its_warm_up_warms_up_to_its_end() -> None:
+    before = settings(1000, warmup=0.5, decay=0.0)
+    values = ending_at(before, 60, 295)
+    assert values["optimizer.warmup"] == 1.0
+    before.replacing(values, "test")  # allowed
+
+
 def test_a_converged_run_falls_from_where_it_is() -> None:
     endless = settings(10_000_000, warmup=50 / 10_000_000, decay=0.0)
     course = Course(endless)

@@ -55,6 +55,16 @@ def test_what_fits_is_made_within_the_seconds(validation: float, every: int) -> 
     assert budget - validation - 0.6 < end < budget + validation + 0.6
 
 
+def test_a_stall_is_past_and_says_little_of_the_steps_to_come() -> None:
+    drift = Drift()
+    for number in range(1, 101):
+        drift(step(number, 0.1 * number + 20.0 * (number > 60)))
+    assert drift.looks(400)
+    assert drift.pace == pytest.approx(0.1, rel=0.04)
+    left = 100.0 - 30.0
+    assert drift.fit(100.0, 10**6, 0) == pytest.approx(left / 0.1, rel=0.04)  # what the stall has cost is gone
+
+
 def test_a_validation_that_was_never_timed_is_guessed_from_its_steps() -> None:
     machine = Machine(step=0.1, validation=0.0, every=10**6, sample=0.0, sample_every=10**6)
     drift = Drift(validation_steps=50)

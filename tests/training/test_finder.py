@@ -10,7 +10,7 @@ import pytest
 
 from fogwalk import trainer
 from fogwalk.settings import Source, load_settings, resolve
-from fogwalk.training.finder import drawn, lowest, search
+from fogwalk.training.finder import FARTHEST, drawn, lowest, search
 
 
 def valley(rate: float) -> float:
@@ -31,8 +31,20 @@ def test_a_rate_that_diverges_is_a_neighbour_and_no_place_to_look_further() -> N
     assert len(tried) <= 8
 
 
-def test_where_everything_diverges_the_default_is_kept() -> None:
-    assert lowest(search(lambda rate: math.inf, default=0.02)) == 0.02
+def test_where_the_first_rates_diverge_colder_ones_are_tried() -> None:
+    tried = search(lambda rate: valley(rate * 1000) if rate < 0.004 else math.inf, default=0.02)
+    assert 0.00005 < lowest(tried) < 0.0002
+
+
+def test_where_every_rate_diverges_the_search_ends_at_the_coldest() -> None:
+    tried = search(lambda rate: math.inf, default=0.02)
+    assert min(tried) == pytest.approx(0.02 / FARTHEST)
+    assert len(tried) <= 8
+
+
+def test_no_rate_is_tried_once_the_time_is_up() -> None:
+    times = iter([False, False, True])
+    assert sorted(search(valley, 0.02, lambda: next(times))) == [0.005, 0.02, 0.08]
 
 
 def test_the_search_ends_on_a_loss_that_only_falls() -> None:

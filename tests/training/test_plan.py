@@ -83,6 +83,38 @@ def test_a_budget_is_filled_and_not_overrun(
     assert needed >= 0.6 * (left - plan.FINISHING_SECONDS)
 
 
+def test_a_finder_that_does_not_fit_its_share_of_the_time_is_left_out_and_said(
+    book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "measure", lambda *of, compiled: Pace(step=0.5, validation=0.1, sample=0.1, first=0.5))
+    chosen = closed(book, minutes="0.5", optimizer__learning_rate="find")
+    settings, words = closed_for(chosen, task, 0)
+    assert settings.optimizer.find_rate is False
+    assert settings.optimizer.learning_rate == chosen.optimizer.learning_rate
+    assert any("trying rates would take" in line for line in words)
+
+
+@pytest.mark.parametrize(
+    ("choice", "named"),
+    [("training__epochs", "training.epochs"), ("training__tokens", "training.tokens")],
+)
+def test_more_steps_than_a_run_can_make_are_refused_by_the_name_that_was_given(
+    choice: str, named: str, book: Path, task: Language
+) -> None:
+    with pytest.raises(SettingError, match="1e\\+300") as caught:
+        plan.close(closed(book, **{choice: "1e300"}), task, 0)
+    assert caught.value.keys == (named,)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_long_budget_has_no_more_steps_than_a_run_can_make(
+    book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "measure", lambda *of, compiled: Pace(step=1e-5, validation=0.0, sample=0.0, first=0.1))
+    settings, _ = closed_for(closed(book, minutes="500000", training__compile="off"), task, 0)
+    assert settings.training.steps == UNTIL_CONVERGED - 1
+
+
 def test_a_budget_that_is_spent_already_is_refused_in_words(book: Path, task: Language) -> None:
     with pytest.raises(SettingError, match="no time for a single step"):
         plan.close(closed(book, minutes="0.1"), task, spent=6.0)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fogwalk import trainer
-from fogwalk.errors import CheckpointDamaged, DataError, Diverged, RunError, SettingError
+from fogwalk.errors import CheckpointDamaged, DataError, Diverged, Interrupted, RunError, SettingError
 from fogwalk.events import Evaluated, Event, Resumed, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all, read_story
@@ -457,8 +457,11 @@ def test_a_second_interrupt_within_a_step_stops_without_saving_it(book: Path, tm
     whole = train(book, tmp_path / "whole")
     folder = RunFolder(tmp_path / "run")
     values = {**TINY, "data.path": str(book), "out": str(folder.path)}
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match=r"stopped at step 3 of \d+, without saving it") as caught:
         trainer.train(resolve(Source("test", values)), listeners=[twice])
+    assert caught.value.exit_code == 130
+    assert "checkpoint is of step 0" in str(caught.value)
+    assert f"--resume {folder.path}" in str(caught.value)
     assert folder.steps_saved() == [0]
     assert list(read_all(folder.events))[-1]["reason"] == "interrupted"
     trainer.resume(str(folder.path))

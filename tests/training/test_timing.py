@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fogwalk.cli.remaining import Remaining
-from fogwalk.events import Evaluated, Event, Planned, Sampled, StepDone
+from fogwalk.events import Evaluated, Event, Planned, Resumed, Sampled, StepDone
 from fogwalk.training.timing import Timing
 
 
@@ -35,21 +35,31 @@ def test_each_is_timed_apart(turned: bool) -> None:
     events = story()
     if turned:
         events[1:3] = reversed(events[1:3])
-    timing = Timing()
+    timing = Timing(50)
     for event in events:
         timing(event)
     assert list(timing.latest) == [1.0, 1.0, 1.0]
-    assert (timing.made, timing.making, timing.now) == (3, 3.0, 16.75)
+    assert (timing.made, timing.now) == (3, 16.75)
     assert list(timing.validations) == [3.0]
     assert timing.sample == 0.25
 
 
 def test_what_a_resume_begins_with_is_no_step() -> None:
-    timing = Timing()
-    for event in (evaluated(7, 4.0), step(8, 30.0), step(9, 31.0)):
+    timing = Timing(50)
+    resumed = Resumed(step=7, seconds=900.0, steps=10, settings={}, exact=True, why="")
+    sample = Sampled(step=7, seconds=904.5, prompt="", text="")
+    for event in (evaluated(7, 904.0), resumed, sample, step(8, 930.0), step(9, 931.0)):
         timing(event)
     assert list(timing.latest) == [1.0]  # the first step of a session makes generated code
     assert not timing.validations
+    assert timing.sample == 0.5
+
+
+def test_a_sample_at_a_resume_is_no_longer_than_it_was() -> None:
+    timing = Timing(50)
+    timing(Resumed(step=7, seconds=900.0, steps=10, settings={}, exact=True, why=""))
+    timing(Sampled(step=7, seconds=900.5, prompt="", text=""))
+    assert timing.sample == 0.5
 
 
 def test_what_is_left_counts_the_validations_to_come() -> None:

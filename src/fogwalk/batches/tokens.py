@@ -130,8 +130,18 @@ def _encoded(
 def _together(
     waiting: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None
 ) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
+    """What is learned from in one piece, what is held back in its own pieces: it may have to end between two of them."""
+    learned: list[str] = []
+    arrays: list[NDArray[np.uint32]] = []
     for pending, ids in zip(waiting, tokenizer.encode_many([pending.text for pending in waiting]), strict=True):
-        yield pending, np.concatenate((ids, end)) if pending.ends and end is not None else ids
+        marked = [ids, end] if pending.ends and end is not None else [ids]
+        if pending.side == "training":
+            learned.append(pending.text)
+            arrays += marked
+        else:
+            yield pending, np.concatenate(marked)
+    if arrays:
+        yield _Pending("training", "".join(learned), False), np.concatenate(arrays)
 
 
 def _stretches(corpus: Corpus, split: Split) -> Iterator[_Pending]:

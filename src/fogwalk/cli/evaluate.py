@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from fogwalk.cli.parsing import Parser, add_json, add_run
 
+SHOWN = 8  # characters it never met
+
 
 def parser(summary: str) -> Parser:
     """Which run, on which text."""
     parser = Parser("evaluate", summary)
     add_run(parser)
     parser.add_argument("--data", metavar="PATH", help="a text to score (default: the run's own validation split)")
+    parser.add_argument(
+        "--data.encoding", dest="encoding", metavar="NAME", help="that text's encoding (default: the run's)"
+    )
+    parser.add_argument("--data.column", dest="column", metavar="NAME", help="its column of text (default: the run's)")
     parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")
     add_json(parser)
     return parser
@@ -26,7 +32,7 @@ def run(found: argparse.Namespace) -> int:
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
-    result = run.evaluate(found.data)
+    result = run.evaluate(found.data, encoding=found.encoding, column=found.column)
     score, ngram = result.score, result.ngram
     if found.json:
         print_json(
@@ -37,6 +43,8 @@ def run(found: argparse.Namespace) -> int:
                 "bits_per_character": score.bits_per_character,
                 "tokens": score.tokens,
                 "context": score.context,
+                "run": str(run.path),
+                "source": result.source,
                 "step": run.step,
                 "unknown_characters": sum(result.unknown.values()),
                 "guessing": result.guessing,
@@ -68,10 +76,13 @@ def run(found: argparse.Namespace) -> int:
         ],
         right=(1, 2, 3),
     )
+    if result.learned:
+        print("\nthis is the text it learned from: all but the validation split of it was seen in training")
     print(f"\nbits per character {score.bits_per_character:.4f}")
     if ngram is not None and ngram.counted == MOST_COUNTED:
         print(f"the n-gram model is counted from the first {ngram.counted:,} training tokens")
     if result.unknown:
-        shown = ", ".join(f"{letter!r} x {count}" for letter, count in list(result.unknown.items())[:8])
+        shown = ", ".join(f"{letter!r} x {count}" for letter, count in list(result.unknown.items())[:SHOWN])
+        shown += ", …" if len(result.unknown) > SHOWN else ""
         print(f"{sum(result.unknown.values())} characters stand in no text it learned from, scored as unknown: {shown}")
     return 0

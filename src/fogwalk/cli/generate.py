@@ -104,7 +104,7 @@ def _named(found: argparse.Namespace) -> str:
     except UsageError as error:
         if found.prompt is None and name != "last":
             as_prompt = f"As a prompt for the newest run: fogwalk generate last {shlex.quote(name)}"
-            raise UsageError(error.found, remedy=error.remedy, origin=as_prompt) from None
+            raise UsageError(error.found, expected=error.expected, remedy=error.remedy, origin=as_prompt) from None
         raise
     return name
 

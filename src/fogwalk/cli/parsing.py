@@ -61,6 +61,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if match := re.match(r"argument (\S+): expected one argument", message):
             raise UsageError(f"{self.prog}: {match[1]} needs a value after it")
+        if match := re.match(r"argument (\S+): expected (\d) arguments", message):
+            action = next(action for action in self._actions if match[1] in action.option_strings)
+            raise UsageError(
+                f"{self.prog}: {match[1]} needs {match[2]} values after it: {' '.join(action.metavar or ())}"
+            )
         if match := re.match(r"argument (\S+): invalid (int|float) value: (.*)", message):
             expected = {"int": "It must be a whole number.", "float": "It must be a number."}[match[2]]
             raise UsageError(f"{self.prog}: {match[1]} cannot be {match[3]}", expected=expected)

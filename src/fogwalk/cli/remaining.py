@@ -11,12 +11,14 @@ import statistics
 from fogwalk.events import Event, Planned, Replanned, Resumed
 from fogwalk.training.timing import Timing
 
+LATEST = 50
+
 
 class Remaining(Timing):
     """Hears every event of a session."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(LATEST)
         self.steps = 0
         self.every: int | None = None  # steps between validations, where it is known
 

@@ -29,10 +29,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+_WIDE = 10_000  # wider than any table
+_PROSE = 24  # characters from which a cell can be wrapped
+
+
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:
-    """Rows in columns; the columns numbered in `right` stand to the right. Wraps on a narrow terminal."""
+    """Rows in columns; the columns numbered in `right` stand to the right. A terminal that is too narrow wraps what is
+    prose; where names or numbers would be cut in two, each row is a paragraph instead, a line for each of its values."""
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -42,7 +48,28 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], right: 
         table.add_column(title, justify="right" if number in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(str(cell))) for cell in row))
+    natural = Measurement.get(console, console.options.update(max_width=_WIDE), table)
+    prose = any(len(str(cell)) > _PROSE for row in rows for cell in row)
+    if sys.stdout.isatty() and (natural.minimum if prose else natural.maximum) > console.width:
+        for text in paragraphs(titles, rows):
+            console.print(Text(printable(text)))
+        return
     console.print(table)
+
+
+def paragraphs(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Each row as lines, its first cell above the others with their titles.
+
+    >>> paragraphs(("name", "step"), [("brave-otter", 40)])
+    ['brave-otter\\n  step  40']
+    """
+    wide = max(map(len, titles[1:]), default=0)
+    return [
+        "\n".join(
+            [str(row[0]), *(f"  {title:<{wide}}  {cell}" for title, cell in zip(titles[1:], row[1:], strict=True))]
+        )
+        for row in rows
+    ]
 
 
 def tell_damage(damage: Sequence[str], step: int) -> None:

@@ -94,7 +94,7 @@ def known(encoding: str) -> str:
 
 
 def _empty(place: Path) -> DataError:
-    return DataError(f"{place} is empty", expected="It should hold text to learn from.")
+    return DataError(f"{place} is empty", expected="It should hold text.")
 
 
 def _looks_binary(start: bytes) -> bool:

@@ -92,9 +92,6 @@ class BytePairs:
                     found.update(piece[start:end])
         return dict(found)
 
-    def description(self) -> str:
-        return "256 byte tokens" if self.kind == "bytes" else f"{self.size:,} tokens ({self.kind})"
-
     def save(self, folder: Path) -> None:
         self.library.save(str(folder / "tokenizer.json"))
         config = tokenizer_config(END if self.end >= 0 else None, None)

@@ -73,9 +73,6 @@ class Characters:
     def unknown(self, text: str) -> dict[str, int]:
         return {character: count for character, count in Counter(text).items() if character not in self._ids}
 
-    def description(self) -> str:
-        return f"{self.size - 1} distinct -> character tokens"
-
     def content(self) -> dict[str, Any]:
         """The tokenizer.json of this alphabet: with it the tokenizers library gives the same ids."""
         return {

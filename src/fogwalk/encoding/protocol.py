@@ -44,10 +44,6 @@ class Tokenizer(Protocol):
         """The characters of a text that the tokenizer lacks, and how often each stands there."""
         ...
 
-    def description(self) -> str:
-        """In a few words, for the line that explains the choice."""
-        ...
-
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json."""
         ...

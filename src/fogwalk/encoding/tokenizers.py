@@ -16,7 +16,7 @@ from tokenizers import Tokenizer as Library
 from fogwalk.encoding.byte_pairs import BytePairs
 from fogwalk.encoding.characters import Characters
 from fogwalk.encoding.protocol import Tokenizer
-from fogwalk.errors import DataError, RunError, UsageError
+from fogwalk.errors import DataError, RunError, SettingError
 from fogwalk.registry import nearest
 
 NAMES = ("characters", "bytes", "bpe")
@@ -24,8 +24,11 @@ LARGE = 4_000_000  # characters from which whole words are worth learning as tok
 MANY = 1_000  # distinct characters from which single ones are too rare to learn
 
 
-def choose(characters: int, distinct: int) -> tuple[str, str]:
-    """The name of the tokenizer that fits a text of so many characters, so many of them distinct; and why."""
+def choose(characters: int, distinct: int, vocabulary: int | None = None) -> tuple[str, str]:
+    """The name of the tokenizer that fits a text of so many characters, so many of them distinct, where so large a vocabulary
+    was asked for; and why."""
+    if vocabulary:
+        return "bpe", "a vocabulary was asked for"
     if distinct > MANY:
         return "bpe", f"{distinct:,} distinct characters are too many to learn one by one"
     if characters >= LARGE:
@@ -69,11 +72,15 @@ def from_file(name: str) -> Tokenizer:
     if not os.path.isfile(path):
         close = nearest(name, NAMES)
         remedy = f"Did you mean {' or '.join(close)}?" if close else "Name a tokenizer.json that exists."
-        raise UsageError(f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file", remedy=remedy)
+        found = f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file"
+        raise SettingError("data.tokenizer", found=found, remedy=remedy)
     try:
         return _opened(path)
     except Exception as error:  # noqa: BLE001  # the library raises bare Exception
-        raise DataError(f"{path} is not a tokenizer.json: {error}") from None
+        raise DataError(
+            f"{path} is not a tokenizer.json: {error}",
+            remedy="Name one that the tokenizers library has saved, or leave --data.tokenizer out.",
+        ) from None
 
 
 def load(folder: Path) -> Tokenizer:

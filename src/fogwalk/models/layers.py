@@ -41,7 +41,7 @@ def drop(x: Tensor, share: float, training: bool = True) -> Tensor:
         return x
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, share)
-    dropped = round(share * 65_536)
+    dropped = min(round(share * 65_536), 65_535)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - 32_768
     return x * kept.to(x.dtype).mul_(65_536 / (65_536 - dropped))

@@ -177,6 +177,9 @@ def require_free(out: str | None) -> None:
         in_the_way = path.is_file() or (path.is_dir() and not all(_is_leftover(entry.name) for entry in path.iterdir()))
     except OSError as error:
         raise cannot_write(path, error, "choose another folder with --out") from error
+    file = next((parent for parent in path.parents if os.path.isfile(parent)), None)
+    if file is not None:
+        raise UsageError(f"{path} cannot be a folder: {file} is a file", remedy="Choose another --out.")
     if in_the_way:
         raise UsageError(
             f"{path} is in the way: it is not a run and not an empty folder", remedy="Choose another --out."
@@ -237,12 +240,18 @@ def find(name: str = "last") -> RunFolder:
     for path in (RUNS / name, Path(name).expanduser()):
         if is_run(path):
             return RunFolder(path)
-    path = Path(name).expanduser()
-    if os.path.isdir(path):
-        raise UsageError(
-            f"{path} is a folder, but not a run: it has no settings.toml beside checkpoints",
-            expected=told_of_pickles(path),
-        )
+    for path in (Path(name).expanduser(), RUNS / name):
+        if os.path.isdir(path):
+            raise UsageError(
+                f"{path} is a folder, but not a run: it has no settings.toml beside checkpoints",
+                expected=told_of_pickles(path),
+            )
+        if os.path.isfile(path):
+            raise UsageError(
+                f"{path} is a file, but a run is a folder",
+                expected=told_of_pickles(path),
+                remedy="`fogwalk runs` lists the runs here.",
+            )
     close = nearest(name, ["last", *(folder.name for folder in all_runs())])
     remedy = f"Did you mean {' or '.join(close)}?" if close else "`fogwalk runs` lists the runs here."
     raise UsageError(f"no run called {name}", remedy=remedy)
@@ -252,4 +261,4 @@ def told_of_pickles(path: Path) -> str:
     """A sentence about files of other tools that Fogwalk will not open; empty when there are none."""
     entries = path.rglob("*") if path.is_dir() else [path]
     pickles = [entry.name for entry in entries if entry.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl")]
-    return f"It holds {', '.join(pickles[:3])}: pickled files can run code and are never opened." if pickles else ""
+    return f"{', '.join(pickles[:3])}: pickled files can run code and are never opened." if pickles else ""

@@ -88,7 +88,9 @@ def cannot_write(path: Path, error: OSError, otherwise: str = "choose another fo
             f"{path} cannot be written: {error.strerror}",
             remedy=f"Give yourself the right to write there, or {otherwise}.",
         )
-    return RunError(f"{path} could not be written: {error.strerror or error}")
+    return RunError(
+        f"{path} could not be written: {error.strerror or error}", remedy=f"{otherwise[0].upper()}{otherwise[1:]}."
+    )
 
 
 def free_bytes(path: Path) -> int:

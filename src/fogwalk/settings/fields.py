@@ -51,6 +51,11 @@ def types_of(group: type) -> dict[str, tuple[Any, bool]]:
     return result
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, in words: 1 head, 3 heads."""
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
 def flag(key: str) -> str:
     """How a dotted key is spelled on the command line and in TOML: `training.save_every` -> `training.save-every`."""
     return key.replace("_", "-")

@@ -36,9 +36,14 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         remedy = f"Did you mean {' or '.join(close)}?" if close else ""
         raise UsageError(f"no such settings file: {path}", remedy=remedy) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read as a settings file: {error.strerror}") from None
+        raise UsageError(
+            f"{path} cannot be read as a settings file: {error.strerror}",
+            remedy="Name a TOML file, such as a run's settings.toml.",
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text, so it cannot be a TOML settings file") from None
+        raise UsageError(
+            f"{path} is not UTF-8 text, so it cannot be a TOML settings file", remedy="Save it again as UTF-8."
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"{path} is not valid TOML: {error}",

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fogwalk.errors import SettingError
 from fogwalk.registry import MODELS, OPTIMIZERS, POSITIONS, TASKS
-from fogwalk.settings.fields import check_limits, flag, setting, types_of
+from fogwalk.settings.fields import check_limits, counted, flag, setting, types_of
 
 ACTIVATIONS = ("gated-silu", "relu", "squared-relu", "gelu", "silu", "sigmoid", "tanh")
 
@@ -70,7 +70,7 @@ class Transformer:
 
     def describe(self) -> str:
         """The shape in a few words."""
-        return f"{self.layers} layers x {self.heads} heads x {self.width} wide, context {self.context}"
+        return f"{counted(self.layers, 'layer')} x {counted(self.heads, 'head')} x {self.width} wide, context {self.context}"
 
     def __post_init__(self) -> None:
         check_limits("model.", self)
@@ -227,7 +227,7 @@ class Settings:
     device: str = setting("auto", "auto | cpu | cuda | mps", choices=("auto", "cpu", "cuda", "mps"), resumable=True)
     threads: int | None = setting(None, "processor cores to use (default: all)", least=1, most=4096)
     minutes: float | None = setting(
-        None, "how long the whole command may take; 0: until validation improves no more", least=0
+        None, "how long the whole command may take; 0: until validation improves no more", least=0, most=525_600
     )
     out: str | None = setting(None, "folder of the run (default: a new name under runs/)")
     model_kind: str = setting("transformer", "what is trained: " + " | ".join(MODELS), choices=tuple(MODELS))

@@ -89,7 +89,7 @@ class Language:
         data, found = self.settings.data, self.survey
         name = data.tokenizer
         if name == "auto":
-            name, self.reason = tokenizers.choose(found.characters, len(found.alphabet))
+            name, self.reason = tokenizers.choose(found.characters, len(found.alphabet), data.vocabulary)
 
         def write(folder: Path) -> None:
             def streamed() -> Iterator[str]:
@@ -116,6 +116,14 @@ class Language:
         learned, held = len(self.tokens.training), len(self.tokens.validation)
         if learned <= context:
             fits = learned // 4
+            if learned + held > 2 * context and self.settings.data.validation > 0.2:
+                share = self.settings.data.validation
+                return DataError(
+                    f"{self.source} leaves {learned:,} tokens to learn from, for data.validation {share:g} holds back the rest",
+                    expected=f"One window of this model is {context} + 1.",
+                    remedy="Hold back less: --data.validation 0.1.",
+                    origin=f"data.validation {share:g} came from {self._origin('data.validation')}.",
+                )
             remedy = f"Give more text, or set --model.context to at most {fits}." if fits >= 2 and held >= 2 else ""
             return DataError(
                 f"{self.source} is too short: {learned:,} tokens to learn from, "
@@ -165,12 +173,11 @@ class Language:
         """What the data is and how it is used."""
         found, because = self.survey, f" ({self.reason})" if self.reason else ""
         many = f"{found.documents:,} documents, " if self.several else ""
-        tokenized = self.tokenizer.description()
-        if self.tokenizer.kind == "characters":
-            tokenized = f"{len(found.alphabet):,} distinct -> character tokens"
-        else:
-            tokenized = f"-> {len(self.tokens.training) + len(self.tokens.validation):,} tokens, {tokenized}"
-        lines = [f"{many}{found.characters:,} characters, {tokenized}{because}; {found.split.words}", *found.notes]
+        kind, made = self.tokenizer.kind, len(self.tokens.training) + len(self.tokens.validation)
+        tokenized = f" -> {made:,} tokens of {self.tokenizer.size:,} different ones ({kind})"
+        if kind == "characters":
+            tokenized = f", {len(found.alphabet):,} distinct -> character tokens"
+        lines = [f"{many}{found.characters:,} characters{tokenized}{because}; {found.split.words}", *found.notes]
         if self._cut():
             lines.append(
                 f"of what is held back, {len(self.tokens.validation):,} tokens are scored; the rest is left out"
@@ -192,9 +199,10 @@ class Language:
             return [f"a vocabulary of {asked:,} was asked for; this text has no more than {size:,} tokens to learn"]
         if learned < size * SELDOM:
             fits = tokenizers.vocabulary_for(self.survey.characters)
+            smaller = f"--data.vocabulary {fits}, or " if fits < size else ""
             return [
                 f"each of the {size:,} tokens stands about {learned / size:.1f} times in the training text, too seldom to be "
-                f"learned well (--data.vocabulary {fits}, or --data.tokenizer characters)"
+                f"learned well ({smaller}--data.tokenizer characters)"
             ]
         return []
 
@@ -290,6 +298,7 @@ class Scored:
     stream: Stream
     counts: Counts
     unknown: dict[str, int]
+    digest: str  # of the text, as of a run's own
 
 
 def read_for_scoring(path: str, tokenizer: Tokenizer, encoding: str, column: str | None) -> Scored:
@@ -302,5 +311,8 @@ def read_for_scoring(path: str, tokenizer: Tokenizer, encoding: str, column: str
         documents += part.last
     tokens = tokenise(corpus, Split(), documents > 1, tokenizer)
     if len(tokens.training) < 2:
-        raise DataError(f"{path} holds {len(tokens.training)} token; at least 2 are needed to score one")
-    return Scored(stream=tokens.training, counts=tokens.counts["training"], unknown=dict(unknown))
+        raise DataError(
+            f"{path} holds {len(tokens.training)} token; at least 2 are needed to score one",
+            remedy="Name a longer text.",
+        )
+    return Scored(stream=tokens.training, counts=tokens.counts["training"], unknown=dict(unknown), digest=corpus.digest)

@@ -108,7 +108,12 @@ def require(folder: RunFolder) -> tuple[int, list[str]]:
             raise CheckpointDamaged(
                 f"no checkpoint of {folder.path} is intact:", expected="\n  ".join(damage), remedy="Train anew."
             )
-        raise CheckpointDamaged(f"{folder.path} holds no checkpoint of Fogwalk", expected=told_of_pickles(folder.path))
+        again = f"A run that stopped before its first is begun again by: fogwalk train --resume {folder.path}"
+        raise CheckpointDamaged(
+            f"{folder.path} holds no checkpoint of Fogwalk",
+            expected=told_of_pickles(folder.path),
+            remedy=again if folder.settings.is_file() else "",
+        )
     return step, damage
 
 

@@ -56,7 +56,7 @@ def ending_at(settings: Settings, step: int, last: int, *, falling: float | None
     over the last `falling` of them (default: as it would have, stretched or pressed)."""
     optimizer, steps = settings.optimizer, settings.training.steps
     assert steps is not None
-    values: dict[str, Any] = {"training.steps": last, "optimizer.warmup": optimizer.warmup * steps / last}
+    values: dict[str, Any] = {"training.steps": last, "optimizer.warmup": min(optimizer.warmup * steps / last, 1.0)}
     if optimizer.schedule != "warmup-stable-decay":
         return values
     fall = optimizer.decay * steps

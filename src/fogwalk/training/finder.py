@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fogwalk.errors import Diverged
+from fogwalk.errors import Diverged, SettingError
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
@@ -25,7 +26,8 @@ from fogwalk.training.state import arithmetic_of, begin, recipe
 from fogwalk.training.stopping import Stop
 
 MOST_STEPS, LEAST_STEPS = 100, 20
-TRIALS = 5  # rates tried, mostly
+TRIALS = 8  # as long as these many take all rates together, mostly: seven, and their validations
+LEAST_RATES = 5  # that are tried where time suffices
 COARSE, FINE = 4.0, 2.0  # factors between neighbouring rates: of the first look, and about the best of it
 FARTHEST = 4.0**4  # from the optimizer's default, either way
 VALIDATED = 16  # portions of the validation split that each is scored on
@@ -46,23 +48,30 @@ class Found:
         colder = [rate for rate in self.rates if rate < self.rate]
         hotter = [rate for rate in self.rates if rate > self.rate]
         told = f"rate {self.rate:.2g}: where the loss was lowest after {self.steps} steps of a throw-away model at each rate"
+        if len(self.rates) < LEAST_RATES:
+            told += f" ({len(self.rates)} of them fitted into the time)"
         told += f"; at {colder[0]:.2g} it crawls" if colder else ""
         told += f", at {hotter[-1]:.2g} it overshoots" if hotter else ""
         return [*drawn(self.rates, self.losses, self.rate), told]
 
 
-def steps_of_a_trial(steps: int | None) -> int:
-    """How many steps each rate is tried for, where all may take so many together.
+def steps_of_a_trial(length: int, most: int | None) -> int:
+    """How many steps each rate is tried for: no more than the run itself has, and such that all together take about `most`.
 
-    >>> steps_of_a_trial(300), steps_of_a_trial(None)
-    (60, 100)
+    >>> steps_of_a_trial(10_000, 300), steps_of_a_trial(10_000, None), steps_of_a_trial(30, None)
+    (37, 100, 30)
     """
-    return MOST_STEPS if steps is None else min(max(steps // TRIALS, LEAST_STEPS), MOST_STEPS)
+    longest = min(length, MOST_STEPS) if most is None else min(length, most // TRIALS, MOST_STEPS)
+    return max(longest, LEAST_STEPS)
 
 
-def find(settings: Settings, task: Task, length: int, most: int | None) -> Found:
-    """Try rates for a run of `length` steps, with about `most` steps in all."""
-    trial_steps = steps_of_a_trial(most)
+def find(settings: Settings, task: Task, length: int, most: int | None, seconds: float = math.inf) -> Found:
+    """Try rates for a run of `length` steps, with about `most` steps in all; after so many seconds no further one is begun.
+
+    Raises SettingError when training diverges at every rate.
+    """
+    until = time.perf_counter() + seconds
+    trial_steps = steps_of_a_trial(length, most)
     # As many steps of warm-up as the run has: a rate that is hot is bearable only after them.
     warm = round(settings.optimizer.warmup * length) if length < UNTIL_CONVERGED else 0
     trial = settings.replacing(
@@ -75,7 +84,13 @@ def find(settings: Settings, task: Task, length: int, most: int | None) -> Found
         "the learning-rate finder",
     )
     default = OPTIMIZERS.get(settings.optimizer.name).rate
-    losses = search(lambda rate: loss_at(trial, task, rate), default)
+    losses = search(lambda rate: loss_at(trial, task, rate), default, lambda: time.perf_counter() > until)
+    if not any(map(math.isfinite, losses.values())):
+        raise SettingError(
+            "optimizer.learning_rate",
+            found=f"training diverged at every rate that was tried, from {min(losses):.2g} to {max(losses):.2g}",
+            remedy="Give a rate below these, or let clipping tame it (--optimizer.clip 1).",
+        )
     curve = [(rate, loss if math.isfinite(loss) else None) for rate, loss in sorted(losses.items())]
     return Found(lowest(losses), trial_steps, tuple(rate for rate, _ in curve), tuple(loss for _, loss in curve))
 
@@ -93,30 +108,39 @@ def loss_at(settings: Settings, task: Task, rate: float) -> float:
     return loss if math.isfinite(loss) else math.inf
 
 
-def search(loss: Callable[[float], float], default: float) -> dict[float, float]:
+def search(
+    loss: Callable[[float], float], default: float, stop: Callable[[], bool] = lambda: False
+) -> dict[float, float]:
     """The losses at the rates that were tried: the default's, on both sides of it until the lowest has neighbours, and then
-    closer by.
+    closer by; colder while all diverge. `stop` tells when no further one shall be tried.
 
     >>> tried = search(lambda rate: abs(math.log(rate / 0.3)), default=1.0)
     >>> sorted(tried)
     [0.0625, 0.125, 0.25, 0.5, 1.0, 4.0]
     """
     losses: dict[float, float] = {}
+    for rate in _rates(losses, default):
+        losses[rate] = loss(rate)
+        if stop():
+            break
+    return losses
+
+
+def _rates(losses: Mapping[float, float], default: float) -> Iterator[float]:
+    """One rate after the other; `losses` holds those of the rates before."""
 
     def best() -> float:
-        return min(losses, key=losses.__getitem__)
+        return min(sorted(losses), key=losses.__getitem__)  # the coldest of equals
 
-    for factor in (1.0, 1 / COARSE, COARSE):
-        losses[default * factor] = loss(default * factor)
-    while best() in (min(losses), max(losses)) and math.isfinite(losses[best()]):
+    yield from (default, default / COARSE, default * COARSE)
+    while best() in (min(losses), max(losses)):
         rate = best() * (COARSE if best() == max(losses) else 1 / COARSE)
         if not 1 / FARTHEST <= rate / default <= FARTHEST:
             break
-        losses[rate] = loss(rate)
+        yield rate
     middle = best()
-    for factor in (1 / FINE, FINE):
-        losses[middle * factor] = loss(middle * factor)
-    return losses
+    if math.isfinite(losses[middle]):
+        yield from (middle / FINE, middle * FINE)
 
 
 def lowest(losses: dict[float, float]) -> float:

@@ -36,6 +36,7 @@ _PROGRAM = 361e6  # Python, torch and its libraries
 _PARAMETER = {"muon": 21, "adamw": 40, "sgd": 21}  # weight, gradient, what the optimizer keeps and works with
 _WIDTH = 150  # a token in a layer, for each number of its width
 _SCORE = 18  # a token, for each token of the vocabulary
+_DROPPED = 20  # a token in a layer, for each head and place it looks at, where some of its attention is dropped
 
 
 def planned_memory(settings: Settings, vocabulary: int, parameters: int) -> int:
@@ -45,6 +46,8 @@ def planned_memory(settings: Settings, vocabulary: int, parameters: int) -> int:
     held = _PROGRAM + parameters * _PARAMETER[settings.optimizer.name] + tokens * vocabulary * _SCORE
     if isinstance(model, Transformer):
         held += tokens * model.layers * model.width * _WIDTH
+        if model.dropout:
+            held += tokens * model.layers * model.heads * model.context * _DROPPED
     else:
         held += tokens * (model.context * model.embedding + sum(model.hidden)) * 12
     return int(held)

@@ -28,7 +28,7 @@ WARMING_STEPS = 50
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
 # Share of a budget that the learning-rate finder may take.
-FINDING = 0.2
+FINDING = 0.25
 HABITS = ("evaluate_every", "save_every", "sample_every")
 CHOSEN = "chosen for this number of steps"
 # Share of a run that may go into validations, beyond the last one.
@@ -120,7 +120,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     elif not limits and minutes is None:
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
-    if (seconds := left()) is not None and seconds <= 0:
+    if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
         raise _too_short(minutes, spent)
     settings = _close_convergence(settings, minutes, limited)
     if minutes == 0 and not limited:
@@ -135,15 +135,12 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         words += why_so
     found = None
     if settings.optimizer.find_rate:
-        say("trying learning rates on throw-away models, from too cold to too hot")
-        if not limited and (seconds := left()) is not None:
+        seconds = left()
+        if seconds is not None:
             pace = pace or measure_eager(settings, task)
-            steps = max(1, int(seconds / pace.step))
-        found = finder.find(settings, task, steps, int(steps * FINDING) if minutes else None)
-        settings = settings.replacing(
-            {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}, "found by trying rates"
-        )
-        words += found.words()
+            steps = min(steps or UNTIL_CONVERGED, max(int(seconds / pace.step), 1))
+        settings, found, why_so = _find_rate(settings, task, steps, seconds, pace, say)
+        words += why_so
     if minutes or compiled == "auto":
         if pace is None or compiled == "on":
             pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
@@ -153,6 +150,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         if (seconds := left()) is not None:
             fit = steps_that_fit(seconds * (1 - RESERVE), pace, task, settings)
             if fit < 1:
+                assert minutes
                 raise _too_short(minutes, spent + time.perf_counter() - began)
             budget = Budget(seconds, fill=not limited)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
@@ -163,6 +161,27 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
     return Closed(Course(close_habits(settings, task), budget), task.resized(settings), words, pace, found)
+
+
+def _find_rate(
+    settings: Settings, task: Task, steps: int, seconds: float | None, pace: Pace | None, say: Callable[[str], None]
+) -> tuple[Settings, finder.Found | None, list[str]]:
+    """The settings with the rate found for a run of so many steps, within its share of so many seconds; and why in words.
+    Where even that is too short, the rate stays as it is."""
+    most = None
+    if seconds is not None and pace is not None:
+        most = int(seconds * FINDING / pace.step)
+        if most < (least := finder.TRIALS * finder.LEAST_STEPS):
+            settings = settings.replacing({"optimizer.find_rate": False}, "too little time to try rates")
+            told = (
+                f"rate {settings.optimizer.learning_rate:g}, the optimizer's own: trying rates would take {least} steps "
+                f"of {pace.step * 1000:.0f} ms, more than {FINDING:.0%} of the time"
+            )
+            return settings, None, [told]
+    say("trying learning rates on throw-away models, from too cold to too hot")
+    found = finder.find(settings, task, steps, most, math.inf if seconds is None else seconds * FINDING)
+    values = {"optimizer.learning_rate": found.rate, "optimizer.find_rate": False}
+    return settings.replacing(values, "found by trying rates"), found, found.words()
 
 
 def measure_eager(settings: Settings, task: Task) -> Pace:
@@ -222,13 +241,18 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
     limits: dict[str, int] = {}
     if training.steps is not None:
         limits[settings.origin("training.steps")] = training.steps
-    if training.epochs is not None:
-        epochs = math.ceil(training.epochs * task.training().per_epoch / training.batch)
-        limits[f"{training.epochs:g} epochs, {settings.origin('training.epochs')}"] = max(1, epochs)
-    if training.tokens is not None:
-        limits[f"{training.tokens:g} tokens, {settings.origin('training.tokens')}"] = max(
-            1, math.ceil(training.tokens / per_step)
-        )
+    lengths = {"epochs": task.training().per_epoch / training.batch, "tokens": 1 / per_step}
+    for name, steps_each in lengths.items():
+        if (asked := getattr(training, name)) is not None:
+            steps = asked * steps_each
+            if steps >= UNTIL_CONVERGED:
+                raise SettingError(
+                    f"training.{name}",
+                    found=f"{asked:g} {name} are {steps:.3g} steps of {per_step:,} tokens",
+                    expected=f"A run makes fewer than {UNTIL_CONVERGED:,}.",
+                    remedy=f"Give fewer {name}, or --minutes 0 to train until validation improves no more.",
+                )
+            limits[f"{asked:g} {name}, {settings.origin(f'training.{name}')}"] = max(1, math.ceil(steps))
     return limits
 
 
@@ -247,7 +271,7 @@ def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -
     def of(steps: int) -> float:
         return needed(settings.replacing({"training.steps": steps}, ""), task, pace)
 
-    fewest, most = 0, int(seconds / pace.step) + 1
+    fewest, most = 0, min(int(seconds / pace.step) + 1, UNTIL_CONVERGED)
     while most - fewest > 1:
         middle = (fewest + most) // 2
         fewest, most = (middle, most) if of(middle) <= seconds else (fewest, middle)

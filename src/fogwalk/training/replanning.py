@@ -17,7 +17,7 @@ from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_all
 from fogwalk.settings import Settings, Source, declared, typed
 from fogwalk.training.convergence import verdict
-from fogwalk.training.course import Budget, Course, ending_at
+from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course, ending_at
 from fogwalk.training.drift import Drift
 from fogwalk.training.history import History
 from fogwalk.training.plan import CHOSEN
@@ -155,7 +155,8 @@ class Replanner:
         if budget is None or not self._free(event.step) or not self.drift.looks(steps):
             return
         assert training.evaluate_every
-        fit = event.step + self.drift.fit(budget.seconds, training.evaluate_every, training.sample_every or 0)
+        more = self.drift.fit(budget.seconds, training.evaluate_every, training.sample_every or 0)
+        fit = min(event.step + more, UNTIL_CONVERGED - 1)
         planned, late = steps - event.step, steps - fit
         if -EARLY * planned <= late <= LATE * planned or abs(late) * self.drift.pace < LEAST_SECONDS:
             return

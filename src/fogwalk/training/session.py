@@ -166,7 +166,7 @@ class Session:
                 raise
             except KeyboardInterrupt:
                 reason = "interrupted"
-                raise
+                raise self._interrupted(reason, "without saving it") from None
             finally:
                 self._finish(reason, failing)
         self._raise_if_asked(reason)
@@ -212,12 +212,18 @@ class Session:
     def _raise_if_asked(self, reason: str) -> None:
         if reason not in ("interrupted", "terminated"):
             return
+        raise self._interrupted(reason, "saved")
+
+    def _interrupted(self, reason: str, saved: str) -> Interrupted:
+        newest = max(self.folder.steps_saved(), default=None)
+        kept = "" if newest in (None, self.state.step) else f"The newest checkpoint is of step {newest}."
         ended = Interrupted(
-            f"stopped at step {self.state.step} of {self.course.steps}, saved",
+            f"stopped at step {self.state.step} of {self.course.steps}, {saved}",
+            expected=kept,
             remedy=f"Go on with: fogwalk train --resume {shlex.quote(str(self.folder.path))}",
         )
         ended.exit_code = 130 if reason == "interrupted" else 143
-        raise ended
+        return ended
 
 
 def _planned(course: Course, task: Task, state: State) -> Planned:

@@ -53,7 +53,7 @@ def fit(
         words.append(picked.words)
     if settings.origin("model.dropout") != "default":
         return settings, pace, words
-    times, epochs = "many times", math.inf
+    times, epochs = "until nothing more is learned", math.inf
     if seconds is not None:
         pace = pace or measure(settings, task)
         tokens = settings.training.batch * settings.model.context
@@ -98,8 +98,8 @@ def pick(settings: Settings, task: Task, seconds: float, measure: Callable[[Sett
             break
         known[rung] = measure(*_shaped(settings, task, rung))
     words = (
-        f"{rung[0]} layers x {rung[1]} wide: the largest that sees {SEEN:g} tokens a parameter in this time "
-        f"({seen(rung):.2g}; {known[rung].step * 1000:.0f} ms a step)"
+        f"{rung[0]} layers x {rung[1]} wide: the largest that sees {SEEN:g} tokens for each parameter in this time "
+        f"(it sees {seen(rung):.2g}, at {known[rung].step * 1000:.0f} ms a step)"
     )
     if seen(rung) < SEEN:
         words = f"{rung[0]} layers x {rung[1]} wide: the smallest there is, for this time is short"

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections import deque
 
-from fogwalk.events import Evaluated, Event, Sampled, StepDone
-
-_LATEST = 50
+from fogwalk.events import Evaluated, Event, Resumed, Sampled, StepDone
 
 
 class Timing:
     """Hears every event of a session; a step and its validation may be heard in either order, its sample last.
 
-    The session's first step is not timed: generated code is made in it.
+    `latest` is how many of each are remembered. The session's first step is not timed: generated code is made in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, latest: int) -> None:
         self.now = 0.0  # the run's age in seconds, when what was heard last ended
-        self.made, self.making = 0, 0.0  # steps that were timed, and the seconds of all of them
-        self.latest: deque[float] = deque(maxlen=_LATEST)  # seconds of each of the latest steps
-        self.validations: deque[float] = deque(maxlen=_LATEST)  # and of the latest validations
+        self.made = 0  # steps that were timed
+        self.latest: deque[float] = deque(maxlen=latest)  # seconds of each of the latest of them
+        self.validations: deque[float] = deque(maxlen=latest)  # and of the latest validations
         self.sample = 0.0  # seconds of the latest sample
         self._step = -1
         self._before: float | None = None  # when the step before, and all that followed it, had ended
@@ -31,6 +29,8 @@ class Timing:
         self._validated: float | None = None  # and its validation
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Resumed):  # what comes before the first step begins here
+            self.now = max(self.now, event.seconds)
         if not isinstance(event, StepDone | Evaluated | Sampled):
             return
         if event.step != self._step:
@@ -40,7 +40,7 @@ class Timing:
             self._done = event.seconds
             if self._before is not None:
                 self.latest.append(event.seconds - self._before)
-                self.made, self.making = self.made + 1, self.making + self.latest[-1]
+                self.made += 1
         elif isinstance(event, Evaluated):
             self._validated = event.seconds
         else:
