@@ -29,12 +29,25 @@ def warned_at(history: History, records: list[dict[str, Any]]) -> list[int]:
             history.learned(record["loss"])
         else:
             history.validated(record["step"], record["validation_loss"])
-            steps += [record["step"]] * history.memorises()
+            steps += [record["step"]] * bool(history.memorises())
     return steps
 
 
 def test_it_warns_once_at_the_third_validation_without_a_new_best() -> None:
     assert warned_at(History(), story(FALLING, RISES_AFTER_20)) == [35]
+
+
+@pytest.mark.parametrize(("epoch", "expected"), [(5, [25]), (12.5, [25]), (13, [30]), (100, [35])])
+def test_it_warns_at_the_first_rise_once_the_text_was_gone_through_twice(epoch: float, expected: list[int]) -> None:
+    rises = {step: loss + 0.004 * max(step - 20, 0) for step, loss in RISES_AFTER_20.items()}
+    falling = [3.0 - 0.03 * step for step in range(1, 61)]
+    assert warned_at(History(epoch), story(falling, rises)) == expected
+
+
+def test_noise_about_a_plateau_is_no_rise() -> None:
+    noisy = {step: 2.0 + 0.03 * (step % 10 == 0) - 0.0001 * step for step in range(5, 61, 5)}
+    falling = [3.0 - 0.001 * step for step in range(1, 61)]
+    assert warned_at(History(5), story(falling, noisy)) == []
 
 
 def test_it_does_not_warn_while_training_gets_no_better_either() -> None:

@@ -102,11 +102,8 @@ class Evaluator:
                 expected="Training losses were finite: the model's scores for other text have run away.",
                 remedy="Train again with a lower rate (--optimizer.learning-rate) or with --optimizer.clip 1.",
             )
-        if self.history.memorises():
-            message = (
-                f"validation has not improved for {self.history.since_best()} checks while the training loss falls: "
-                f"memorising. Best kept: step {state.best_step}."
-            )
+        if words := self.history.memorises():
+            message = f"{words}. Best kept: step {state.best_step}."
             self.emit(Warned(step=state.step, seconds=state.age(), message=message))
         if self.stop_below is not None and loss < self.stop_below:
             self.stop.ask("stop-below")

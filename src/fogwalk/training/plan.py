@@ -34,7 +34,7 @@ CHOSEN = "chosen for this number of steps"
 # Share of a run that may go into validations, beyond the last one.
 VALIDATING = 0.08
 # A small text is learned by heart within some tens of epochs: benchmarks/budgets.py, 20 kB.
-EPOCHS_UNSEEN = 2
+EPOCHS_UNSEEN = 1
 
 
 def close_before_data(settings: Settings) -> Settings:
@@ -291,7 +291,7 @@ def close_habits(settings: Settings, task: Task) -> Settings:
     values: dict[str, int] = {}
     endless = steps >= UNTIL_CONVERGED
     if training.evaluate_every is None:
-        # Seldom enough that it costs little; often enough that memorising does not go on unseen: within two times through
+        # Seldom enough that it costs little; often enough that memorising does not go on unseen: within once through
         # the text, 500 steps and, where there is one, a twentieth of the run.
         affordable = math.ceil(steps_a_validation_costs(task, settings) / VALIDATING)
         wanted = min(

@@ -88,10 +88,11 @@ class Session:
         if resumed_from is not None:
             checkpoint.restore(folder, self.state, resumed_from)
         every = training.evaluate_every
-        self.history = History()
+        epoch = task.training().per_epoch / training.batch
+        self.history = History(epoch)
         if resumed_from is not None:
             redone = is_due(resumed_from, every, self.course.steps)
-            self.history = History.of(read_story(folder.events), resumed_from, again=redone)
+            self.history = History.of(read_story(folder.events), resumed_from, again=redone, epoch=epoch)
             if self.history.best_step is not None:
                 # The checkpoint was saved before its own validation, and so does not know it.
                 self.state.best_step, self.state.best_loss = self.history.best_step, self.history.best_loss
