@@ -44,6 +44,14 @@ def test_it_warns_at_the_first_rise_once_the_text_was_gone_through_twice(epoch: 
     assert warned_at(History(epoch), story(falling, rises)) == expected
 
 
+def test_it_warns_before_a_rise_where_validation_follows_training_no_more() -> None:
+    flat = {step: 2.0 - 0.002 * step for step in range(5, 61, 5)}
+    falling = [3.0 - 0.03 * step for step in range(1, 61)]
+    assert warned_at(History(5), story(falling, flat)) == [20]
+    follows = {step: 2.0 - 0.005 * step for step in range(5, 61, 5)}
+    assert warned_at(History(5), story(falling, follows)) == []
+
+
 def test_noise_about_a_plateau_is_no_rise() -> None:
     noisy = {step: 2.0 + 0.03 * (step % 10 == 0) - 0.0001 * step for step in range(5, 61, 5)}
     falling = [3.0 - 0.001 * step for step in range(1, 61)]

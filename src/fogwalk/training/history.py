@@ -12,10 +12,12 @@ from typing import Any
 
 # After this many validations in a row without a new best, while training gets better, a person is told.
 MEMORISING = 3
-# Or at once, when the text has been gone through twice and since the best validation the training loss fell by this much while
-# validation rose by that much: 20 kB on the default shape rise by 0.03 within two passes, and by 0.16 within the next two.
-FELL, ROSE = 0.1, 0.01
+# Or earlier, once the text has been gone through twice and the training loss fell by this much: since the best validation, above
+# which the last one rose by that much; or over the last few, while validation followed by less than this share of the fall. The
+# default shape learns 20 kB by heart so fast that validation rises by 0.05 within one pass, and by 0.5 within five.
+FELL, ROSE, FOLLOWS = 0.1, 0.01, 0.1
 SEEN_AGAIN = 2
+OVER = 2  # validations
 
 
 class History:
@@ -26,6 +28,7 @@ class History:
         self.epoch = epoch
         self.steps: list[int] = []
         self.losses: list[float] = []
+        self._trainings: list[float] = []  # the smoothed training loss at each validation
         self.training: float | None = None
         self.best_step: int | None = None
         self.best_loss: float | None = None
@@ -61,16 +64,32 @@ class History:
             self._training_at_best = self.training if self.training is not None else math.inf
         self.steps.append(step)
         self.losses.append(loss)
+        self._trainings.append(math.nan if self.training is None else self.training)
 
     def memorises(self) -> str:
-        """For the first time that validation stands still, or rises, while the training loss falls: so in words."""
-        if self.warned or self.training is None or self.best_loss is None or not self._since_best:
+        """The first time that the training loss falls and validation does not follow: so in words."""
+        if self.warned or self.training is None or self.best_loss is None:
             return ""
-        fell, rose = self._training_at_best - self.training, self.losses[-1] - self.best_loss
-        words = ""
-        if self.steps[-1] >= SEEN_AGAIN * self.epoch and fell >= FELL and rose >= ROSE:
-            words = f"validation is {rose:.3f} above its best"
-        elif self._since_best >= MEMORISING and fell > 0:
-            words = f"validation has not improved for {self._since_best} checks"
+        words = self._risen() or self._left_behind()
+        fell = self._training_at_best - self.training
+        if not words and self._since_best >= MEMORISING and fell > 0:
+            words = f"validation has not improved for {self._since_best} checks while the training loss falls"
         self.warned = bool(words)
-        return words and f"{words} while the training loss falls: memorising"
+        return words and f"{words}: memorising"
+
+    def _risen(self) -> str:
+        assert self.training is not None
+        assert self.best_loss is not None
+        fell, rose = self._training_at_best - self.training, self.losses[-1] - self.best_loss
+        if self.steps[-1] < SEEN_AGAIN * self.epoch or fell < FELL or not rose >= ROSE:
+            return ""
+        return f"validation is {rose:.3f} above its best while the training loss falls"
+
+    def _left_behind(self) -> str:
+        if len(self.steps) <= OVER or self.steps[-1] < SEEN_AGAIN * self.epoch:
+            return ""
+        fell, followed = (of[-1 - OVER] - of[-1] for of in (self._trainings, self.losses))
+        if fell < FELL or not followed < FOLLOWS * fell:
+            return ""
+        steps = self.steps[-1] - self.steps[-1 - OVER]
+        return f"in {steps} steps the training loss fell by {fell:.2f}, and validation by {max(followed, 0.0):.2f} only"
