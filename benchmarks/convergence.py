@@ -30,7 +30,7 @@ SHAPE += ["--training.sample-every", "0"]
 def longer(run: Trained, text: str, steps: int, more: list[str], out: Path) -> Trained:
     """The same run without the rule, at the constant rate, for so many steps."""
     words = [text, *SHAPE, "--training.steps", str(steps), "--optimizer.schedule", "constant", *more]
-    words += ["--optimizer.warmup", repr(WARMING_STEPS / steps)]
+    words += ["--optimizer.warmup", repr(WARMING_STEPS / steps), "--model.dropout", str(run.settings.model.dropout)]
     return train([*words, "--training.evaluate-every", str(run.settings.training.evaluate_every)], out)
 
 
