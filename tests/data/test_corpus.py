@@ -98,6 +98,28 @@ def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
         documents(corpus)
 
 
+@pytest.mark.parametrize("most", [0, 250, 10**6])
+def test_reading_again_gives_the_same_whether_it_is_remembered_or_not(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogwalk.data.corpus.REMEMBERED", most)
+    put(tmp_path, {"a.txt": "déjà vu", "b.jsonl": '{"text": "one"}\n{"text": "two"}\n'})
+    corpus = Corpus([str(tmp_path)])
+    first = documents(corpus)
+    assert documents(corpus) == first == ["déjà vu", "one", "two"]
+    corpus.forget()
+    assert documents(corpus) == first
+
+
+def test_a_remembered_text_that_changes_is_told(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "one"})
+    corpus = Corpus([str(tmp_path / "a.txt")])
+    assert documents(corpus) == ["one"]
+    put(tmp_path, {"a.txt": "another"})
+    with pytest.raises(DataError, match="changed while it was being read"):
+        documents(corpus)
+
+
 def test_halves_of_surrogate_pairs_become_the_replacement_character(tmp_path: Path) -> None:
     put(tmp_path, {"a.jsonl": '{"text": "a\\ud800b"}\n{"text": "\\ud83c\\udf88"}\n'})
     corpus = Corpus([str(tmp_path / "a.jsonl")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_a_single_text_gives_its_last_part(tmp_path: Path) -> None:
         assert found.survey.split.words == "last 10% held back for validation"
         assert (found.survey.documents, found.survey.characters) == (1, len(text))
         assert found.survey.alphabet == "0123456789"
+
+
+@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\x00"), min_size=1), min_size=1))
+@settings(max_examples=60)
+def test_the_alphabet_holds_every_letter_once_in_order(texts: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split, "_AT_ONCE", 5)
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        put(Path(name), {"a.jsonl": rows})
+        found = survey(Corpus([f"{name}/a.jsonl"]), 0.1, 8_000_000)
+    assert found.alphabet == "".join(sorted(set("".join(texts))))
 
 
 def test_documents_are_split_by_hash_and_an_added_one_moves_next_to_none(tmp_path: Path) -> None:

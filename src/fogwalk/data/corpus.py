@@ -29,6 +29,10 @@ _ENDINGS = {
 }
 
 
+# Characters of a corpus that is remembered, at most, and what each piece counts beside its text.
+REMEMBERED, _EACH = 30_000_000, 100
+
+
 class Part(NamedTuple):
     """A piece of the document with this number, counted through the whole corpus."""
 
@@ -48,7 +52,8 @@ def format_of(place: Path) -> str:
 
 
 class Corpus:
-    """Documents in a stable order. Reading twice gives the same, or a DataError that says what changed.
+    """Documents in a stable order. Reading twice gives the same, or a DataError that says what changed. A small corpus is
+    remembered between readings, until `forget`.
 
     `notes` fills while reading: which columns were taken, what was read otherwise than it stands. So does `unreadable`:
     the names of the files that were left out, and why.
@@ -62,6 +67,7 @@ class Corpus:
         self.notes: list[str] = []
         self.unreadable: dict[str, str] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
+        self._remembered: list[Part] | None = None
         self._samples = [path for path in self.paths if path.startswith("sample:")]
         others = [path for path in self.paths if not path.startswith("sample:")]
         self.files = find_files(others) if others else Files((), (), len(self._samples) > 1)
@@ -95,6 +101,28 @@ class Corpus:
 
     def parts(self) -> Iterator[Part]:
         """Every document's pieces, one document after the other."""
+        if self._remembered is not None:
+            for name, place in self.files.places:
+                if name not in self.unreadable:
+                    self._check_unchanged(name, place)
+            yield from self._remembered
+            return
+        kept: list[Part] | None = []
+        size = 0
+        for part in self._parts():
+            size += len(part.text) + _EACH
+            if kept is not None and size <= REMEMBERED:
+                kept.append(part)
+            else:
+                kept = None
+            yield part
+        self._remembered = kept
+
+    def forget(self) -> None:
+        """Let go of what was remembered: the corpus will not be read again soon."""
+        self._remembered = None
+
+    def _parts(self) -> Iterator[Part]:
         number = 0
         for path in self._samples:
             yield Part(number, sample(path), True)

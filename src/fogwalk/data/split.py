@@ -13,10 +13,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
+import numpy as np
+
 from fogwalk.data.corpus import Corpus, Part
 
 # So many documents are chosen one by one, to come near the share; of more, each is judged by its own hash alone.
 LISTED = 1000
+_AT_ONCE = 1 << 20  # bytes whose letters are counted together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +76,20 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
     sizes: Counter[int] = Counter()  # characters in documents of so many binary digits of length
     documents = characters = length = 0
     content = hashlib.sha256()
-    pieces = 0
+    plain: list[bytes] = []  # ASCII text whose letters are still to be counted
+    waiting = pieces = 0
     largest = _Document(0, 0, b"")
     for part in corpus.parts():
-        alphabet.update(part.text)
-        content.update(part.text.encode("utf-8", "surrogatepass"))
+        encoded = part.text.encode("utf-8", "surrogatepass")
+        content.update(encoded)
+        if len(encoded) == len(part.text):
+            plain.append(encoded)
+            waiting += len(encoded)
+            if waiting >= _AT_ONCE:
+                alphabet.update(_letters(plain))
+                plain, waiting = [], 0
+        else:
+            alphabet.update(part.text)
         length += len(part.text)
         pieces += 1
         if part.last:
@@ -91,6 +103,7 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
             sizes[length.bit_length()] += length
             documents, characters = documents + 1, characters + length
             length, pieces, content = 0, 0, hashlib.sha256()
+    alphabet.update(_letters(plain))
     share = min(share, most / max(characters, 1))
     if documents <= LISTED:
         split = _choose(listed, characters, share)
@@ -106,6 +119,12 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
         split=split,
         notes=(*corpus.notes, *corpus.left_out()),
     )
+
+
+def _letters(ascii_texts: list[bytes]) -> str:
+    """The letters that occur in them: a hundred times as fast as letter by letter."""
+    counts = np.bincount(np.frombuffer(b"".join(ascii_texts), dtype=np.uint8), minlength=128)
+    return "".join(map(chr, np.flatnonzero(counts).tolist()))
 
 
 def _choose(documents: list[_Document], total: int, share: float) -> Split:

@@ -64,6 +64,7 @@ class Language:
         if settings.training.sample_prompt:
             prompt_ids(self.tokenizer, settings.training.sample_prompt)  # better now than in the middle of the run
         self.tokens = tokenise(self.corpus, self.survey.split, self.several, self.tokenizer)
+        self.corpus.forget()
         give_back_memory()
         if not may_be_short:
             self._check_length()
