@@ -1,9 +1,10 @@
 """What a budget of seconds teaches, for one choice of shape after the other: the evidence behind the planner's rules.
 
-Usage: python -m benchmarks.sweeps PATH --seconds 60 [--paces FILE] [--table FILE] "model.layers=4 model.width=192" "..."
+Usage: python -m benchmarks.sweeps PATH --seconds 60 [--characters N] [--paces FILE] [--table FILE] "model.layers=4 model.width=192" "..."
 Each choice is a few flags of `fogwalk train` without their dashes. First the pace of every choice is measured, on an idle
 machine; with --paces it is kept in a file and read again. Then each is trained for as many steps as its pace fits into the
-seconds, and scored on the whole validation split. So a machine that is busy while training moves no figure.
+seconds, and scored on the whole validation split. So a machine that is busy while training moves no figure. With
+--characters only the beginning of the text is used.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks.machine import described
 from benchmarks.sweeps.choices import flags, settings_of, step_seconds
 from benchmarks.training import train
+from fogwalk.data.samples import sample
 
 
 def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
@@ -31,9 +33,18 @@ def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
     return score
 
 
+def beginning(path: str, characters: int, folder: Path) -> str:
+    """A file with the first characters of a text, written into a folder."""
+    text = sample(path) if path.startswith("sample:") else Path(path).read_text(encoding="utf-8")
+    place = folder / f"{Path(path).stem.removeprefix('sample:')}.txt"
+    place.write_text(text[:characters], encoding="utf-8")
+    return str(place)
+
+
 def main() -> int:
     """Measure, train, print the table."""
     options = argparse.ArgumentParser()
+    options.add_argument("--characters", type=int)
     options.add_argument("path")
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=1)
@@ -41,30 +52,39 @@ def main() -> int:
     options.add_argument("--table", type=Path)
     options.add_argument("choices", nargs="+")
     found = options.parse_args()
+    if not found.characters:
+        return swept(found, found.path, f"`{os.path.basename(found.path)}`")
+    with tempfile.TemporaryDirectory() as folder:
+        named = f"the first {found.characters:,} characters of `{os.path.basename(found.path)}`"
+        return swept(found, beginning(found.path, found.characters, Path(folder)), named)
+
+
+def swept(found: argparse.Namespace, path: str, named: str) -> int:
+    """The pace of every choice, then each trained; `named` tells the text in the table."""
     choices: list[str] = found.choices
     known: dict[str, float] = {}
     if found.paces and found.paces.exists():
         known = json.loads(found.paces.read_text(encoding="utf-8"))
     for choice in choices:
-        key = f"{found.path} {choice}"
+        key = f"{named} {choice}"
         if key not in known:
-            known[key] = step_seconds(found.path, choice)
+            known[key] = step_seconds(path, choice)
             print(f"{known[key] * 1000:7.1f} ms a step  {choice}", flush=True)
     if found.paces:
         found.paces.write_text(json.dumps(known, indent=1), encoding="utf-8")
     if not found.seconds:
         return 0
     lines = [
-        f"`{os.path.basename(found.path)}`, {found.seconds:g} s of steps, seed {found.seed}, eager; {described()}.",
+        f"{named}, {found.seconds:g} s of steps, seed {found.seed}, eager; {described()}.",
         "",
         "| choice | parameters | ms a step | steps | tokens seen | loss | bits per byte |",
         "|---|---|---|---|---|---|---|",
     ]
     for choice in choices:
-        step = known[f"{found.path} {choice}"]
+        step = known[f"{named} {choice}"]
         steps = max(20, round(found.seconds / step))
-        score = trained(found.path, choice, steps, found.seed)
-        model = settings_of(found.path, choice)
+        score = trained(path, choice, steps, found.seed)
+        model = settings_of(path, choice)
         seen = steps * model.training.batch * model.model.context
         lines.append(
             f"| `{choice}` | {score['parameters'] / 1e6:.2f} M | {step * 1000:.0f} | {steps:,} | {seen / 1e6:.2f} M "

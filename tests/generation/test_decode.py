@@ -63,6 +63,7 @@ class Words:
     kind = "words"
     unsaid = -1
     end = -1
+    mark = None
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words

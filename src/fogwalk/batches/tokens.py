@@ -131,17 +131,30 @@ def _together(
     waiting: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None
 ) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
     """What is learned from in one piece, what is held back in its own pieces: it may have to end between two of them."""
-    learned: list[str] = []
-    arrays: list[NDArray[np.uint32]] = []
-    for pending, ids in zip(waiting, tokenizer.encode_many([pending.text for pending in waiting]), strict=True):
-        marked = [ids, end] if pending.ends and end is not None else [ids]
-        if pending.side == "training":
-            learned.append(pending.text)
-            arrays += marked
-        else:
-            yield pending, np.concatenate(marked)
-    if arrays:
-        yield _Pending("training", "".join(learned), False), np.concatenate(arrays)
+    learned = [pending for pending in waiting if pending.side == "training"]
+    held = [pending for pending in waiting if pending.side == "validation"]
+    if learned:
+        text = "".join(pending.text for pending in learned)
+        yield _Pending("training", text, False), _joined(learned, tokenizer, end)
+    yield from zip(held, _one_by_one(held, tokenizer, end), strict=True)
+
+
+def _joined(learned: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None) -> NDArray[np.uint32]:
+    """All their ids. Where the tokenizer reads a mark as the end, documents are joined by it and encoded as one text: equal,
+    and of many short ones several times as fast."""
+    if end is None or tokenizer.mark is None:
+        return np.concatenate(_one_by_one(learned, tokenizer, end))
+    mark = tokenizer.mark
+    return tokenizer.encode("".join(pending.text + mark if pending.ends else pending.text for pending in learned))
+
+
+def _one_by_one(
+    pieces: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None
+) -> list[NDArray[np.uint32]]:
+    found = tokenizer.encode_many([pending.text for pending in pieces])
+    if end is None:
+        return found
+    return [np.append(ids, end) if pending.ends else ids for pending, ids in zip(pieces, found, strict=True)]
 
 
 def _stretches(corpus: Corpus, split: Split) -> Iterator[_Pending]:

@@ -36,14 +36,15 @@ class BytePairs:
         # Marks put around every text would stand in the exported file alone: training reads one stream of many pieces.
         library.post_processor = None
         self.library = library
-        content = library.to_str()
-        model: dict[str, Any] = json.loads(content)["model"]
-        self.kind = "bytes" if content == _bytes().to_str() else str(model["type"]).lower()
+        content, plain = (json.loads(of.to_str()) for of in (library, _bytes()))
+        model: dict[str, Any] = content["model"]
+        self.kind = "bytes" if content == plain else str(model["type"]).lower()
         self._unknown_token = _unknown_token(model)
         # A person's file may leave ids out between the others; each still needs its place in the model.
         self.size = max(library.get_vocab().values(), default=-1) + 1
         end = library.token_to_id(END)
         self.end = -1 if end is None else end
+        self.mark = END if _without_numbers(content) == _without_numbers(plain) else None
 
     @classmethod
     def bytes(cls) -> BytePairs:
@@ -104,6 +105,12 @@ def _unknown_token(model: dict[str, Any]) -> str | None:
         return str(model["vocab"][model["unk_id"]][0])
     token: str | None = model.get("unk_token")
     return token
+
+
+def _without_numbers(content: dict[str, Any]) -> dict[str, Any]:
+    """How a tokenizer.json cuts and reads a text, whatever its tokens and their ids."""
+    added = [{key: value for key, value in token.items() if key != "id"} for token in content["added_tokens"]]
+    return {**content, "model": None, "added_tokens": added}
 
 
 def _bytes() -> Library:

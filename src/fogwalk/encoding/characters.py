@@ -36,6 +36,7 @@ class Characters:
         self.size = len(alphabet)
         self._ids = {character: number for number, character in enumerate(alphabet)}
         self.end = self._ids.get(END, -1)
+        self.mark = END if self.end >= 0 else None
         codes = np.array([ord(character) for character in alphabet], dtype=np.uint32)
         self._table = np.zeros(int(codes.max()) + 2, dtype=np.uint32)
         self._table[codes] = np.arange(self.size, dtype=np.uint32)
