@@ -1,8 +1,8 @@
 """What a budget of seconds teaches, for one choice of shape after the other: the evidence behind the planner's rules.
 
 Usage: python -m benchmarks.sweeps PATH --seconds 60 [--characters N] [--paces FILE] [--table FILE] "model.layers=4 model.width=192" "..."
-Each choice is a few flags of `fogwalk train` without their dashes. First the pace of every choice is measured, on an idle
-machine; with --paces it is kept in a file and read again. Then each is trained for as many steps as its pace fits into the
+Each choice is a few flags of `fogwalk train` without their dashes. First the pace of every choice is measured in turns, on an
+idle machine; with --paces it is kept in a file and read again. Then each is trained for as many steps as its pace fits into the
 seconds, and scored on the whole validation split. So a machine that is busy while training moves no figure. With
 --characters only the beginning of the text is used.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from benchmarks.machine import described
 from benchmarks.sweeps.choices import flags, settings_of, step_seconds
 from benchmarks.training import train
 from fogwalk.data.samples import sample
+
+# How often every choice's pace is measured, one choice after the other: the quickest counts, for a shared machine drifts.
+ROUNDS = 3
 
 
 def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
@@ -65,10 +69,10 @@ def swept(found: argparse.Namespace, path: str, named: str) -> int:
     known: dict[str, float] = {}
     if found.paces and found.paces.exists():
         known = json.loads(found.paces.read_text(encoding="utf-8"))
-    for choice in choices:
-        key = f"{named} {choice}"
-        if key not in known:
-            known[key] = step_seconds(path, choice)
+    unknown = {choice: f"{named} {choice}" for choice in choices if f"{named} {choice}" not in known}
+    for _ in range(ROUNDS):
+        for choice, key in unknown.items():
+            known[key] = min(known.get(key, math.inf), step_seconds(path, choice))
             print(f"{known[key] * 1000:7.1f} ms a step  {choice}", flush=True)
     if found.paces:
         found.paces.write_text(json.dumps(known, indent=1), encoding="utf-8")

@@ -20,8 +20,8 @@ class Tokenizer(Protocol):
     """Text <-> numbers. `size` is the vocabulary, `end` the id that marks a document's end, `kind` its name.
 
     `unsaid` is the id that stands for characters a text may hold and the tokenizer lacks: read, but never generated. `end`
-    and `unsaid` are -1 where there is none. `mark` is a text that is read as `end` wherever it stands, and cuts what is beside it:
-    with it documents may be encoded as one text. None where that is not sure.
+    and `unsaid` are -1 where there is none. `mark` is a text that is read as `end` wherever it stands, and cuts what is
+    beside it: with it documents may be encoded as one text. None where that is not sure.
     """
 
     kind: str
