@@ -1,10 +1,10 @@
 """What a budget of seconds teaches, for one choice of shape after the other: the evidence behind the planner's rules.
 
-Usage: python -m benchmarks.sweeps PATH --seconds 60 [--characters N] [--paces FILE] [--table FILE] "model.layers=4 model.width=192" "..."
-Each choice is a few flags of `fogwalk train` without their dashes. First the pace of every choice is measured in turns, on an
-idle machine; with --paces it is kept in a file and read again. Then each is trained for as many steps as its pace fits into the
-seconds, and scored on the whole validation split. So a machine that is busy while training moves no figure. With
---characters only the beginning of the text is used.
+Usage: python -m benchmarks.sweeps PATH --seconds 60 [--characters N] [--paces FILE] [--table FILE] CHOICE CHOICE ...
+Each choice, such as "model.layers=4 model.width=192", is a few flags of `fogwalk train` without their dashes. First the pace of
+every choice is measured in turns, on an idle machine; with --paces it is kept in a file and read again. Then each is trained for
+as many steps as its pace fits into the seconds, and scored on the whole validation split. So a machine that is busy while
+training moves no figure. With --characters only the beginning of the text is used.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_a_text_file_is_told_from_its_size_to_its_commonest_token(told: Inspect,
     assert row(split, "share") == ["90.0%", "10.0%"]
     assert "last 10% held back for validation" in out
     assert row(out, "tokenizer") == [
-        f"characters (a text of {characters} characters is too small to learn whole words)"
+        f"characters (a text of {characters} characters is too small to learn parts of words)"
     ]
     assert row(out, "vocabulary") == [f"{letters + 1} tokens"]
     assert row(out, "a token") == ["1.00 characters, 1.00 bytes"]

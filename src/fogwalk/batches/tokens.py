@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -114,29 +115,44 @@ def _key(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> s
 def _encoded(
     corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer
 ) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
-    """Every stretch of text with its ids, documents' ends marked; many short documents are encoded together."""
+    """Every stretch of text with its ids, documents' ends marked. While some are encoded, the next are read."""
     end = np.array([tokenizer.end], dtype=np.uint32) if several and tokenizer.end >= 0 else None
+    with ThreadPoolExecutor(1) as beside:
+        before: Future[list[tuple[_Pending, NDArray[np.uint32]]]] | None = None
+        for portion in _portions(corpus, split):
+            coming = beside.submit(_together, portion, tokenizer, end)
+            if before is not None:
+                yield from before.result()
+            before = coming
+        if before is not None:
+            yield from before.result()
+
+
+def _portions(corpus: Corpus, split: Split) -> Iterator[list[_Pending]]:
+    """Stretches that are encoded together."""
     waiting: list[_Pending] = []
     size = 0
     for pending in _stretches(corpus, split):
         waiting.append(pending)
         size += len(pending.text)
         if size >= _AT_ONCE:
-            yield from _together(waiting, tokenizer, end)
+            yield waiting
             waiting, size = [], 0
-    yield from _together(waiting, tokenizer, end)
+    if waiting:
+        yield waiting
 
 
 def _together(
     waiting: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None
-) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
+) -> list[tuple[_Pending, NDArray[np.uint32]]]:
     """What is learned from in one piece, what is held back in its own pieces: it may have to end between two of them."""
     learned = [pending for pending in waiting if pending.side == "training"]
     held = [pending for pending in waiting if pending.side == "validation"]
+    found = list(zip(held, _one_by_one(held, tokenizer, end), strict=True))
     if learned:
         text = "".join(pending.text for pending in learned)
-        yield _Pending("training", text, False), _joined(learned, tokenizer, end)
-    yield from zip(held, _one_by_one(held, tokenizer, end), strict=True)
+        found.append((_Pending("training", text, False), _joined(learned, tokenizer, end)))
+    return found
 
 
 def _joined(learned: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None) -> NDArray[np.uint32]:

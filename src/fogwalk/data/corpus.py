@@ -144,7 +144,7 @@ class Corpus:
             source: Source = SOURCES.get(format_of(place))
             for piece in source(place, self.wanted, self._say):
                 began = True
-                yield piece._replace(text=self._scalar(piece.text, place))
+                yield piece if piece.text.isascii() else Piece(self._scalar(piece.text, place), piece.last)
         except DataError as error:
             if began or not self.files.several:
                 raise

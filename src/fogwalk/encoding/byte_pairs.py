@@ -21,7 +21,7 @@ from fogwalk.encoding.protocol import LONGEST, Ids, safe_cut, tokenizer_config
 from fogwalk.errors import DataError
 
 END = "<|endoftext|>"
-_PIECE = 1 << 20  # characters given to the library at once
+_PIECE = 1 << 17  # characters given to the library as one text: small, so that its threads end together
 
 
 class BytePairs:
@@ -128,7 +128,7 @@ def _byte_level(model: models.BPE) -> Library:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """A long text in portions of about a million characters, cut where the library cuts too (see `safe_cut`).
+    """A long text in portions of about a hundred thousand characters, cut where the library cuts too (see `safe_cut`).
 
     A portion without such a place is longer: up to four million characters.
     """

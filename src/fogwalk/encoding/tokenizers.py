@@ -20,7 +20,14 @@ from fogwalk.errors import DataError, RunError, SettingError
 from fogwalk.registry import nearest
 
 NAMES = ("characters", "bytes", "bpe")
-LARGE = 4_000_000  # characters from which whole words are worth learning as tokens
+# Characters from which parts of words are worth learning as tokens: of 0.37 million single ones are better, of 1.1 million they
+# are not (benchmarks/sweeps: docs-vocabulary.md, tinyshakespeare-vocabulary.md).
+LARGE = 700_000
+# So many tokens for a text shorter than so many characters, and the most there are for a longer one: the best of each sweep
+# (the same, source-three-million-vocabulary.md, source-vocabulary.md). More than 8,192 make the scores the largest part of
+# a small model's step and of its memory.
+VOCABULARIES = ((1_500_000, 512), (2_500_000, 1024), (6_000_000, 2048), (20_000_000, 4096))
+MOST = 8192
 MANY = 1_000  # distinct characters from which single ones are too rare to learn
 
 
@@ -32,16 +39,13 @@ def choose(characters: int, distinct: int, vocabulary: int | None = None) -> tup
     if distinct > MANY:
         return "bpe", f"{distinct:,} distinct characters are too many to learn one by one"
     if characters >= LARGE:
-        return "bpe", f"a text of {characters:,} characters is large enough to learn whole words"
-    return "characters", f"a text of {characters:,} characters is too small to learn whole words"
+        return "bpe", f"a text of {characters:,} characters is large enough to learn parts of words"
+    return "characters", f"a text of {characters:,} characters is too small to learn parts of words"
 
 
 def vocabulary_for(length: int) -> int:
-    """How many tokens byte-pair encoding learns from a text of `length` characters.
-
-    More than 8,192 make the scores the largest part of a small model's step and of its memory.
-    """
-    return next((vocabulary for vocabulary in (1024, 2048, 4096) if length < vocabulary * 5_000), 8192)
+    """How many tokens byte-pair encoding learns from a text of `length` characters."""
+    return next((vocabulary for longest, vocabulary in VOCABULARIES if length < longest), MOST)
 
 
 def learn(

@@ -44,7 +44,7 @@ def _objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, objec
                 raise DataError(
                     f"{place} line {number} is longer than {LONGEST // 1_000_000} MB: it is hardly JSON lines"
                 )
-            if line.strip():
+            if not line.isspace():
                 yield number, _object(place, number, line, encoding if number == 1 else encoding.removesuffix("-sig"))
 
 
