@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, processors
 
+from benchmarks import sweeps
 from fogwalk.encoding import byte_pairs
 from fogwalk.encoding.byte_pairs import END, BytePairs, pieces
 from fogwalk.encoding.characters import UNKNOWN, Characters
@@ -20,6 +21,7 @@ from fogwalk.encoding.protocol import LONGEST, Tokenizer, safe_cut
 from fogwalk.encoding.tokenizers import LARGE, choose, from_file, learn, load, vocabulary_for
 from fogwalk.errors import DataError, FogwalkError, RunError, UsageError
 
+SWEEPS = Path(sweeps.__file__).parent
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 LEARNED_FROM = "the cat sat on the mat. " * 300 + "naïve café — 日本語 😀\n\tdef f(x):\r\n    return x\0"
 BYTES = BytePairs.bytes()
@@ -49,6 +51,19 @@ def test_the_mark_of_an_end_written_in_a_text_comes_back_too() -> None:
     for tokenizer in (BYTES, MERGED):
         assert tokenizer.decode(tokenizer.encode(f"one{END}two").tolist()) == f"one{END}two"
         assert tokenizer.encode(END).tolist() == [tokenizer.end]
+
+
+def test_a_mark_that_joins_texts_is_read_as_their_end_and_cuts_them(tmp_path: Path) -> None:
+    texts = ["one two", "", " three\n", "<|endoftext|", "|>\n\n", "x  "]
+    for tokenizer in (BYTES, MERGED, Characters.learn("".join(texts), several=True)):
+        saved(tokenizer, tmp_path / tokenizer.kind)
+        for same in (tokenizer, load(tmp_path / tokenizer.kind)):
+            assert same.mark is not None
+            apart = [number for text in texts for number in [*same.encode(text).tolist(), same.end]]
+            assert same.encode("".join(text + same.mark for text in texts)).tolist() == apart
+    assert Characters.learn("ab", several=False).mark is None
+    for name, made in own_files().items():
+        assert not isinstance(made, Library) or BytePairs(made).mark is None, f"who knows how {name} cuts"
 
 
 def test_bytes_are_one_token_each() -> None:
@@ -143,6 +158,24 @@ def test_small_texts_get_characters_and_large_or_many_lettered_ones_get_pairs() 
     sizes = [vocabulary_for(length) for length in (10, 10**6, 10**7, 3 * 10**7, 10**9)]
     assert sizes == sorted(sizes)
     assert sizes[-1] == 8192
+
+
+@pytest.mark.parametrize(
+    ("table", "characters"),
+    [
+        ("docs", 373_103),
+        ("tinyshakespeare", 1_115_394),
+        ("source-three-million", 3_000_000),
+        ("source", 12_118_697),
+    ],
+)
+def test_the_rule_chooses_what_was_best_in_the_sweeps(table: str, characters: int) -> None:
+    rows = (SWEEPS / f"{table}-vocabulary.md").read_text(encoding="utf-8").splitlines()[4:]
+    cells = [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows]
+    best = min(cells, key=lambda row: float(row[-1]))[0].split("data.")[1]
+    name, _ = choose(characters, 100)
+    rule = f"vocabulary={vocabulary_for(characters * 9 // 10)}" if name == "bpe" else f"tokenizer={name}"
+    assert rule == best
 
 
 def test_merges_are_learned_from_training_alone_and_the_alphabet_from_the_whole() -> None:
@@ -285,6 +318,7 @@ def test_a_file_is_the_same_tokenizer_given_by_a_person_saved_and_opened_again(n
     for other in others:
         assert type(other) is type(given)
         assert (other.kind, other.size, other.end) == (given.kind, given.size, given.end)
+        assert other.mark == given.mark
         for text in ("the", "the the", "", "tthe"):
             ids = given.encode(text).tolist()
             assert other.encode(text).tolist() == ids
