@@ -51,10 +51,7 @@ def train(
     if not settings.data.path:
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
     require_free(settings.out)
-    with _told_origins(settings):
-        settings = plan.close_before_data(_absolute(settings))
-    with _arithmetic(settings), _told_origins(settings):
-        task: Task = TASKS.get(settings.task)(settings)
+    with _opened(_absolute(settings)) as (settings, task):
         made = settings.out is None or not Path(settings.out).expanduser().exists()
         folder = create(settings.out)
         settings = settings.replacing({"out": None}, "default")
@@ -125,6 +122,15 @@ def resume(
 
 
 @contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Settings, Task]]:
+    """The settings, closed as far as that needs no data, and their task, under the run's arithmetic."""
+    with _told_origins(settings):
+        settings = plan.close_before_data(settings)
+        with _arithmetic(settings):
+            yield settings, TASKS.get(settings.task)(settings)
+
+
+@contextmanager
 def _told_origins(settings: Settings) -> Iterator[None]:
     """What is found wrong with a setting here says where its value came from, as what is found while reading them does."""
     try:
@@ -191,10 +197,7 @@ class Forecast:
 def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | None = None) -> Forecast:
     """Everything that `train` would decide, without a run: the same plan, from the same trial steps."""
     began = time.perf_counter() if began is None else began
-    with _told_origins(settings):
-        settings = plan.close_before_data(_absolute(settings))
-    with _arithmetic(settings), _told_origins(settings):
-        task: Task = TASKS.get(settings.task)(settings)
+    with _opened(_absolute(settings)) as (settings, task):
         for words in task.words():
             tell(Told("data", words))
         closed = _closed(settings, task, tell, began)
@@ -232,9 +235,7 @@ def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Cl
 def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
     """A run that died before its first checkpoint begins again with the settings it was given."""
     began = time.perf_counter()
-    settings = plan.close_before_data(_with_changes(load_settings(folder.settings), asked, folder))
-    with _arithmetic(settings):
-        task: Task = TASKS.get(settings.task)(settings)
+    with _opened(_with_changes(load_settings(folder.settings), asked, folder)) as (settings, task):
         folder.write_status(**begun(folder.status()), state="planning", step=0)
         _plan_and_run(folder, settings, task, listeners, tell, began)
 

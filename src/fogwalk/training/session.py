@@ -21,6 +21,7 @@ from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import EventLog, read_story
 from fogwalk.runs.publish import write_atomically
 from fogwalk.settings import Settings, unused, write_toml
+from fogwalk.settings.fields import counted
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.course import UNTIL_CONVERGED, Course
@@ -255,11 +256,10 @@ def describe(settings: Settings, count: int, why: Iterable[str]) -> list[Told]:
     """The model and plan lines, for a person."""
     training, optimizer = settings.training, settings.optimizer
     size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
-    threads = f"{settings.threads} thread{'s' * (settings.threads != 1)}"
     plan_words = (
         f"{_length(training.steps)} x {training.batch} x {settings.model.context} tokens "
         f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "
-        f"{optimizer.schedule}; {training.precision}, {threads}, seed {settings.seed}"
+        f"{optimizer.schedule}; {training.precision}, {counted(settings.threads or 0, 'thread')}, seed {settings.seed}"
     )
     return [
         Told("model", f"{settings.model_kind} {settings.model.describe()} = {size}"),
