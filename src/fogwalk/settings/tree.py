@@ -182,8 +182,8 @@ class Training:
         choices=("auto", "on", "off"),
     )
     convergence_window: float = setting(
-        1 / 3,
-        "the last share of the steps over which validation must have improved by more than its noise",
+        2 / 3,
+        "the last share of the steps by whose validations it is judged what more steps would bring",
         above=0,
         below=1,
     )

@@ -2,13 +2,15 @@
 
 Before this   history.py.
 After this    replanning.py ends the run, once its rate has fallen.
-The rule: over the last third of the steps made, which are the last 50 % more, a straight line is laid through the validations.
-What they stray from it is their noise. When the line falls by less than that, another 50 % would bring less still, for learning
-curves flatten.
+The rule: over the last two thirds of the steps made a straight line is laid through the validations, against the logarithm of
+the step. By it another 50 % of the steps would bring its slope times ln 1.5, and no more, for learning curves flatten even so.
+That is less than the noise: the run ends. Noise is how far a validation lies from the one before, over the root of two: what is
+learned between two of them hardly counts (von Neumann's estimate from successive differences, 1941).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -17,11 +19,13 @@ from fogwalk.training.history import History
 
 # So many validations at least must lie in the window: of fewer no noise can be told.
 LEAST = 6
+MORE = 0.5  # of the steps made: what so many more would bring is asked
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Over `since` to `step`, validation fell by `gain` nats; it strays by `noise`."""
+    """By the validations of steps `since` to `step`, half as many steps more would bring `gain` nats; validation strays by
+    `noise`."""
 
     since: int
     step: int
@@ -30,13 +34,16 @@ class Verdict:
 
     @property
     def converged(self) -> bool:
-        """Whether what was gained is no more than noise."""
+        """Whether what is to be gained is no more than noise."""
         return self.gain < self.noise
 
     def words(self) -> str:
         """For a person."""
-        moved = f"fell by {self.gain:.4f}" if self.gain > 0 else f"rose by {-self.gain:.4f}"
-        return f"over steps {self.since} to {self.step} validation {moved} nats; its noise is {self.noise:.4f}"
+        moves = f"fall by {self.gain:.4f}" if self.gain > 0 else f"rise by {-self.gain:.4f}"
+        return (
+            f"going on as over steps {self.since} to {self.step}, validation would {moves} nats in half as many steps more; "
+            f"its noise is {self.noise:.4f}"
+        )
 
 
 def verdict(history: History, settings: Training) -> Verdict | None:
@@ -51,24 +58,30 @@ def verdict(history: History, settings: Training) -> Verdict | None:
     ]
     if len(window) < LEAST or len(window) == len(history.steps) or not all(math.isfinite(loss) for _, loss in window):
         return None
-    slope, noise = line(window)
-    since = window[0][0]
-    if settings.convergence_noise is not None:
-        noise = settings.convergence_noise
-    return Verdict(since, step, -slope * (step - since), noise)
+    noise = settings.convergence_noise
+    if noise is None:
+        noise = strays([loss for _, loss in window])
+    gain = -slope([(math.log(at), loss) for at, loss in window]) * math.log(1 + MORE)
+    return Verdict(window[0][0], step, gain, noise)
 
 
-def line(points: list[tuple[int, float]]) -> tuple[float, float]:
-    """Slope of the least-squares line through the points, and the standard deviation of what strays from it.
+def slope(points: list[tuple[float, float]]) -> float:
+    """Of the least-squares line through the points.
 
-    >>> slope, noise = line([(0, 1.0), (1, 2.0), (2, 3.0)])
-    >>> round(slope, 6), round(noise, 6)
-    (1.0, 0.0)
+    >>> slope([(0, 1.0), (1, 2.0), (2, 3.0)])
+    1.0
     """
     count = len(points)
     middle_x = sum(x for x, _ in points) / count
     middle_y = sum(y for _, y in points) / count
-    spread = sum((x - middle_x) ** 2 for x, _ in points)
-    slope = sum((x - middle_x) * (y - middle_y) for x, y in points) / spread
-    strays = sum((y - middle_y - slope * (x - middle_x)) ** 2 for x, y in points)
-    return slope, math.sqrt(strays / (count - 2))
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / sum((x - middle_x) ** 2 for x, _ in points)
+
+
+def strays(losses: list[float]) -> float:
+    """The standard deviation of what losses stray from the curve they lie on, by the differences of neighbours.
+
+    >>> strays([1.0, 3.0, 1.0, 3.0, 1.0])
+    1.4142135623730951
+    """
+    between = [(after - before) ** 2 for before, after in itertools.pairwise(losses)]
+    return math.sqrt(sum(between) / len(between) / 2)
