@@ -98,6 +98,27 @@ def test_a_torn_last_line_is_ignored_by_readers_and_repaired_by_the_writer(tmp_p
     assert path.read_bytes() == whole
 
 
+def test_a_validation_made_again_after_a_resume_counts_once_however_many_resumes_follow(tmp_path: Path) -> None:
+    lines = [
+        "evaluated 10",
+        "saved 20",
+        "evaluated 20",
+        "resumed 20",
+        "evaluated 20",
+        "evaluated 30",
+        "resumed 30",
+        "evaluated 30",
+    ]
+    path = tmp_path / "events.jsonl"
+    told = (line.split() for line in lines)
+    path.write_text(
+        "".join(f'{{"event": "{event}", "step": {at}, "line": {n}}}\n' for n, (event, at) in enumerate(told))
+    )
+    story = read_story(path)
+    assert [record["step"] for record in story if record["event"] == "evaluated"] == [10, 20, 30]
+    assert [record["line"] for record in story if record["event"] == "evaluated"] == [0, 4, 7], "the later one counts"
+
+
 @given(st.binary(max_size=60))
 def test_no_bytes_in_the_file_stop_a_reader(tmp_path_factory: pytest.TempPathFactory, junk: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "junk.jsonl"

@@ -20,6 +20,8 @@ from fogwalk.runs.publish import cannot_write, flush
 
 # What a resume relies on waits for the disk; a step's line may be lost with the power, as its update is.
 DURABLE = (Planned, Replanned, Resumed, Saved, Stopped)
+# What a resume makes again of the very step it begins at: it was logged after the checkpoint.
+AGAIN = ("evaluated", "sampled")
 
 
 class EventLog:
@@ -105,10 +107,19 @@ def read_story(path: Path) -> list[dict[str, Any]]:
     story: list[dict[str, Any]] = []
     for record in read_all(path):
         if record["event"] == "resumed":
-            # Kept: what happened up to that step. A validation of that very step is made again after the resume.
             story = [earlier for earlier in story if earlier["step"] <= record["step"]]
+        elif record["event"] in AGAIN:
+            story = _without(story, record["event"], record["step"])
         story.append(record)
     return story
+
+
+def _without(story: list[dict[str, Any]], event: str, step: int) -> list[dict[str, Any]]:
+    """The story without this event of this step, should it hold it at its end."""
+    place = len(story)
+    while place and story[place - 1]["step"] >= step:
+        place -= 1
+    return story[:place] + [record for record in story[place:] if record["event"] != event]
 
 
 def loss_trace(path: Path) -> dict[int, float]:
