@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from fogwalk import cache
 from fogwalk.cache import cache_folder, cached, shrink
 from fogwalk.cli import main
 from fogwalk.errors import RunError
+from fogwalk.runs.publish import publish
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +118,18 @@ def test_two_processes_that_make_one_thing_do_not_disturb_each_other(monkeypatch
     place = cached("kind", "key", slow)
     assert (place / "a").read_bytes() == b"x" * 100
     assert [entry.name for entry in cache_folder().glob("*/*")] == ["key"]
+
+
+def test_of_two_processes_that_publish_at_once_the_second_takes_what_the_first_has_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def beaten(place: Path, write: Callable[[Path], None]) -> int:
+        publish(place, write)
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    monkeypatch.setattr(cache, "publish", beaten)
+    place = cached("kind", "key", Writer())
+    assert place.parent == cache_folder() / "kind"
 
 
 def test_doctor_clears_the_cache_and_says_how_much(capsys: pytest.CaptureFixture[str]) -> None:

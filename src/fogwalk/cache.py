@@ -44,7 +44,8 @@ def cached(kind: str, key: str, write: Callable[[Path], None]) -> Path:
             os.utime(place)
         return place
     except (RunError, OSError):
-        return _own(write)
+        # Another process may have published the same meanwhile.
+        return place if place.is_dir() and not problems(place) else _own(write)
 
 
 def _own(write: Callable[[Path], None]) -> Path:

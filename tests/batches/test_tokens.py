@@ -76,6 +76,16 @@ def test_each_side_is_its_texts_in_order_each_ended_where_there_are_several(toke
     assert found.counts["validation"].opening == "ba"
 
 
+def test_very_many_short_documents_are_taken_in_portions_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "many.jsonl").write_text('"a"\n' * 1000)
+    monkeypatch.setattr(tokens, "_AT_ONCE", 5_000)
+    portions = list(tokens._portions(Corpus([str(tmp_path / "many.jsonl")]), Split()))
+    assert sum(map(len, portions)) == 1000
+    assert max(map(len, portions)) <= 50, "a document takes its place in memory, however short its text"
+    found = kept(tmp_path / "many.jsonl", Characters.learn("a", several=True), Split())
+    assert found.counts["training"].opening == "a", "documents do not run into one another"
+
+
 def test_the_second_time_nothing_is_encoded(tokenizer: Counting, texts: Path) -> None:
     one = kept(texts, tokenizer)
     assert tokenizer.asked == 1

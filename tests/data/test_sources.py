@@ -184,9 +184,41 @@ def test_a_column_that_is_not_text_is_told_with_those_that_are(tmp_path: Path) -
     for path in (jsonl(tmp_path, '{"n": 1, "text": "x"}'), parquet(tmp_path, n=[1], text=["x"])):
         told = refused(path, column="n")
         assert "the column 'n'" in told
-        assert "holds int, not text" in told
+        assert "holds int" in told
+        assert ", not text" in told
         assert "Columns of text: text." in told
     assert "has no column of text" in refused(jsonl(tmp_path, '{"n": 1}'))
+
+
+@pytest.mark.parametrize("late", [7, {"a": 1}, [1]])
+def test_a_parquet_column_that_begins_with_nothing_is_judged_by_its_type(tmp_path: Path, late: object) -> None:
+    path = parquet(tmp_path, text=[None] * 300 + [late], other=["x"] * 301)
+    assert "the column 'text' of" in refused(path, column="text")
+    assert read(path) == ["x"] * 301
+    assert read(parquet(tmp_path, n=[1] * 301, text=[None] * 300 + ["late"])) == ["late"]
+    repeated = pyarrow.array(["one", "two", "one"]).dictionary_encode()
+    assert read(parquet(tmp_path, text=repeated)) == ["one", "two", "one"]
+
+
+def test_rows_without_the_text_are_counted_and_said(tmp_path: Path) -> None:
+    for path in (
+        jsonl(tmp_path, '{"text": "one"}', '{"content": "two"}', '{"text": ""}'),
+        csv(tmp_path, "text,n\none,1\n,2\n,3\n"),
+        parquet(tmp_path, text=["one", None, ""]),
+    ):
+        corpus = Corpus([str(path)])
+        assert [part.text for part in corpus.parts()] == ["one"]
+        assert f"2 of 3 rows of {path.name} have no text in 'text' and are left out" in corpus.notes
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_json_lines_of_wide_letters_are_read(tmp_path: Path, encoding: str) -> None:
+    rows = '{"text": "one ਊ"}\r\n{"text": "two\\nlines"}\n'  # U+0A0A: both its bytes look like a line's end
+    path = put(tmp_path, {"a.jsonl": rows.encode(encoding)}) / "a.jsonl"
+    wanted = ["one ਊ", "two\nlines"]
+    if "le" not in encoding and "be" not in encoding:
+        assert read(path) == wanted
+    assert read(path, encoding=encoding) == wanted
 
 
 def test_a_column_that_begins_with_nothing_may_still_hold_text(tmp_path: Path) -> None:

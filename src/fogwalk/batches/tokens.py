@@ -27,7 +27,8 @@ Stream = NDArray[np.uint16 | np.uint32]
 
 MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
-_AT_ONCE = 2_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
+# Characters encoded together, enough to keep the cores busy in a few hundred megabytes; and what each text counts beside its own.
+_AT_ONCE, _EACH = 2_000_000, 100
 
 
 @dataclass(kw_only=True)
@@ -53,6 +54,7 @@ class _Pending(NamedTuple):
     side: str
     text: str
     ends: bool
+    begins: str = ""  # how the first of many begins
 
 
 def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> Tokens:
@@ -79,7 +81,7 @@ def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) 
                 count.tokens += len(ids)
                 count.characters += len(piece.text)
                 count.bytes += len(piece.text.encode("utf-8", "surrogatepass"))
-                count.opening = count.opening or piece.text[:200]
+                count.opening = count.opening or (piece.begins or piece.text)[:200]
         finally:
             for file in files.values():
                 file.close()
@@ -134,7 +136,7 @@ def _portions(corpus: Corpus, split: Split) -> Iterator[list[_Pending]]:
     size = 0
     for pending in _stretches(corpus, split):
         waiting.append(pending)
-        size += len(pending.text)
+        size += len(pending.text) + _EACH
         if size >= _AT_ONCE:
             yield waiting
             waiting, size = [], 0
@@ -151,7 +153,7 @@ def _together(
     found = list(zip(held, _one_by_one(held, tokenizer, end), strict=True))
     if learned:
         text = "".join(pending.text for pending in learned)
-        found.append((_Pending("training", text, False), _joined(learned, tokenizer, end)))
+        found.append((_Pending("training", text, False, learned[0].text), _joined(learned, tokenizer, end)))
     return found
 
 

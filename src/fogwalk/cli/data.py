@@ -66,6 +66,7 @@ def run(found: argparse.Namespace) -> int:
         "frequencies": task.facts["frequencies"],
         "missing": str(task.shortage() or "") or None,
         "unused": unused(settings),
+        "doubts": task.doubts(),
         "examples": _examples(task),
     }
     if found.json:
@@ -215,7 +216,7 @@ def _print(record: dict[str, Any]) -> None:
     ]
     print_table(("most frequent", "id", "count", "share"), frequent, right=(1, 2, 3))
     print("(· is a space, ⏎ a line's end, ⇥ a tab, \ufffd a part of a character)")
-    for words in record["unused"]:
+    for words in (*record["unused"], *record["doubts"]):
         print(printable(f"\n{words}"))
     if record["missing"]:
         print(printable(f"\nIt cannot be trained on as it is: {record['missing']}"))

@@ -108,7 +108,7 @@ def _below(folder: Path) -> tuple[list[Path], list[str]]:
             return False
 
     inside = (place for place in walk() if is_there(place))
-    return sorted(inside, key=lambda place: place.relative_to(folder).as_posix()), closed
+    return sorted(inside, key=lambda place: place.relative_to(folder).as_posix()), sorted(closed)
 
 
 def _near(place: Path) -> str:

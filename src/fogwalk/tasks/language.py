@@ -79,10 +79,12 @@ class Language:
         share, tokenizer = self.settings.data.validation, self.settings.data.tokenizer
         most = MOST_HELD.get(tokenizer, MOST_HELD_OTHERWISE)
 
+        names = [name for name, _ in self.corpus.files.places]  # the survey's notes tell them
+
         def write(folder: Path) -> None:
             (folder / "survey.json").write_text(survey(self.corpus, share, most).to_json(), encoding="utf-8")
 
-        place = cached("surveys", self._key("survey", share, most), write)
+        place = cached("surveys", self._key("survey", share, most, names, self.corpus.files.left_out), write)
         return Survey.from_json((place / "survey.json").read_text(encoding="utf-8"))
 
     def _learned(self) -> Tokenizer:
@@ -96,13 +98,19 @@ class Language:
             def streamed() -> Iterator[str]:
                 return training(self.corpus, found.split, LEARNED_FROM, found.characters)
 
-            size = round(found.characters * (1 - data.validation))
-            tokenizers.learn(name, found.alphabet, streamed, size, data.vocabulary, self.several).save(folder)
+            tokenizers.learn(
+                name, found.alphabet, streamed, self._characters_learned, data.vocabulary, self.several
+            ).save(folder)
             give_back_memory()
 
         if name in ("characters", "bytes") or name not in tokenizers.NAMES:
             return tokenizers.learn(name, found.alphabet, list, 0, None, self.several)
         return tokenizers.load(cached("tokenizers", self._key(name, data.vocabulary, found.split, LEARNED_FROM), write))
+
+    @property
+    def _characters_learned(self) -> int:
+        """About how many characters are not held back."""
+        return round(self.survey.characters * (1 - self.settings.data.validation))
 
     def _key(self, *parts: object) -> str:
         return hashlib.sha256(repr((1, self.corpus.digest, *parts)).encode()).hexdigest()[:32]
@@ -183,7 +191,7 @@ class Language:
             lines.append(
                 f"of what is held back, {len(self.tokens.validation):,} tokens are scored; the rest is left out"
             )
-        lines += self._too_many()
+        lines += self.doubts()
         lines += [
             f"sha256 of {path}: {self.corpus.sample_digest(path)[:16]} (samples differ between Python versions)"
             for path in self.corpus.paths
@@ -191,21 +199,29 @@ class Language:
         ]
         return lines
 
-    def _too_many(self) -> list[str]:
-        """Whether there are more tokens in the vocabulary than this text can teach."""
+    def doubts(self) -> list[str]:
+        """Whether the vocabulary has more tokens than this text can teach, or documents run into one another."""
         asked, size, learned = self.settings.data.vocabulary, self.tokenizer.size, len(self.tokens.training)
-        if self.tokenizer.kind != "bpe":
-            return []
+        lines = []
+        if self.several and self.tokenizer.end < 0:
+            lines.append(
+                "the tokenizer has no <|endoftext|>: one document follows the other without a mark between them"
+            )
+        if self.tokenizer.kind != "bpe" or self.settings.data.tokenizer not in ("auto", "bpe"):
+            return lines
         if asked and size < asked:
-            return [f"a vocabulary of {asked:,} was asked for; this text has no more than {size:,} tokens to learn"]
+            lines.append(
+                f"a vocabulary of {asked:,} was asked for; this text has no more than {size:,} tokens to learn"
+            )
         if learned < size * SELDOM:
-            fits = tokenizers.vocabulary_for(self.survey.characters)
+            fits = tokenizers.vocabulary_for(self._characters_learned)
             smaller = f"--data.vocabulary {fits}, or " if fits < size else ""
-            return [
+            other = "bytes" if len(self.survey.alphabet) > tokenizers.MANY else "characters"
+            lines.append(
                 f"each of the {size:,} tokens stands about {learned / size:.1f} times in the training text, too seldom to be "
-                f"learned well ({smaller}--data.tokenizer characters)"
-            ]
-        return []
+                f"learned well ({smaller}--data.tokenizer {other})"
+            )
+        return lines
 
     def _cut(self) -> bool:
         """Whether more is held back than is scored."""

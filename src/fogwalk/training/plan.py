@@ -229,8 +229,8 @@ def _too_short(minutes: float, spent: float) -> SettingError:
         "minutes",
         found=f"{minutes:g} minutes leave no time for a single step",
         expected=f"{spent:.0f} s of them have passed before the first one.",
-        remedy=f"Give at least {math.ceil((spent + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes, or a smaller model "
-        "(--preset tiny).",
+        remedy=f"Give at least {math.ceil((spent + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes"
+        + (", or a smaller model (--preset tiny)." if minutes * 60 > spent + FINISHING_SECONDS else "."),
     )
 
 

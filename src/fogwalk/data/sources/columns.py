@@ -6,10 +6,10 @@ After this    lines.py, delimited.py and parquet.py beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from fogwalk.data.sources.protocol import TEXT_COLUMNS
+from fogwalk.data.sources.protocol import TEXT_COLUMNS, Piece
 from fogwalk.errors import DataError
 from fogwalk.registry import did_you_mean
 
@@ -46,6 +46,19 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
                 return there, "by its name"
     longest = max(texts, key=texts.__getitem__)
     return longest, "the longest text of " + ", ".join(names[:8]) if len(names) > 1 else "the only one"
+
+
+def documents(place: Path, column: str, texts: Iterable[str | None], say: Callable[[str], None]) -> Iterator[Piece]:
+    """Each row's text as a document; how many rows hold none is said."""
+    rows = without = 0
+    for text in texts:
+        rows += 1
+        if text:
+            yield Piece(text, True)
+        else:
+            without += 1
+    if without:
+        say(f"{without:,} of {rows:,} rows of {place.name} have no text in '{column}' and are left out")
 
 
 def _first(rows: Sequence[Mapping[str, object]], name: str) -> object:

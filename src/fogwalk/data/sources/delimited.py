@@ -11,7 +11,7 @@ from typing import cast
 
 from fogwalk.data.decoding import decoded
 from fogwalk.data.opening import opened
-from fogwalk.data.sources.columns import PROBED, pick_column
+from fogwalk.data.sources.columns import PROBED, documents, pick_column
 from fogwalk.data.sources.protocol import Piece, Wanted
 from fogwalk.errors import DataError
 
@@ -22,19 +22,17 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
     """The text column of every row; raises DataError with the line's number where a row does not fit the header."""
     csv.field_size_limit(LONGEST)
     with opened(place) as stream:
-        rows = _rows(place, _Lines(place, decoded(stream, place, wanted.encoding)))
+        rows = _rows(place, Lines(place, decoded(stream, place, wanted.encoding)))
         probed = list(itertools.islice(rows, PROBED))
         if not probed:
             raise DataError(f"{place} holds a header and no rows")
         column, why = pick_column(place, probed, wanted.column)
         say(f"text from the column '{column}' of {place.name} ({why})")
-        for row in itertools.chain(probed, rows):
-            if text := row[column]:
-                yield Piece(text, True)
+        yield from documents(place, column, (row[column] for row in itertools.chain(probed, rows)), say)
 
 
-class _Lines:
-    """Pieces of text as lines, line ends kept as they are, for the csv module."""
+class Lines:
+    """Pieces of text as lines, line ends kept as they are."""
 
     def __init__(self, place: Path, pieces: Iterator[str]) -> None:
         self.place = place
@@ -52,7 +50,7 @@ class _Lines:
             yield self.rest
 
 
-def _rows(place: Path, lines: _Lines) -> Iterator[dict[str, str]]:
+def _rows(place: Path, lines: Lines) -> Iterator[dict[str, str]]:
     source = iter(lines)
     header_line = next(source, "")
     delimiter = max(",;\t|", key=header_line.count)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from fogwalk.data.decoding import known
+from fogwalk.data.decoding import decoded, known
 from fogwalk.data.opening import opened
-from fogwalk.data.sources.columns import PROBED, pick_column
+from fogwalk.data.sources.columns import PROBED, documents, pick_column
+from fogwalk.data.sources.delimited import Lines
 from fogwalk.data.sources.protocol import Piece, Wanted
 from fogwalk.errors import DataError
 
@@ -24,38 +28,57 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
         raise DataError(f"{place} is empty", expected="It should hold one JSON object a line.")
     column, why = pick_column(place, [row for _, row in probed], wanted.column)
     say(f"text from the field '{column}' of {place.name} ({why})")
-    for number, row in itertools.chain(probed, rows):
+    yield from documents(place, column, _texts(place, column, itertools.chain(probed, rows)), say)
+
+
+def _texts(place: Path, column: str, rows: Iterable[tuple[int, dict[str, object]]]) -> Iterator[str | None]:
+    for number, row in rows:
         value = row.get(column)
-        if isinstance(value, str):
-            if value:
-                yield Piece(value, True)
-        elif value is not None:
+        if value is not None and not isinstance(value, str):
             raise DataError(f"{place} line {number}: '{column}' is {type(value).__name__}, not text")
+        yield value
 
 
 def _objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, object]]]:
-    encoding = "utf-8-sig" if wanted.encoding == "auto" else known(wanted.encoding)
     with opened(place) as stream:
-        for number in itertools.count(1):
-            line = stream.readline(LONGEST)
-            if not line:
-                return
-            if len(line) == LONGEST:
-                raise DataError(
-                    f"{place} line {number} is longer than {LONGEST // 1_000_000} MB: it is hardly JSON lines"
-                )
-            if not line.isspace():
-                yield number, _object(place, number, line, encoding if number == 1 else encoding.removesuffix("-sig"))
+        wide = _is_wide(stream, wanted.encoding)
+        lines = (
+            Lines(place, decoded(stream, place, wanted.encoding)) if wide else _narrow(stream, place, wanted.encoding)
+        )
+        for number, line in enumerate(lines, 1):
+            if line and not line.isspace():
+                yield number, _object(place, number, line)
 
 
-def _object(place: Path, number: int, line: bytes, encoding: str) -> dict[str, object]:
+def _is_wide(stream: BinaryIO, encoding: str) -> bool:
+    """Whether a letter takes more than one byte, so that no byte is a line's end: UTF-16 and UTF-32."""
+    if encoding != "auto":
+        return known(encoding).replace("_", "-").startswith(("utf-16", "utf-32"))
+    start = cast(io.BufferedReader, stream).peek(4)
+    return start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+
+
+def _narrow(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
+    name = "utf-8" if encoding == "auto" else known(encoding)
+    for number in itertools.count(1):
+        line = stream.readline(LONGEST)
+        if not line:
+            return
+        if len(line) == LONGEST:
+            raise DataError(f"{place} line {number} is longer than {LONGEST // 1_000_000} MB: it is hardly JSON lines")
+        try:
+            text = line.decode(name)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{place} line {number} is not {name.removesuffix('-sig')}: byte 0x{line[error.start]:02x}",
+                remedy="Name the encoding: --data.encoding cp1252",
+            ) from None
+        yield text.removeprefix("\ufeff") if number == 1 else text
+
+
+def _object(place: Path, number: int, line: str) -> dict[str, object]:
     try:
-        value = json.loads(line.decode(encoding))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{place} line {number} is not {encoding.removesuffix('-sig')}: byte 0x{line[error.start]:02x}",
-            remedy="Name the encoding: --data.encoding cp1252",
-        ) from None
+        value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{place} line {number} is not JSON: {error}", expected='Each line is one object, such as {"text": "..."}.'

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from fogwalk.data.sources.columns import PROBED, pick_column
+from fogwalk.data.sources.columns import PROBED, documents, pick_column
 from fogwalk.data.sources.protocol import Piece, Wanted
 from fogwalk.errors import DataError
 
@@ -20,12 +22,28 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
     try:
         # Opened here: pyarrow opens no name that is not UTF-8.
         with place.open("rb") as file, pyarrow.parquet.ParquetFile(file) as table:
-            names = table.schema_arrow.names
-            first = next(table.iter_batches(batch_size=PROBED, columns=names), None)
-            rows = first.to_pylist() if first is not None else []
-            column, why = pick_column(place, rows or [dict.fromkeys(names)], wanted.column)
+            kinds = {field.name: str(field.type) for field in table.schema_arrow}
+            names = [field.name for field in table.schema_arrow if _is_text(field.type)]
+            if wanted.column in kinds and wanted.column not in names:
+                raise DataError(
+                    f"the column '{wanted.column}' of {place} holds {kinds[wanted.column]}, not text",
+                    remedy=f"Columns of text: {', '.join(names)}." if names else "It has no column of text.",
+                    origin="It came from --data.column.",
+                )
+            batches = table.iter_batches(batch_size=ROWS, columns=names) if names else ()
+            filled = (row for batch in batches for row in batch.to_pylist() if any(row.values()))
+            rows = list(itertools.islice(filled, PROBED)) or [dict.fromkeys(names or kinds)]
+            column, why = pick_column(place, rows, wanted.column)
             say(f"text from the column '{column}' of {place.name} ({why})")
-            for batch in table.iter_batches(batch_size=ROWS, columns=[column]):
-                yield from (Piece(text, True) for text in batch.column(0).to_pylist() if text)
+            read = (batch.column(0).to_pylist() for batch in table.iter_batches(batch_size=ROWS, columns=[column]))
+            yield from documents(place, column, itertools.chain.from_iterable(read), say)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{place} is not a Parquet table, or is damaged: {str(error).splitlines()[0]}") from None
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds text, perhaps each different one but once."""
+    from pyarrow import types
+
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner))
