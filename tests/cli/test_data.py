@@ -25,7 +25,7 @@ from tests.data.support import put
 LATIN = "a plain line\nd\xe9j\xe0 vu\n".encode("latin-1") * 60
 KEYS = {
     "": "paths files left_out notes bytes documents shortest_document longest_document characters distinct_characters "
-    "sha256 split tokenizer epoch guessing frequencies missing unused examples",
+    "sha256 split tokenizer epoch guessing frequencies missing unused doubts examples",
     "split": "words cut training validation",
     "tokenizer": "kind why vocabulary end tokens characters_per_token bytes_per_token unknown_characters",
     "epoch": "context windows batch steps",
