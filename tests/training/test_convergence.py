@@ -8,7 +8,7 @@ import random
 import pytest
 
 from fogwalk.settings import Training
-from fogwalk.training.convergence import slope, strays, verdict
+from fogwalk.training.convergence import NOTHING, slope, strays, verdict
 from fogwalk.training.history import History
 
 RULE = Training(steps=10_000)
@@ -75,6 +75,13 @@ def test_it_fires_once_a_memorising_run_has_turned() -> None:
     at = fired_at(lambda step: 1.5 + abs(step - 1000) / 2000)
     assert at is not None
     assert 1000 < at < 1600
+
+
+def test_a_smooth_curve_that_falls_a_little_for_ever_ends_too() -> None:
+    at = fired_at(lambda step: 0.1 + 4 / step, noise=0.0)
+    assert at is not None
+    assert 4 / at - 4 / (1.5 * at) < NOTHING
+    assert fired_at(lambda step: 3.0 - step / 1000, noise=0.0) is None
 
 
 def test_a_noise_that_is_given_is_taken() -> None:

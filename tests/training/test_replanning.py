@@ -57,6 +57,7 @@ def weights(folder: RunFolder) -> bytes:
 
 # Nothing is dropped: it is to learn by heart, and soon.
 QUICK = {"minutes": "0", "model__dropout": "0", "optimizer__learning_rate": "0.05", "training__evaluate_every": "5"}
+QUICK |= {"training__convergence_noise": "0.1"}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ After this    replanning.py ends the run, once its rate has fallen.
 The rule: over the last two thirds of the steps made a straight line is laid through the validations, against the logarithm of
 the step. By it another 50 % of the steps would bring its slope times ln 1.5, and no more, for learning curves flatten even so.
 That is less than the noise: the run ends. Noise is how far a validation lies from the one before, over the root of two: what is
-learned between two of them hardly counts (von Neumann's estimate from successive differences, 1941).
+learned between two of them hardly counts (von Neumann's estimate from successive differences, 1941). Two thousandths of a nat
+count as noise in any case.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from fogwalk.training.history import History
 # So many validations at least must lie in the window: of fewer no noise can be told.
 LEAST = 6
 MORE = 0.5  # of the steps made: what so many more would bring is asked
+# Nats that count as nothing, however smooth the curve: a text of repetitions is learned a little better for ever.
+NOTHING = 0.002
 
 
 @dataclass(frozen=True)
 class Verdict:
     """By the validations of steps `since` to `step`, half as many steps more would bring `gain` nats; validation strays by
-    `noise`."""
+    `noise`, or less is counted as nothing."""
 
     since: int
     step: int
@@ -42,7 +45,7 @@ class Verdict:
         moves = f"fall by {self.gain:.4f}" if self.gain > 0 else f"rise by {-self.gain:.4f}"
         return (
             f"going on as over steps {self.since} to {self.step}, validation would {moves} nats in half as many steps more; "
-            f"its noise is {self.noise:.4f}"
+            f"its noise is {self.noise:.4f}" + (" (less counts as nothing)" if self.noise == NOTHING else "")
         )
 
 
@@ -60,7 +63,7 @@ def verdict(history: History, settings: Training) -> Verdict | None:
         return None
     noise = settings.convergence_noise
     if noise is None:
-        noise = strays([loss for _, loss in window])
+        noise = max(strays([loss for _, loss in window]), NOTHING)
     gain = -slope([(math.log(at), loss) for at, loss in window]) * math.log(1 + MORE)
     return Verdict(window[0][0], step, gain, noise)
 
