@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fogwalk.data.samples import sample
 from fogwalk.runs.log import read_story
 from fogwalk.settings import Settings, load_settings
 
@@ -60,8 +61,14 @@ def train(words: list[str], out: Path, *, cache: Path | None = None) -> Trained:
     return Trained(out, time.monotonic() - began, environment)
 
 
+def beginning(path: str, characters: int, folder: Path) -> Path:
+    """The first characters of a text or a sample, written into a folder under its name."""
+    text = sample(path) if path.startswith("sample:") else Path(path).read_text(encoding="utf-8")
+    place = folder / f"{Path(path).stem.removeprefix('sample:')}.txt"
+    place.write_text(text[:characters], encoding="utf-8")
+    return place
+
+
 def small_text(data: Path, folder: Path) -> Path:
     """The 20 kB text, written into a folder."""
-    place = folder / "small.txt"
-    place.write_text((data / "tinyshakespeare.txt").read_text(encoding="utf-8")[:SMALL], encoding="utf-8")
-    return place
+    return beginning(str(data / "tinyshakespeare.txt"), SMALL, folder)

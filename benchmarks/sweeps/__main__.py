@@ -20,8 +20,7 @@ from typing import Any
 
 from benchmarks.machine import described
 from benchmarks.sweeps.choices import flags, settings_of, step_seconds
-from benchmarks.training import train
-from fogwalk.data.samples import sample
+from benchmarks.training import beginning, train
 
 # How often every choice's pace is measured, one choice after the other: the quickest counts, for a shared machine drifts.
 ROUNDS = 3
@@ -35,14 +34,6 @@ def trained(path: str, choice: str, steps: int, seed: int) -> dict[str, Any]:
         score: dict[str, Any] = run.asked("evaluate")
         score["parameters"] = sum(row["count"] for row in run.asked("parameters"))
     return score
-
-
-def beginning(path: str, characters: int, folder: Path) -> str:
-    """A file with the first characters of a text, written into a folder."""
-    text = sample(path) if path.startswith("sample:") else Path(path).read_text(encoding="utf-8")
-    place = folder / f"{Path(path).stem.removeprefix('sample:')}.txt"
-    place.write_text(text[:characters], encoding="utf-8")
-    return str(place)
 
 
 def main() -> int:
@@ -60,7 +51,7 @@ def main() -> int:
         return swept(found, found.path, f"`{os.path.basename(found.path)}`")
     with tempfile.TemporaryDirectory() as folder:
         named = f"the first {found.characters:,} characters of `{os.path.basename(found.path)}`"
-        return swept(found, beginning(found.path, found.characters, Path(folder)), named)
+        return swept(found, str(beginning(found.path, found.characters, Path(folder))), named)
 
 
 def swept(found: argparse.Namespace, path: str, named: str) -> int:

@@ -204,6 +204,11 @@ def test_files_of_several_kinds_and_encodings_are_told_apart(record: Record, tol
     assert row(told("book.txt", "mark.txt", "a.jsonl.gz"), "a.jsonl.gz")[0] == "JSON lines, gzip"
 
 
+def test_json_lines_marked_as_utf_16_are_told_so(record: Record, tmp_path: Path) -> None:
+    put(tmp_path, {"a.jsonl": ('{"text": "the cat sat on the mat"}\n' * 99).encode("utf-16")})
+    assert record("a.jsonl")["files"][0]["encoding"] == "utf-16"
+
+
 def test_an_older_encoding_is_told_when_it_is_named(record: Record, tmp_path: Path) -> None:
     put(tmp_path, {"old.txt": LATIN})
     found = record("old.txt", "--data.encoding", "cp1252")

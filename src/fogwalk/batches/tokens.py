@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogwalk.cache import cached
-from fogwalk.data.corpus import Corpus
+from fogwalk.data.corpus import EACH, Corpus
 from fogwalk.data.split import Split, sides
 from fogwalk.encoding.protocol import Tokenizer, safe_cut
 
@@ -27,8 +27,7 @@ Stream = NDArray[np.uint16 | np.uint32]
 
 MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
-# Characters encoded together, enough to keep the cores busy in a few hundred megabytes; and what each text counts beside its own.
-_AT_ONCE, _EACH = 2_000_000, 100
+_AT_ONCE = 2_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
 
 
 @dataclass(kw_only=True)
@@ -136,7 +135,7 @@ def _portions(corpus: Corpus, split: Split) -> Iterator[list[_Pending]]:
     size = 0
     for pending in _stretches(corpus, split):
         waiting.append(pending)
-        size += len(pending.text) + _EACH
+        size += len(pending.text) + EACH
         if size >= _AT_ONCE:
             yield waiting
             waiting, size = [], 0

@@ -30,7 +30,7 @@ _ENDINGS = {
 
 
 # Characters of a corpus that is remembered, at most, and what each piece counts beside its text.
-REMEMBERED, _EACH = 30_000_000, 100
+REMEMBERED, EACH = 30_000_000, 100
 
 
 class Part(NamedTuple):
@@ -110,7 +110,7 @@ class Corpus:
         kept: list[Part] | None = []
         size = 0
         for part in self._parts():
-            size += len(part.text) + _EACH
+            size += len(part.text) + EACH
             if kept is not None and size <= REMEMBERED:
                 kept.append(part)
             else:

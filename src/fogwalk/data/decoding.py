@@ -68,15 +68,20 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
             )
     if encoding != "auto":
         return known(encoding)
-    if start.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
-        return "utf-32"
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+    if marked := by_mark(start):
+        return marked
     if b"\x00" in start or _looks_binary(start):
         raise DataError(
             f"{place} is binary, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
         )
     return "utf-8-sig"
+
+
+def by_mark(start: bytes) -> str | None:
+    """The wide encoding whose byte order mark a text begins with; None where it begins with none."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
 
 
 def known(encoding: str) -> str:

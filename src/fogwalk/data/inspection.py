@@ -11,8 +11,8 @@ from itertools import groupby
 from pathlib import Path
 
 from fogwalk.data.corpus import Corpus, format_of
-from fogwalk.data.decoding import encoding_of, known
-from fogwalk.data.opening import GZIP, ZSTD, first_bytes
+from fogwalk.data.decoding import by_mark, encoding_of, known
+from fogwalk.data.opening import GZIP, ZSTD, first_bytes, opened
 from fogwalk.data.samples import sample
 from fogwalk.data.split import Split, sides
 
@@ -94,9 +94,12 @@ def _files(corpus: Corpus) -> list[File]:
 
 
 def _encoding(place: Path, format: str, wanted: str) -> str:
-    """How the file's text is written; a Parquet table says so itself, and JSON is UTF-8 unless told otherwise."""
+    """How the file's text is written; a Parquet table says so itself, and JSON is UTF-8 unless told or marked otherwise."""
     if format == "parquet":
         return ""
     if format == "jsonl":
-        return "utf-8" if wanted == "auto" else known(wanted).removesuffix("-sig")
+        if wanted != "auto":
+            return known(wanted).removesuffix("-sig")
+        with opened(place) as stream:
+            return by_mark(stream.read(4)) or "utf-8"
     return encoding_of(place, wanted)

@@ -27,11 +27,8 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
                 origin="It came from --data.column.",
             )
         if _first(rows, asked) is not None and not any(isinstance(row.get(asked), str) for row in rows):
-            raise DataError(
-                f"the column '{asked}' of {place} holds {type(_first(rows, asked)).__name__}, not text",
-                remedy=_texts_there(rows, names),
-                origin="It came from --data.column.",
-            )
+            texts_there = [name for name in names if any(isinstance(row.get(name), str) for row in rows)]
+            raise not_text(place, asked, type(_first(rows, asked)).__name__, texts_there)
         return asked, "asked for"
     lengths = {name: sum(len(v) for row in rows if isinstance(v := row.get(name), str)) for name in names}
     texts = {name: length for name, length in lengths.items() if length}
@@ -65,6 +62,10 @@ def _first(rows: Sequence[Mapping[str, object]], name: str) -> object:
     return next((row[name] for row in rows if row.get(name) is not None), None)
 
 
-def _texts_there(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
-    texts = [name for name in names if any(isinstance(row.get(name), str) for row in rows)]
-    return f"Columns of text: {', '.join(texts)}." if texts else "It has no column of text."
+def not_text(place: Path, column: str, kind: str, texts: Sequence[str]) -> DataError:
+    """The column that was asked for holds something else; `texts` are those that hold text."""
+    return DataError(
+        f"the column '{column}' of {place} holds {kind}, not text",
+        remedy=f"Columns of text: {', '.join(texts)}." if texts else "It has no column of text.",
+        origin="It came from --data.column.",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import itertools
 import json
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from fogwalk.data.decoding import decoded, known
+from fogwalk.data.decoding import by_mark, decoded, known
 from fogwalk.data.opening import opened
 from fogwalk.data.sources.columns import PROBED, documents, pick_column
 from fogwalk.data.sources.delimited import Lines
@@ -54,12 +53,11 @@ def _is_wide(stream: BinaryIO, encoding: str) -> bool:
     """Whether a letter takes more than one byte, so that no byte is a line's end: UTF-16 and UTF-32."""
     if encoding != "auto":
         return known(encoding).replace("_", "-").startswith(("utf-16", "utf-32"))
-    start = cast(io.BufferedReader, stream).peek(4)
-    return start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+    return by_mark(cast(io.BufferedReader, stream).peek(4)) is not None
 
 
 def _narrow(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
-    name = "utf-8" if encoding == "auto" else known(encoding)
+    name = "utf-8" if encoding == "auto" else known(encoding).removesuffix("-sig")
     for number in itertools.count(1):
         line = stream.readline(LONGEST)
         if not line:
@@ -70,7 +68,7 @@ def _narrow(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
             text = line.decode(name)
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{place} line {number} is not {name.removesuffix('-sig')}: byte 0x{line[error.start]:02x}",
+                f"{place} line {number} is not {name}: byte 0x{line[error.start]:02x}",
                 remedy="Name the encoding: --data.encoding cp1252",
             ) from None
         yield text.removeprefix("\ufeff") if number == 1 else text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fogwalk.data.sources.columns import PROBED, documents, pick_column
+from fogwalk.data.sources.columns import PROBED, documents, not_text, pick_column
 from fogwalk.data.sources.protocol import Piece, Wanted
 from fogwalk.errors import DataError
 
@@ -24,16 +24,13 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
         with place.open("rb") as file, pyarrow.parquet.ParquetFile(file) as table:
             kinds = {field.name: str(field.type) for field in table.schema_arrow}
             names = [field.name for field in table.schema_arrow if _is_text(field.type)]
-            if wanted.column in kinds and wanted.column not in names:
-                raise DataError(
-                    f"the column '{wanted.column}' of {place} holds {kinds[wanted.column]}, not text",
-                    remedy=f"Columns of text: {', '.join(names)}." if names else "It has no column of text.",
-                    origin="It came from --data.column.",
-                )
+            asked = wanted.column
+            if asked is not None and asked in kinds and asked not in names:
+                raise not_text(place, asked, kinds[asked], names)
             batches = table.iter_batches(batch_size=ROWS, columns=names) if names else ()
             filled = (row for batch in batches for row in batch.to_pylist() if any(row.values()))
             rows = list(itertools.islice(filled, PROBED)) or [dict.fromkeys(names or kinds)]
-            column, why = pick_column(place, rows, wanted.column)
+            column, why = pick_column(place, rows, asked)
             say(f"text from the column '{column}' of {place.name} ({why})")
             read = (batch.column(0).to_pylist() for batch in table.iter_batches(batch_size=ROWS, columns=[column]))
             yield from documents(place, column, itertools.chain.from_iterable(read), say)
