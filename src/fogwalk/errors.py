@@ -4,6 +4,7 @@
     ├── UsageError          exit 2   the command or a setting is not one we know or can carry out
     │   └── SettingError             a value of one setting; remembers which, so that its origin can be told
     ├── DataError           exit 3   what was given to learn from cannot be read, or is too little
+    │   └── NoText                   a file that holds no text: among several it is left out, and said
     ├── RunError            exit 1   a run folder is missing, busy, damaged or full
     │   ├── RunBusy                  another process writes to it
     │   └── CheckpointDamaged        what is on the disk is not what was written
@@ -58,6 +59,10 @@ class DataError(FogwalkError):
     """The data cannot be read, is not what it seems, or is too little to learn from."""
 
     exit_code = 3
+
+
+class NoText(DataError):
+    """A file holds no text that can be read: it is empty, an image, in another encoding. Among several it is left out."""
 
 
 class RunError(FogwalkError):

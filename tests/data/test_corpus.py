@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fogwalk.data.corpus import Corpus
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, SettingError
 from tests.data.support import documents, put, read, refused
 
 
@@ -132,3 +134,49 @@ def test_samples_and_files_go_together(tmp_path: Path) -> None:
     found = read("sample:python-docs", tmp_path / "a.txt")
     assert len(found) == 2
     assert found[1] == "hello"
+
+
+def test_a_file_that_was_named_and_is_wrong_is_an_error_in_a_folder_it_is_left_out(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"n/a.txt": "a", "n/b.jsonl": '{"text": "b"}\n{"text": "c"', "n/c.txt.gz": gzip.compress(b"abc" * 99)[:-9]},
+    )
+    corpus = Corpus([str(tmp_path / "n")])
+    assert documents(corpus) == ["a"]
+    assert "b.jsonl (line 2 is not JSON" in corpus.left_out()[0]
+    assert "c.txt.gz (is damaged" in corpus.left_out()[0]
+    assert "b.jsonl line 2 is not JSON" in refused(tmp_path / "n/a.txt", tmp_path / "n/b.jsonl")
+    assert "c.txt.gz is damaged" in refused(tmp_path / "n/a.txt", tmp_path / "n/c.txt.gz")
+
+
+def test_an_image_among_files_that_were_named_is_left_out_for_a_shell_names_every_file_of_a_folder(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, {"a.txt": "a", "b.png": b"\x89PNG\r\n"})
+    assert read(tmp_path / "a.txt", tmp_path / "b.png") == ["a"]
+
+
+def test_a_column_that_was_asked_for_must_be_in_every_table(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "a", "b.jsonl": '{"body": "b"}', "c.jsonl": '{"title": "c"}'})
+    assert read(tmp_path / "a.txt", tmp_path / "b.jsonl", column="body") == ["a", "b"]
+    told = refused(tmp_path, column="boddy")
+    assert "b.jsonl has no column 'boddy'" in told
+    assert "Did you mean body?" in told
+    assert "c.jsonl has no column 'body'" in refused(tmp_path, column="body")
+
+
+def test_the_way_out_for_another_encoding_among_several_is_told(tmp_path: Path) -> None:
+    for name, content in {"b.txt": b"caf\xe9\n", "b.jsonl": b'{"text": "a"}\n{"text": "caf\xe9"}\n'}.items():
+        put(tmp_path / name, {"a.txt": "a", name: content})
+        corpus = Corpus([str(tmp_path / name)])
+        assert documents(corpus) == ["a"]
+        assert "--data.encoding cp1252" in corpus.left_out()[0]
+
+
+def test_reading_ends_with_the_time_it_may_take(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "a"})
+    path = str(tmp_path / "a.txt")
+    assert documents(Corpus([path], until=time.perf_counter() + 60)) == ["a"]
+    with pytest.raises(SettingError, match="not read to its end") as caught:
+        documents(Corpus([path], until=time.perf_counter() - 1))
+    assert caught.value.keys == ("minutes",)

@@ -153,3 +153,13 @@ def test_a_long_text_of_one_line_comes_in_bounded_pieces(tmp_path: Path) -> None
     sizes = [len(part.text) for part in Corpus([str(tmp_path / "a.txt")]).parts()]
     assert sum(sizes) == 14 * 2_200_000
     assert max(sizes) <= decoding.PIECE
+
+
+def test_a_text_may_begin_with_many_blanks_but_not_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, {"a.txt": b" " * 2_500_000 + b"text", "b.txt": b" " * 5000})
+    assert read(tmp_path / "a.txt") == [" " * 2_500_000 + "text"]
+    assert "is empty" in refused(tmp_path / "b.txt")
+    monkeypatch.setattr(decoding, "MOST_BLANK", 1 << 20)
+    assert "begins with 1 MB of blanks" in refused(tmp_path / "a.txt")

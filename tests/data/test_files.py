@@ -193,6 +193,37 @@ def test_a_pattern_means_the_files_it_matches(tmp_path: Path) -> None:
         find_files([str(tmp_path / "*.pdf")])
 
 
+def test_a_link_that_opens_nothing_is_passed_over_by_a_pattern(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "a"})
+    (tmp_path / "b.txt").symlink_to("x" * 300)
+    (tmp_path / "c.txt").symlink_to("gone")
+    assert read(tmp_path / "*.txt") == ["a"]
+
+
+def test_files_have_one_name_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"n/a.txt": "a", "n/b.txt": "b", "c.txt": "c"})
+    monkeypatch.chdir(tmp_path)
+    for words in (["n/*.txt"], ["n", "c.txt"], [".", "n/a.txt"], ["n/a.txt"]):
+        here = [name for name, _ in find_files(words).places]
+        there = [name for name, _ in find_files([str(tmp_path / word) for word in words]).places]
+        assert here == there
+
+
+def test_a_file_that_was_named_beside_its_folder_was_named(tmp_path: Path) -> None:
+    put(tmp_path, {"n/a.txt": "a", "n/b.txt": "b"})
+    for words in (["n", "n/b.txt"], ["n/b.txt", "n"]):
+        found = find_files([str(tmp_path / word) for word in words])
+        assert [dict(found.places)[name].name for name in found.named] == ["b.txt"]
+
+
 def test_a_file_with_a_bracket_in_its_name_is_no_pattern(tmp_path: Path) -> None:
     put(tmp_path, {"a[1].txt": "hello", "a1.txt": "other"})
     assert read(tmp_path / "a[1].txt") == ["hello"]
+
+
+def test_a_folder_with_a_bracket_in_its_name_is_no_pattern_and_holds_patterns(tmp_path: Path) -> None:
+    place = put(tmp_path / "[old] texts", {"notes/a.md": "a", "notes/b.md": "b", "book.txt": "c"})
+    assert read(place / "notes/*.md") == ["a", "b"]
+    assert read(place) == ["c", "a", "b"]
+    assert "Did you mean" in refused(place / "bok.txt")
+    assert "no file matches" in refused(place / "notes/*.txt")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
@@ -10,7 +12,8 @@ import pytest
 
 from fogwalk.data import decoding
 from fogwalk.data.corpus import Corpus
-from fogwalk.data.sources import delimited, lines
+from fogwalk.data.sources import columns, delimited, lines
+from fogwalk.data.sources import parquet as sources_parquet
 from tests.data.support import documents, put, read, refused
 
 
@@ -118,6 +121,24 @@ def test_a_table_of_one_endless_line_is_told(tmp_path: Path, monkeypatch: pytest
     assert "hardly CSV" in refused(csv(tmp_path, "x" * 9000))
 
 
+def test_json_lines_in_letters_of_two_bytes_of_one_endless_line_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST", 1000)
+    monkeypatch.setattr(decoding, "PIECE", 500)
+    path = tmp_path / "a.jsonl"
+    path.write_text("x" * 9000, encoding="utf-16")
+    assert "hardly JSON lines" in refused(path)
+
+
+def test_lines_are_cut_at_their_ends_however_the_pieces_fall() -> None:
+    text = 'a\r\nbb\rccc\n\n"d\n\re'
+    for size in range(1, len(text) + 1):
+        pieces = (text[start : start + size] for start in range(0, len(text), size))
+        found = list(delimited.Lines(Path("a.csv"), pieces, 100, "CSV"))
+        assert found == ["a\r\n", "bb\r", "ccc\n", "\n", '"d\n', "\r", "e"]
+
+
 def test_a_parquet_table_is_read_by_its_text_column_also_under_another_name(tmp_path: Path) -> None:
     path = parquet(tmp_path, n=list(range(2500)), text=[f"row {n}" if n % 5 else None for n in range(2500)])
     wanted = [f"row {n}" for n in range(2500) if n % 5]
@@ -223,3 +244,46 @@ def test_json_lines_of_wide_letters_are_read(tmp_path: Path, encoding: str) -> N
 
 def test_a_column_that_begins_with_nothing_may_still_hold_text(tmp_path: Path) -> None:
     assert read(parquet(tmp_path, n=[1] * 301, text=[None] * 300 + ["late"]), column="text") == ["late"]
+
+
+def test_a_column_that_begins_empty_is_found_all_the_same(tmp_path: Path) -> None:
+    rows = [{"id": f"k{number}", "text": None} for number in range(700)]
+    rows += [{"id": f"k{number}", "text": f"row {number}"} for number in range(30)]
+    path = jsonl(tmp_path, *map(json.dumps, rows))
+    wanted = [f"row {number}" for number in range(30)]
+    assert read(path) == wanted
+    late = jsonl(tmp_path, *(json.dumps({name: value for name, value in row.items() if value}) for row in rows))
+    assert read(late, column="text") == wanted
+    table = "id,notes\n" + "\n".join(f"k{number}," for number in range(700)) + "\nk,a note\n"
+    assert read(csv(tmp_path, table), column="notes") == ["a note"]
+
+
+def test_a_long_document_of_a_table_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "CUT", 7)
+    path = jsonl(
+        tmp_path, json.dumps({"text": "a document of some length"}), '{"text": "short"}', '{"text": "seven.."}'
+    )
+    parts = list(Corpus([str(path)]).parts())
+    assert [part.text for part in parts] == ["a docum", "ent of ", "some le", "ngth", "short", "seven.."]
+    assert [part.last for part in parts] == [False, False, False, True, True, True]
+
+
+def test_few_rows_are_looked_at_and_read_at_once_where_they_are_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "PROBED_CHARACTERS", 1000)
+    looked: list[int] = []
+
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(100):
+            looked.append(number)
+            yield {"text": "x" * 400}
+
+    assert len(columns.probed(rows(), lambda row: row, None)) == len(looked) == 3
+    lists = ({"text": "", "numbers": [[0.5] * 10, {"a": [1] * 10}]} for _ in range(100))
+    assert len(columns.probed(lists, lambda row: row, None)) == 2  # a number is 32
+    monkeypatch.setattr(sources_parquet, "BYTES", 1000)
+    path = parquet(tmp_path, text=[f"{number} " * 99 for number in range(50)])
+    assert read(path) == [f"{number} " * 99 for number in range(50)]
+    with pyarrow.parquet.ParquetFile(path) as table:
+        assert 1 <= sources_parquet._rows_at_once(table.metadata) < 10

@@ -7,6 +7,7 @@ After this    split.py decides what is held back; encoding/ learns from the trai
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from fogwalk.data.files import Files, find_files
 from fogwalk.data.opening import PARQUET, first_bytes, raw_digest
 from fogwalk.data.samples import sample
 from fogwalk.data.sources.protocol import Piece, Source, Wanted
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText, SettingError
 from fogwalk.registry import SOURCES
 
 _ENDINGS = {
@@ -55,12 +56,20 @@ class Corpus:
     """Documents in a stable order. Reading twice gives the same, or a DataError that says what changed. A small corpus is
     remembered between readings, until `forget`.
 
+    With `until` (time.perf_counter()) reading ends then, with a SettingError: a budget in minutes is over.
     `notes` fills while reading: which columns were taken, what was read otherwise than it stands. So does `unreadable`:
     the names of the files that were left out, and why.
     """
 
-    def __init__(self, paths: Sequence[str], encoding: str = "auto", column: str | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        encoding: str = "auto",
+        column: str | None = None,
+        until: float | None = None,
+    ) -> None:
         self.paths = tuple(paths)
+        self.until = until
         if encoding != "auto":
             known(encoding)
         self.wanted = Wanted(encoding, column)
@@ -135,7 +144,8 @@ class Corpus:
             raise DataError(f"nothing to learn from in {', '.join(self.paths)}", expected=" ".join(self.left_out()))
 
     def _read(self, name: str, place: Path) -> Iterator[Piece]:
-        """One file's pieces. Where several were named, one that is unreadable from its start is left out and said."""
+        """One file's pieces. Where several were named, one that holds no text is left out and said; so is one of a folder
+        whose first rows are wrong. One that was named itself and is wrong is an error."""
         if name in self.unreadable:
             return
         self._check_unchanged(name, place)
@@ -144,13 +154,28 @@ class Corpus:
             source: Source = SOURCES.get(format_of(place))
             for piece in source(place, self.wanted, self._say):
                 began = True
+                self._check_time()
                 yield piece if piece.text.isascii() else Piece(self._scalar(piece.text, place), piece.last)
         except DataError as error:
-            if began or not self.files.several:
-                raise
+            if began or (name in self.files.named and not isinstance(error, NoText)) or error.origin:
+                raise  # with an origin: the person asked for a column that is not there
             self._leave_out(name, place, error)
             return
         self._check_unchanged(name, place)
+
+    def _check_time(self) -> None:
+        if self.until is not None and time.perf_counter() > self.until:
+            raise SettingError(
+                "minutes",
+                found="the minutes are over, and the text is not read to its end yet",
+                expected=f"It takes {self._size() / 1e9:.1f} GB on the disk. A text is read two or three times before the "
+                "first step; what was made of it is kept.",
+                remedy="Read it once without a limit, with `fogwalk data inspect`, the same paths and the same --data flags; "
+                "after that it opens at once. Or give more minutes.",
+            )
+
+    def _size(self) -> int:
+        return sum(size for size, _ in self._stamps.values())
 
     def _check_unchanged(self, name: str, place: Path) -> None:
         stamp = self._stamp(place)
@@ -194,4 +219,10 @@ class Corpus:
             return []
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
         read = len(self.files.places) - len(self.unreadable)
-        return [f"read {read} files; left out {len(told)}: {', '.join(told[:3])}{more}"]
+        way_out = ""
+        if any(
+            why.lower().startswith(("is not utf-8", "line ")) and "is not utf-8" in why.lower()
+            for why in self.unreadable.values()
+        ):
+            way_out = "; what is not UTF-8: save it as UTF-8, or give it alone and name it, as --data.encoding cp1252"
+        return [f"read {read} files; left out {len(told)}: {', '.join(told[:3])}{more}{way_out}"]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fogwalk.data.opening import MAGIC, opened
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText
 
 PIECE = 1 << 20  # characters, about
+MOST_BLANK = 16 << 20  # bytes of blanks that a text may begin with
 _BLANK = b"\x00 \t\r\n\xef\xbb\xbf"
 
 
@@ -34,7 +35,7 @@ def decoded(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise _not_text(place, name, error, lines) from None
         except UnicodeError as error:  # UTF-16 without its mark
-            raise DataError(f"{place} is not {name}: {error}") from None
+            raise NoText(f"{place} is not {name}: {error}") from None
         lines += text.count("\n")
         if text:
             found = True
@@ -55,15 +56,19 @@ def encoding_of(place: Path, encoding: str) -> str:
 def _start(stream: BinaryIO) -> bytes:
     """The first bytes by which a stream is told; more of them where it begins blank."""
     start = stream.read(4096)
-    return start if start.strip(_BLANK) else start + stream.read(PIECE)
+    while not start.strip(_BLANK) and len(start) < MOST_BLANK and (more := stream.read(PIECE)):
+        start += more
+    return start
 
 
 def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
     if not start.strip(_BLANK):
+        if len(start) >= MOST_BLANK:
+            raise NoText(f"{place} begins with {MOST_BLANK >> 20} MB of blanks", expected="It should hold text.")
         raise _empty(place)
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
-            raise DataError(
+            raise NoText(
                 f"{place} is {kind}, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
             )
     if encoding != "auto":
@@ -71,7 +76,7 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
     if marked := by_mark(start):
         return marked
     if b"\x00" in start or _looks_binary(start):
-        raise DataError(
+        raise NoText(
             f"{place} is binary, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
         )
     return "utf-8-sig"
@@ -98,8 +103,8 @@ def known(encoding: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
-def _empty(place: Path) -> DataError:
-    return DataError(f"{place} is empty", expected="It should hold text.")
+def _empty(place: Path) -> NoText:
+    return NoText(f"{place} is empty", expected="It should hold text.")
 
 
 def _looks_binary(start: bytes) -> bool:
@@ -107,14 +112,12 @@ def _looks_binary(start: bytes) -> bool:
     return controls > len(start) * 0.02
 
 
-def _not_text(place: Path, name: str, error: UnicodeDecodeError, lines: int) -> DataError:
+def _not_text(place: Path, name: str, error: UnicodeDecodeError, lines: int) -> NoText:
     line = lines + error.object.count(b"\n", 0, error.start)
     wrong = f"byte 0x{error.object[error.start]:02x} at line {line}"
     if name != "utf-8-sig":
-        return DataError(
-            f"{place} is not {name}: {wrong}", remedy="Name another with --data.encoding, or leave it out."
-        )
-    return DataError(
+        return NoText(f"{place} is not {name}: {wrong}", remedy="Name another with --data.encoding, or leave it out.")
+    return NoText(
         f"{place} is not UTF-8: {wrong}",
         expected="It looks like an older encoding, such as Windows-1252 or Latin-1.",
         remedy="Name it: --data.encoding cp1252",

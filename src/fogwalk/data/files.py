@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fogwalk.data.samples import SAMPLES
 from fogwalk.errors import DataError
@@ -23,26 +24,30 @@ class Files:
     """Files with the names they are told by, in a stable order; and what was left out, in words.
 
     `several` tells whether more than one file may have been meant: then one that cannot be read is left out, and
-    not an error.
+    not an error. The files with the names in `named` were named one by one.
     """
 
     places: tuple[tuple[str, Path], ...]
     left_out: tuple[str, ...]
     several: bool
+    named: frozenset[str] = frozenset()
 
 
 def find_files(paths: Sequence[str]) -> Files:
     """Every file that the paths mean, each once. Raises DataError for a path that means none."""
     found: dict[str, Path] = {}
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     left_out: list[str] = []
     several = len(paths) > 1
+    named: set[str] = set()
 
-    def add(name: str, file: Path) -> None:
+    def add(name: str, file: Path, by_itself: bool = False) -> None:
         whole = os.path.abspath(file)
         if whole not in seen:
-            seen.add(whole)
-            found[name if name not in found else whole] = file
+            seen[whole] = name if name not in found else whole
+            found[seen[whole]] = file
+        if by_itself:
+            named.add(seen[whole])
 
     for path in paths:
         if not path.strip():
@@ -54,23 +59,42 @@ def find_files(paths: Sequence[str]) -> Files:
             several = True
             inside, closed = _below(place)
             left_out += closed
-            prefix = f"{place.name}/" if len(paths) > 1 and place.name else ""
+            name = place.absolute().name  # of `.` too
+            prefix = f"{name}/" if len(paths) > 1 and name else ""
             for inner in inside:
                 add(prefix + inner.relative_to(place).as_posix(), inner)
-        elif glob.has_magic(path) and not os.path.exists(place):
+        elif pattern := _pattern(place):
             several = True
-            matches = sorted(Path(match) for match in glob.glob(str(place), recursive=True) if os.path.isfile(match))
+            matches = sorted(match for match in pattern.found() if os.path.isfile(pattern.folder / match))
             if not matches:
                 raise DataError(f"no file matches {path}")
             for match in matches:
-                add(match.as_posix(), match)
+                add(match.as_posix(), pattern.folder / match)
         else:
             _require(place)
-            add(place.name, place)
+            add(place.name, place, by_itself=True)
     if not found:
         expected = f"Left out: {', '.join(left_out[:5])}." if left_out else "It holds no files."
         raise DataError(f"nothing to read in {', '.join(paths)}", expected=expected)
-    return Files(tuple(found.items()), tuple(left_out), several)
+    return Files(tuple(found.items()), tuple(left_out), several, frozenset(named))
+
+
+class _Pattern(NamedTuple):
+    folder: Path
+    inside: str
+
+    def found(self) -> list[Path]:
+        return list(map(Path, glob.glob(self.inside, root_dir=self.folder, recursive=True)))
+
+
+def _pattern(place: Path) -> _Pattern | None:
+    """The pattern that a path is, if it is one. What stands on the disk as it is written is no pattern: neither a file
+    `a[1].txt` nor the folder `[old] texts` that somebody works in."""
+    if os.path.lexists(place):
+        return None
+    folder = next((parent for parent in place.parents if os.path.isdir(parent)), Path())
+    inside = str(place.relative_to(folder))
+    return _Pattern(folder, inside) if glob.has_magic(inside) else None
 
 
 def _require(place: Path) -> None:

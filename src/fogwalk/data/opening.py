@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText
 
 # First bytes by which a file that is not text is told by name. Such as could begin a text are not among them.
 MAGIC = {
@@ -33,12 +33,12 @@ GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 
 
 def first_bytes(place: Path, count: int = 16) -> bytes:
-    """How a file begins; raises DataError when it cannot be read."""
+    """How a file begins; raises NoText when it cannot be read."""
     try:
         with place.open("rb") as file:
             return file.read(count)
     except OSError as error:
-        raise DataError(f"{place} cannot be read: {error.strerror}") from None
+        raise NoText(f"{place} cannot be read: {error.strerror}") from None
 
 
 @contextmanager

@@ -8,12 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from fogwalk.data.sources.protocol import TEXT_COLUMNS, Piece
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText
 from fogwalk.registry import did_you_mean
 
-PROBED = 200  # rows looked at before a column is chosen
+Row = TypeVar("Row")
+
+PROBED = 200  # rows looked at before a column is chosen; more where some column has held nothing so far, up to
+MOST_PROBED = 20_000
+PROBED_CHARACTERS = 10_000_000  # and fewer where they are long
+CUT = 1 << 20  # characters of one piece, at most
+
+
+def probed(rows: Iterator[Row], columns: Callable[[Row], Mapping[str, object]], asked: str | None) -> list[Row]:
+    """The first rows: so many that each column is known by something it holds, and the one asked for is among them."""
+    found: list[Row] = []
+    names: set[str] = set()
+    filled: set[str] = set()
+    size = 0
+    for row in rows:
+        found.append(row)
+        values = columns(row)
+        names.update(values)
+        filled.update(name for name, value in values.items() if value is not None and value != "")
+        size += _weight(values)
+        enough = names == filled and (asked is None or asked in names)
+        if len(found) >= (PROBED if enough else MOST_PROBED) or size >= PROBED_CHARACTERS:
+            break
+    return found
+
+
+def _weight(value: object) -> int:
+    """About how many characters a value is as large as in memory."""
+    if isinstance(value, Mapping):
+        return sum(map(_weight, value.values()))
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    return len(value) if isinstance(value, str) else 32
 
 
 def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | None) -> tuple[str, str]:
@@ -22,7 +55,8 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
     if asked is not None:
         if asked not in names:
             raise DataError(
-                f"{place} has no column '{asked}'",
+                f"{place} has no column '{asked}'"
+                + (f" in its first {len(rows):,} rows" if len(rows) > PROBED else ""),
                 remedy=did_you_mean(asked, names),
                 origin="It came from --data.column.",
             )
@@ -34,7 +68,7 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
     texts = {name: length for name, length in lengths.items() if length}
     if not texts:
         shown = ", ".join(names[:8])
-        raise DataError(
+        raise NoText(
             f"{place} has no column of text", expected=f"Its columns: {shown}." if shown else "It has no columns."
         )
     for name in TEXT_COLUMNS:
@@ -46,12 +80,13 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
 
 
 def documents(place: Path, column: str, texts: Iterable[str | None], say: Callable[[str], None]) -> Iterator[Piece]:
-    """Each row's text as a document; how many rows hold none is said."""
+    """Each row's text as a document, a long one in pieces; how many rows hold none is said."""
     rows = without = 0
     for text in texts:
         rows += 1
         if text:
-            yield Piece(text, True)
+            for start in range(0, len(text), CUT):
+                yield Piece(text[start : start + CUT], start + CUT >= len(text))
         else:
             without += 1
     if without:

@@ -11,9 +11,9 @@ from typing import cast
 
 from fogwalk.data.decoding import decoded
 from fogwalk.data.opening import opened
-from fogwalk.data.sources.columns import PROBED, documents, pick_column
+from fogwalk.data.sources.columns import documents, pick_column, probed
 from fogwalk.data.sources.protocol import Piece, Wanted
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText
 
 LONGEST = 100_000_000  # characters of one field
 
@@ -22,32 +22,41 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
     """The text column of every row; raises DataError with the line's number where a row does not fit the header."""
     csv.field_size_limit(LONGEST)
     with opened(place) as stream:
-        rows = _rows(place, Lines(place, decoded(stream, place, wanted.encoding)))
-        probed = list(itertools.islice(rows, PROBED))
-        if not probed:
-            raise DataError(f"{place} holds a header and no rows")
-        column, why = pick_column(place, probed, wanted.column)
+        rows = _rows(place, Lines(place, decoded(stream, place, wanted.encoding), LONGEST, "CSV"))
+        first = probed(rows, lambda row: row, wanted.column)
+        if not first:
+            raise NoText(f"{place} holds a header and no rows")
+        column, why = pick_column(place, first, wanted.column)
         say(f"text from the column '{column}' of {place.name} ({why})")
-        yield from documents(place, column, (row[column] for row in itertools.chain(probed, rows)), say)
+        yield from documents(place, column, (row[column] for row in itertools.chain(first, rows)), say)
 
 
 class Lines:
-    """Pieces of text as lines, line ends kept as they are."""
+    """Pieces of text as lines, line ends kept as they are. One longer than `longest` is a DataError: it is hardly `kind`."""
 
-    def __init__(self, place: Path, pieces: Iterator[str]) -> None:
-        self.place = place
-        self.pieces = pieces
-        self.rest = ""
+    def __init__(self, place: Path, pieces: Iterator[str], longest: int, kind: str) -> None:
+        self.place, self.pieces = place, pieces
+        self.longest, self.kind = longest, kind
 
     def __iter__(self) -> Iterator[str]:
+        waiting = [""]  # of a line whose end is still to come: joined once
+        size = 0
         for piece in self.pieces:
-            lines = io.StringIO(self.rest + piece, newline="").readlines()
-            self.rest = lines.pop() if lines else ""
-            yield from lines
-            if len(self.rest) > LONGEST:
-                raise DataError(f"{self.place} has a line longer than {LONGEST // 1_000_000} MB: it is hardly CSV")
-        if self.rest:
-            yield self.rest
+            ends = waiting[-1].endswith("\r") or "\n" in piece or "\r" in piece
+            waiting.append(piece)
+            size += len(piece)
+            if ends:
+                *lines, rest = _cut(waiting)
+                yield from lines
+                waiting, size = [rest], len(rest)
+            if size > self.longest:
+                most = f"{self.longest // 1_000_000} MB"
+                raise DataError(f"{self.place} has a line longer than {most}: it is hardly {self.kind}")
+        yield from _cut(waiting)
+
+
+def _cut(pieces: list[str]) -> list[str]:
+    return io.StringIO("".join(pieces), newline="").readlines()
 
 
 def _rows(place: Path, lines: Lines) -> Iterator[dict[str, str]]:

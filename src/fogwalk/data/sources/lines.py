@@ -11,23 +11,24 @@ from typing import BinaryIO, cast
 
 from fogwalk.data.decoding import by_mark, decoded, known
 from fogwalk.data.opening import opened
-from fogwalk.data.sources.columns import PROBED, documents, pick_column
+from fogwalk.data.sources.columns import documents, pick_column, probed
 from fogwalk.data.sources.delimited import Lines
 from fogwalk.data.sources.protocol import Piece, Wanted
-from fogwalk.errors import DataError
+from fogwalk.errors import DataError, NoText
 
-LONGEST = 256_000_000  # bytes of one line: beyond it a missing line end is likelier than a document
+# Of one line: bytes or, where a letter takes more than one, letters. Beyond it a missing line end is likelier than a document.
+LONGEST = 256_000_000
 
 
 def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Piece]:
     """The text field of every line; raises DataError with the line's number where it is no JSON object."""
     rows = _objects(place, wanted)
-    probed = list(itertools.islice(rows, PROBED))
-    if not probed:
-        raise DataError(f"{place} is empty", expected="It should hold one JSON object a line.")
-    column, why = pick_column(place, [row for _, row in probed], wanted.column)
+    first = probed(rows, lambda row: row[1], wanted.column)
+    if not first:
+        raise NoText(f"{place} is empty", expected="It should hold one JSON object a line.")
+    column, why = pick_column(place, [row for _, row in first], wanted.column)
     say(f"text from the field '{column}' of {place.name} ({why})")
-    yield from documents(place, column, _texts(place, column, itertools.chain(probed, rows)), say)
+    yield from documents(place, column, _texts(place, column, itertools.chain(first, rows)), say)
 
 
 def _texts(place: Path, column: str, rows: Iterable[tuple[int, dict[str, object]]]) -> Iterator[str | None]:
@@ -40,11 +41,9 @@ def _texts(place: Path, column: str, rows: Iterable[tuple[int, dict[str, object]
 
 def _objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, object]]]:
     with opened(place) as stream:
-        wide = _is_wide(stream, wanted.encoding)
-        lines = (
-            Lines(place, decoded(stream, place, wanted.encoding)) if wide else _narrow(stream, place, wanted.encoding)
-        )
-        for number, line in enumerate(lines, 1):
+        is_wide = _is_wide(stream, wanted.encoding)
+        wide = Lines(place, decoded(stream, place, wanted.encoding), LONGEST, "JSON lines")
+        for number, line in enumerate(wide if is_wide else _narrow(stream, place, wanted.encoding), 1):
             if line and not line.isspace():
                 yield number, _object(place, number, line)
 
@@ -67,7 +66,7 @@ def _narrow(stream: BinaryIO, place: Path, encoding: str) -> Iterator[str]:
         try:
             text = line.decode(name)
         except UnicodeDecodeError as error:
-            raise DataError(
+            raise NoText(
                 f"{place} line {number} is not {name}: byte 0x{line[error.start]:02x}",
                 remedy="Name the encoding: --data.encoding cp1252",
             ) from None
