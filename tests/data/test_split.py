@@ -165,3 +165,33 @@ def test_a_sample_of_the_training_side_is_stable_and_about_as_large_as_asked(tmp
     one, other = ("".join(training(found.corpus, found.survey.split, total // 3, total)) for _ in range(2))
     assert one == other
     assert len(one) == pytest.approx(len(whole) / 3, rel=0.1)
+
+
+def test_of_very_many_documents_with_few_different_texts_both_sides_get_some(tmp_path: Path) -> None:
+    for kinds in (2, 3, 5, 40):
+        rows = [f'{{"text": "{lines(number % kinds)}"}}' for number in range(2000)]
+        (tmp_path / "a.jsonl").write_text("\n".join(rows))
+        found = Sides(tmp_path / "a.jsonl")
+        assert found.training.isdisjoint(found.validation)
+        assert len(found.training) + len(found.validation) == kinds
+        assert found.validation
+        assert found.training
+        assert found.share <= (0.15 if kinds == 40 else 1 / 2 + 0.01 if kinds == 2 else 1 / 3 + 0.02)
+        assert f"of {kinds} different texts among 2,000 documents" in found.survey.split.words
+
+
+def test_a_text_that_most_documents_are_is_learned_from(tmp_path: Path) -> None:
+    for common in range(8):  # whichever hash is lower
+        rows = [f'{{"text": "{lines(common)}"}}'] * 1900 + [f'{{"text": "{lines(99)}"}}'] * 100
+        (tmp_path / "a.jsonl").write_text("\n".join(rows))
+        found = Sides(tmp_path / "a.jsonl")
+        assert 0.02 < found.share < 0.15
+        assert found.training
+    assert Survey.from_json(found.survey.to_json()) == found.survey
+
+
+def test_of_very_many_equal_documents_one_is_cut_and_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join([f'{{"text": "{lines(1)}"}}'] * 2000))
+    found = Sides(tmp_path / "a.jsonl")
+    assert found.validation
+    assert "stands there more than once" in found.survey.split.words

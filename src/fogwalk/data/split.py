@@ -27,7 +27,8 @@ class Split:
     """How the sides are told apart.
 
     Documents in `held` are validation; of document `cut_document` what stands from character `cut` on is. When `share`
-    is set, so is every document whose hash, as a fraction, lies below it, unless it is longer than `longest`.
+    is set, so is every document whose hash, as a fraction, lies below it, unless it is longer than `longest`; so is each whose
+    hash is one of `texts`.
     """
 
     held: tuple[int, ...] = ()
@@ -35,6 +36,7 @@ class Split:
     cut: int = 0
     share: float | None = None
     longest: int = 0
+    texts: tuple[str, ...] = ()
     words: str = ""
 
 
@@ -56,7 +58,8 @@ class Survey:
     def from_json(cls, text: str) -> Survey:
         """The same again."""
         values = json.loads(text)
-        split = Split(**{**values["split"], "held": tuple(values["split"]["held"])})
+        lists = {name: tuple(values["split"][name]) for name in ("held", "texts")}
+        split = Split(**{**values["split"], **lists})
         return cls(**{**values, "split": split, "notes": tuple(values["notes"])})
 
 
@@ -79,6 +82,7 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
     plain: list[bytes] = []  # ASCII text whose letters are still to be counted
     waiting = pieces = 0
     largest = _Document(0, 0, b"")
+    texts: Counter[bytes] = Counter()  # characters of each different document, while these are few
     for part in corpus.parts():
         encoded = part.text.encode("utf-8", "surrogatepass")
         content.update(encoded)
@@ -101,6 +105,8 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
             if length > largest.length:
                 largest = document
             sizes[length.bit_length()] += length
+            if len(texts) <= LISTED:
+                texts[document.hash] += length
             documents, characters = documents + 1, characters + length
             length, pieces, content = 0, 0, hashlib.sha256()
     alphabet.update(_letters(plain))
@@ -110,6 +116,10 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
     elif sum(size for digits, size in sizes.items() if 1 << digits <= share * characters / 2) < characters / 3:
         # Short documents are too little of the whole to validate on.
         split = _cut_largest(largest, documents, characters, share)
+    elif len(texts) == 1:
+        split = _leaking(_cut_largest(largest, documents, characters, share))
+    elif len(texts) <= LISTED:
+        split = _by_text(texts, documents, long, characters, share)
     else:
         split = _by_hash(long, characters, share)
     return Survey(
@@ -148,9 +158,13 @@ def _choose(documents: list[_Document], total: int, share: float) -> Split:
     largest = max(documents, key=lambda document: document.length)
     split = _cut_largest(largest, len(documents), total, share)
     if sum(document.hash == largest.hash for document in documents) > 1:
-        # Its end is held back here and learned from there.
-        return replace(split, words=f"{split.words}, although that document stands there more than once: leave one out")
+        return _leaking(split)
     return split
+
+
+def _leaking(split: Split) -> Split:
+    """Its end is held back here and learned from there."""
+    return replace(split, words=f"{split.words}, although that document stands there more than once: leave one out")
 
 
 def _cut_largest(last: _Document, documents: int, total: int, share: float) -> Split:
@@ -167,6 +181,26 @@ def _by_hash(long: dict[int, _Document], total: int, share: float) -> Split:
     held = tuple(n for n, document in long.items() if document.length <= longest and fraction(document.hash) < share)
     words = f"{_percent(share)} of the documents, chosen by hash, are held back for validation"
     return Split(held=held, share=share, longest=longest, words=words)
+
+
+def _by_text(texts: Counter[bytes], documents: int, long: dict[int, _Document], total: int, share: float) -> Split:
+    """Very many documents, but few different ones: in the order of their hashes until the share is reached; one too large for
+    it stays. Where each is too large, the smallest is held back."""
+    held: set[bytes] = set()
+    size = 0
+    for text in sorted(texts):
+        if size < share * total and size + texts[text] <= 1.5 * share * total:
+            held.add(text)
+            size += texts[text]
+    if not held:
+        smallest = min(texts, key=texts.__getitem__)
+        held, size = {smallest}, texts[smallest]
+    words = (
+        f"{len(held)} of {len(texts)} different texts among {documents:,} documents ({_percent(size / total)} of the "
+        "characters), chosen by hash, are held back for validation"
+    )
+    numbers = tuple(n for n, document in long.items() if document.hash in held)
+    return Split(held=numbers, texts=tuple(sorted(text.hex() for text in held)), words=words)
 
 
 def _percent(share: float) -> str:
@@ -192,14 +226,14 @@ def sides(corpus: Corpus, split: Split) -> Iterator[tuple[bool, Part]]:
         elif part.document in held:
             yield True, part
         else:
-            yield split.share is not None and whole and _is_held(part.text, split), part
+            yield whole and _is_held(part.text, split), part
 
 
 def _is_held(text: str, split: Split) -> bool:
-    assert split.share is not None
-    if len(text) > split.longest:
+    if not split.texts and (split.share is None or len(text) > split.longest):
         return False
-    return fraction(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()) < split.share
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return digest.hex() in split.texts if split.share is None else fraction(digest) < split.share
 
 
 def _cut(part: Part, at: int) -> Iterator[tuple[bool, Part]]:
