@@ -35,21 +35,21 @@ class Writer:
 
 def test_the_second_time_nothing_is_written() -> None:
     write = Writer()
-    assert cached("kind", "key", write) == cached("kind", "key", write) == cache_folder() / "kind/key"
+    assert cached("kind", "key", write, Path) == cached("kind", "key", write, Path) == cache_folder() / "kind/key"
     assert write.asked == 1
 
 
 def test_what_is_damaged_is_written_anew() -> None:
     write = Writer()
-    place = cached("kind", "key", write)
+    place = cached("kind", "key", write, Path)
     (place / "a").write_bytes(b"y" * 100)
-    assert (cached("kind", "key", write) / "a").read_bytes() == b"x" * 100
+    assert (cached("kind", "key", write, Path) / "a").read_bytes() == b"x" * 100
     assert write.asked == 2
 
 
 def test_where_nothing_can_be_kept_it_is_made_for_this_process(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
-    place = cached("kind", "key", Writer())
+    place = cached("kind", "key", Writer(), Path)
     assert (place / "a").is_file()
     assert not place.is_relative_to(tmp_path)
 
@@ -59,7 +59,7 @@ def test_a_full_disk_leaves_nothing_in_the_cache(monkeypatch: pytest.MonkeyPatch
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("fogwalk.runs.publish.os.fsync", fail)
-    assert (cached("kind", "key", Writer()) / "a").is_file()
+    assert (cached("kind", "key", Writer(), Path) / "a").is_file()
     assert list(cache_folder().glob("*/*")) == []
 
 
@@ -68,7 +68,7 @@ def test_a_disk_too_full_for_anything_is_said_in_words() -> None:
         raise OSError(28, os.strerror(28))
 
     with pytest.raises(RunError, match="the disk is full"):
-        cached("kind", "key", fail)
+        cached("kind", "key", fail, Path)
 
 
 def test_a_cache_that_can_only_be_read_serves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,17 +76,17 @@ def test_a_cache_that_can_only_be_read_serves(monkeypatch: pytest.MonkeyPatch) -
         raise OSError(30, os.strerror(30))
 
     write = Writer()
-    place = cached("kind", "key", write)
+    place = cached("kind", "key", write, Path)
     monkeypatch.setattr(os, "utime", refuse)
-    assert cached("kind", "key", write) == place
+    assert cached("kind", "key", write, Path) == place
     assert write.asked == 1
 
 
 def test_what_was_used_longest_ago_goes_first_and_what_is_kept_stays() -> None:
-    places = [cached("kind", str(number), Writer(10_000)) for number in range(4)]
+    places = [cached("kind", str(number), Writer(10_000), Path) for number in range(4)]
     for age, place in zip((40, 30, 20, 10), places, strict=True):
         os.utime(place, (time.time() - age,) * 2)
-    cached("kind", "1", Writer())  # used again: now the newest
+    cached("kind", "1", Writer(), Path)  # used again: now the newest
     assert shrink(25_000, keep=places[0]) == 2
     assert [place.name for place in places if place.exists()] == ["0", "1"]
     assert 20_000 < cache.size() < 25_000
@@ -95,7 +95,7 @@ def test_what_was_used_longest_ago_goes_first_and_what_is_kept_stays() -> None:
 def test_the_cap_is_kept_when_something_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "CAP", 15_000)
     for number in range(3):
-        assert cached("kind", str(number), Writer(10_000)).exists()
+        assert cached("kind", str(number), Writer(10_000), Path).exists()
     assert [place.name for place in cache_folder().glob("*/*")] == ["2"]
 
 
@@ -104,7 +104,7 @@ def test_what_a_killed_process_left_is_removed_after_a_day() -> None:
         folder = cache_folder() / "kind" / f".unfinished-1-{name}"
         folder.mkdir(parents=True)
         os.utime(folder, (time.time() - age * 86_400,) * 2)
-    cached("kind", "key", Writer())
+    cached("kind", "key", Writer(), Path)
     assert {entry.name for entry in cache_folder().glob("*/.*")} == {".unfinished-1-new"}
 
 
@@ -113,9 +113,9 @@ def test_two_processes_that_make_one_thing_do_not_disturb_each_other(monkeypatch
         Writer()(folder)
         with monkeypatch.context() as patch:  # the second begins, and ends, while the first writes
             patch.setattr(os, "getpid", lambda: 1)
-            cached("kind", "key", Writer())
+            cached("kind", "key", Writer(), Path)
 
-    place = cached("kind", "key", slow)
+    place = cached("kind", "key", slow, Path)
     assert (place / "a").read_bytes() == b"x" * 100
     assert [entry.name for entry in cache_folder().glob("*/*")] == ["key"]
 
@@ -128,15 +128,36 @@ def test_of_two_processes_that_publish_at_once_the_second_takes_what_the_first_h
         raise OSError(errno.ENOTEMPTY, "Directory not empty")
 
     monkeypatch.setattr(cache, "publish", beaten)
-    place = cached("kind", "key", Writer())
+    place = cached("kind", "key", Writer(), Path)
     assert place.parent == cache_folder() / "kind"
+
+
+def test_what_another_process_clears_before_it_is_opened_is_made_for_this_one() -> None:
+    def late(place: Path) -> bytes:
+        if place.is_relative_to(cache_folder()):
+            shrink(0)
+        return (place / "a").read_bytes()
+
+    assert cached("kind", "key", Writer(), late) == b"x" * 100
+    assert list(cache_folder().glob("*/*")) == []
 
 
 def test_doctor_clears_the_cache_and_says_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
-    cached("kind", "key", Writer())
+    cached("kind", "key", Writer(), Path)
     assert main(["doctor", "--clear-cache", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["removed from the cache"] == "1 entries"
+    assert cache.size() == 0
+
+
+def test_a_cache_that_may_not_be_seen_is_made_for_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(place: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    seen = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda place: refuse(place) if place.is_relative_to(tmp_path) else seen(place))
+    assert cached("kind", "key", Writer(), lambda place: (place / "a").read_bytes()) == b"x" * 100
+    monkeypatch.setattr(Path, "glob", lambda place, pattern: iter([refuse(place)]))
     assert cache.size() == 0

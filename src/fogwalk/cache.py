@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
@@ -24,16 +25,20 @@ from fogwalk.runs.publish import UNFINISHED, cannot_write, problems, publish
 CAP = 20_000_000_000  # bytes
 _DAY = 86_400.0
 
+Read = TypeVar("Read")
+
 
 def cache_folder() -> Path:
     """Where everything is kept."""
     return platformdirs.user_cache_path("fogwalk")
 
 
-def cached(kind: str, key: str, write: Callable[[Path], None]) -> Path:
-    """The folder of `kind` made from `key`, as `write` filled it now or in an earlier run; checked on every opening.
+def cached(kind: str, key: str, write: Callable[[Path], None], read: Callable[[Path], Read]) -> Read:
+    """What `read` takes from the folder of `kind` made from `key`, as `write` filled it now or in an earlier run; checked on
+    every opening.
 
-    Where no cache can be kept (a full or read-only disk) it is made for this process alone.
+    Where no cache can be kept (a full or read-only disk) it is made for this process alone; so it is where another process
+    clears the cache before `read` has opened what it needs. Open files stay readable however the cache shrinks.
     """
     place = cache_folder() / kind / key
     try:
@@ -42,10 +47,12 @@ def cached(kind: str, key: str, write: Callable[[Path], None]) -> Path:
             shrink(CAP, keep=place)
         with suppress(OSError):  # a cache that can only be read serves all the same
             os.utime(place)
-        return place
+        return read(place)
     except (RunError, OSError):
-        # Another process may have published the same meanwhile.
-        return place if place.is_dir() and not problems(place) else _own(write)
+        with suppress(OSError):  # another process may have published the same meanwhile
+            if place.is_dir() and not problems(place):
+                return read(place)
+        return read(_own(write))
 
 
 def _own(write: Callable[[Path], None]) -> Path:
@@ -70,7 +77,7 @@ def shrink(most: int, keep: Path | None = None) -> int:
     What processes that were killed left half-written goes once it is a day old.
     """
     removed = 0
-    for entry in cache_folder().glob(f"*/{UNFINISHED}*"):
+    for entry in _found(f"*/{UNFINISHED}*"):
         if time.time() - _used(entry) > _DAY:
             shutil.rmtree(entry, ignore_errors=True)
     entries = sorted(_entries(), key=_used)
@@ -86,7 +93,14 @@ def shrink(most: int, keep: Path | None = None) -> int:
 
 
 def _entries() -> list[Path]:
-    return [entry for entry in cache_folder().glob("*/*") if entry.is_dir() and not entry.name.startswith(UNFINISHED)]
+    return [entry for entry in _found("*/*") if entry.is_dir() and not entry.name.startswith(UNFINISHED)]
+
+
+def _found(pattern: str) -> list[Path]:
+    try:
+        return list(cache_folder().glob(pattern))
+    except OSError:  # a folder that may not be seen
+        return []
 
 
 def _used(entry: Path) -> float:

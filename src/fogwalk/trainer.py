@@ -51,7 +51,7 @@ def train(
     if not settings.data.path:
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
     require_free(settings.out)
-    with _opened(_absolute(settings)) as (settings, task):
+    with _opened(_absolute(settings), began) as (settings, task):
         made = settings.out is None or not Path(settings.out).expanduser().exists()
         folder = create(settings.out)
         settings = settings.replacing({"out": None}, "default")
@@ -122,12 +122,15 @@ def resume(
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Settings, Task]]:
-    """The settings, closed as far as that needs no data, and their task, under the run's arithmetic."""
+def _opened(settings: Settings, began: float | None = None) -> Iterator[tuple[Settings, Task]]:
+    """The settings, closed as far as that needs no data, and their task, under the run's arithmetic. The data has to be read
+    within the budget that began then, or in the two seconds that a small text takes."""
+    minutes = plan.budget(settings)
+    until = max(began + minutes * 60, time.perf_counter() + 2) if began is not None and minutes else None
     with _told_origins(settings):
         settings = plan.close_before_data(settings)
         with _arithmetic(settings):
-            yield settings, TASKS.get(settings.task)(settings)
+            yield settings, TASKS.get(settings.task)(settings, until=until)
 
 
 @contextmanager
@@ -202,13 +205,16 @@ def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | N
             tell(Told("data", words))
         closed = _closed(settings, task, tell, began)
         settings, task = closed.course.settings, closed.task
+        elapsed = (
+            time.perf_counter() - began
+        )  # as long as a training takes until here; what is timed below it does not time
         pace = closed.pace or measure(settings, task, compiled=settings.training.compile)
         parameters = count_parameters(task.model())
         for told in describe(settings, parameters, closed.words):
             tell(told)
         tell(Told("chance", task.chance()))
         memory = planned_memory(settings, int(task.facts["vocabulary"]), parameters)
-        seconds = time.perf_counter() - began + plan.seconds_needed(closed, pace)
+        seconds = elapsed + plan.seconds_needed(closed, pace)
     return Forecast(settings, parameters, memory, seconds)
 
 
@@ -221,7 +227,7 @@ def _plan_and_run(
     closed = _closed(settings, task, tell, began)
     if closed.found:
         write_atomically(folder.path / RATES, json.dumps(asdict(closed.found)) + "\n")
-    write_atomically(folder.settings, write_toml(closed.course.settings))
+    # settings.toml says what was asked for until there is a checkpoint: one who dies before begins with the same budget.
     Session(folder, closed.course, closed.task, None).run(listeners, tell, closed.words, ())
 
 
@@ -235,7 +241,7 @@ def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Cl
 def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
     """A run that died before its first checkpoint begins again with the settings it was given."""
     began = time.perf_counter()
-    with _opened(_with_changes(load_settings(folder.settings), asked, folder)) as (settings, task):
+    with _opened(_with_changes(load_settings(folder.settings), asked, folder), began) as (settings, task):
         folder.write_status(**begun(folder.status()), state="planning", step=0)
         _plan_and_run(folder, settings, task, listeners, tell, began)
 
@@ -259,6 +265,8 @@ def _with_changes(settings: Settings, asked: Iterable[Source], folder: RunFolder
                 value = _absolute_paths(value)
             if key in own and value == own[key]:
                 continue
+            if key == "optimizer.find_rate" and not value and key not in source.values:
+                continue  # a number for the rate is looked at itself
             if key == "out" and value and Path(value).expanduser().absolute() == folder.path.absolute():
                 continue  # the folder it is in
             if not known[key].resumable:

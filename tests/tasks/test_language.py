@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from fogwalk.encoding.byte_pairs import BytePairs
+from fogwalk.errors import DataError
 from fogwalk.settings import Source, resolve
 from fogwalk.tasks.language import Language
 from fogwalk.training import plan
@@ -67,3 +70,12 @@ def test_what_was_read_is_told_by_the_names_that_are_there_now(tmp_path: Path) -
     assert "b.jsonl" not in told
     assert "c.jsonl" in told
     assert "left out 1: d (" in told
+
+
+def test_what_was_read_as_a_folder_is_not_taken_for_files_that_were_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat on the mat. " * 30, encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "x"}\n{"text": "x"', encoding="utf-8")
+    assert "left out 1: b.jsonl" in words(tmp_path)
+    named = {"data.path": (str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl")), "model.context": "8"}
+    with pytest.raises(DataError, match=r"b.jsonl line 2 is not JSON"):
+        Language(plan.close_before_data(resolve(Source("command line", named))))

@@ -67,3 +67,9 @@ def test_other_schedules_only_move_their_end(name: str) -> None:
     course = Course(before.replacing(ending_at(before, 300, 800), "test"))
     assert course.steps == 800
     assert course.rate(799) == pytest.approx(1.0 if name == "constant" else 0.0, abs=0.01)
+
+
+def test_when_the_planned_rate_begins_to_fall() -> None:
+    assert Course(settings(1000, schedule="constant")).falls_from == 1000
+    assert Course(settings(1000, schedule="cosine", warmup=0.1)).falls_from == 100
+    assert Course(settings(1000, decay=0.25)).falls_from == 750

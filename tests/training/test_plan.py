@@ -31,8 +31,8 @@ def closed(book: Path, **changes: str) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _given_paces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: FAST)
-    monkeypatch.setattr(pace, "measure", lambda settings, task, *, compiled: FAST)
+    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled, most=None: FAST)
+    monkeypatch.setattr(pace, "measure", lambda settings, task, *, compiled, most=None: FAST)
 
 
 def closed_for(settings: Settings, task: Language, spent: float = 0) -> tuple[Settings, list[str]]:
@@ -67,7 +67,7 @@ def test_a_budget_is_filled_and_not_overrun(
     minutes: float, validation: float, book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = Pace(step=0.05, validation=validation, sample=0.3, first=0.1)
-    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: given)
+    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled, most=None: given)
     settings, _ = closed_for(closed(book, minutes=str(minutes), training__compile="off"), task, spent=4.0)
     steps, habits = settings.training.steps, settings.training
     assert steps is not None
@@ -86,7 +86,9 @@ def test_a_budget_is_filled_and_not_overrun(
 def test_a_finder_that_does_not_fit_its_share_of_the_time_is_left_out_and_said(
     book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "measure", lambda *of, compiled: Pace(step=0.5, validation=0.1, sample=0.1, first=0.5))
+    monkeypatch.setattr(
+        plan, "measure", lambda *of, compiled, most=None: Pace(step=0.5, validation=0.1, sample=0.1, first=0.5)
+    )
     chosen = closed(book, minutes="0.5", optimizer__learning_rate="find")
     settings, words = closed_for(chosen, task, 0)
     assert settings.optimizer.find_rate is False
@@ -110,7 +112,9 @@ def test_more_steps_than_a_run_can_make_are_refused_by_the_name_that_was_given(
 def test_a_long_budget_has_no_more_steps_than_a_run_can_make(
     book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "measure", lambda *of, compiled: Pace(step=1e-5, validation=0.0, sample=0.0, first=0.1))
+    monkeypatch.setattr(
+        plan, "measure", lambda *of, compiled, most=None: Pace(step=1e-5, validation=0.0, sample=0.0, first=0.1)
+    )
     settings, _ = closed_for(closed(book, minutes="500000", training__compile="off"), task, 0)
     assert settings.training.steps == UNTIL_CONVERGED - 1
 
@@ -153,7 +157,7 @@ def test_with_a_goal_and_a_time_the_time_sets_the_last_step(book: Path, task: La
 def test_compiling_must_pay_within_the_run(
     steps: int, compiled_step: float, expected: str, book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(settings: Settings, task: Language, *, compiled: str) -> Pace:
+    def measured(settings: Settings, task: Language, *, compiled: str, most: float | None = None) -> Pace:
         return Pace(step=compiled_step, validation=0.2, sample=0.1, first=20) if compiled == "on" else FAST
 
     monkeypatch.setattr(plan, "measure", measured)
@@ -175,3 +179,51 @@ def test_what_was_chosen_by_the_person_is_kept(book: Path, task: Language) -> No
     settings, _ = closed_for(closed(book, training__steps="30", **chosen), task, 0)
     training = settings.training
     assert (training.save_every, training.evaluate_every, training.sample_every) == (7, 9, 0)
+
+
+def test_steps_that_take_longer_than_the_time_are_told_with_the_least_there_is(
+    book: Path, task: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+
+    def slow(settings: Settings, task: Language, *, compiled: str, most: float | None = None) -> Pace:
+        asked.append(most)
+        return Pace(step=100.0, validation=20.0, sample=10.0, first=100.0)
+
+    monkeypatch.setattr(plan, "measure", slow)
+    with pytest.raises(SettingError, match="no time for a single step") as caught:
+        plan.close(closed(book, minutes="1"), task, 0)
+    assert "Give at least 2.4 minutes" in str(caught.value)  # a step, a validation, a sample, and to finish
+    assert all(most is not None and 20 < most < 24 for most in asked)
+    enough = closed(book, minutes="3", training__steps="1")
+    assert closed_for(enough, task)[0].training.steps == 1
+
+
+def test_a_trial_stops_when_its_time_is_over(book: Path, task: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    made: list[int] = []
+    monkeypatch.setattr(task, "show", lambda *of: made.append(0))
+    found = pace.measure(closed(book), task, compiled="off", most=0.0)
+    assert found.step == found.first == found.sample > 0
+    assert not made, "a sample takes its time too"
+    pace.measure(closed(book), task, compiled="off", most=60.0)
+    assert made
+
+
+def test_the_minutes_a_run_may_take_before_anything_is_read(book: Path) -> None:
+    assert plan.budget(closed(book)) == plan.DEFAULT_MINUTES
+    assert plan.budget(closed(book, minutes="0")) == 0
+    assert plan.budget(closed(book, minutes="3", training__steps="7")) == 3
+    assert plan.budget(closed(book, training__steps="7")) is None
+    assert plan.budget(closed(book, training__stop_below="1.5")) is None
+
+
+@pytest.mark.parametrize("name", ["cosine", "linear"])
+def test_a_rate_that_falls_all_along_leaves_no_place_for_the_rule(name: str, book: Path, task: Language) -> None:
+    settings, _ = closed_for(closed(book, minutes="1", optimizer__schedule=name), task)
+    assert settings.training.convergence == "off"
+    with pytest.raises(SettingError, match="falls all along"):
+        plan.close(closed(book, minutes="1", optimizer__schedule=name, training__convergence="on"), task, 0)
+    on = {"training__steps": "9", "training__convergence": "on"}
+    with pytest.raises(SettingError, match="falls all along"):
+        plan.close(closed(book, minutes="0", optimizer__schedule=name, **on), task, 0)

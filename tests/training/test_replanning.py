@@ -14,6 +14,7 @@ from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all, read_story
 from fogwalk.settings import Source, load_settings, resolve
 from fogwalk.training.course import UNTIL_CONVERGED
+from fogwalk.training.saving import Saver
 from fogwalk.training.state import State
 from fogwalk.verify import verify
 
@@ -125,7 +126,7 @@ def test_a_pace_that_drifts_is_planned_anew_and_the_record_is_followed(
     from fogwalk.training.pace import Pace
 
     given = Pace(step=0.1, validation=0.0, sample=0.0, first=0.1)
-    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled: given)
+    monkeypatch.setattr(plan, "measure", lambda settings, task, *, compiled, most=None: given)
     more = {"minutes": "0.5", "training__convergence": "off"}
     whole = train(book, tmp_path / "whole", **more)
     made = replans(whole)
@@ -171,3 +172,33 @@ def test_a_run_that_could_never_end_is_refused(changes: dict[str, str], words: s
     with pytest.raises(SettingError, match=words):
         train(book, tmp_path / "run", minutes="0", **changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_dies_before_its_first_checkpoint_begins_again_with_its_budget(
+    small_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(small_text, encoding="utf-8")
+
+    def die(*of: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Saver, "save", die)
+        patch.setattr(RunFolder, "discard", lambda folder, **of: None)  # a kill leaves everything
+        with pytest.raises(Crash):
+            train(book, tmp_path / "run", minutes="0.2")
+    folder = trainer.resume(str(tmp_path / "run"))
+    planned = [record for record in read_story(folder.events) if record["event"] == "planned"]
+    assert planned[-1]["budget"]["fill"] is True
+    assert load_settings(folder.settings).training.steps == folder.steps_saved()[-1]
+
+
+def test_a_constant_rate_does_not_fall_and_the_run_ends_where_it_has_converged(small_text: str, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(small_text, encoding="utf-8")
+    folder = train(book, tmp_path / "run", **QUICK, optimizer__schedule="constant")
+    ((step, reason, last),) = replans(folder)
+    assert (reason, last) == ("converged", step + 1)
+    (record,) = (record for record in read_story(folder.events) if record["event"] == "replanned")
+    assert "the run ends here" in record["why"]

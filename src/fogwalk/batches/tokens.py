@@ -87,11 +87,12 @@ def tokenise(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) 
         told = {side: asdict(count) for side, count in counts.items()}
         (folder / "counts.json").write_text(json.dumps(told), encoding="utf-8")
 
-    place = cached("tokens", _key(corpus, split, several, tokenizer), write)
-    told = json.loads((place / "counts.json").read_text(encoding="utf-8"))
-    training, validation = (_opened(place / f"{side}.bin", kind) for side in SIDES)
-    counts = {side: Counts(**told[side]) for side in SIDES}
-    return Tokens(training=training, validation=validation, counts=counts)
+    def read(folder: Path) -> Tokens:
+        told = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+        training, validation = (_opened(folder / f"{side}.bin", kind) for side in SIDES)
+        return Tokens(training=training, validation=validation, counts={side: Counts(**told[side]) for side in SIDES})
+
+    return cached("tokens", _key(corpus, split, several, tokenizer), write, read)
 
 
 def _shortened(
@@ -109,7 +110,7 @@ def _key(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> s
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(Path(folder))
         key = hashlib.sha256((Path(folder) / "tokenizer.json").read_bytes())
-    key.update(f"1\0{corpus.digest}\0{split}\0{several}".encode())
+    key.update(f"2\0{corpus.digest}\0{split}\0{several}".encode())
     return key.hexdigest()[:32]
 
 

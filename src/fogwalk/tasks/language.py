@@ -51,12 +51,20 @@ class Language:
     """The language-modelling task for one corpus. `encoding` is a saved tokenizer's folder, when there is one.
 
     A text that is too short to train on is an error, unless it `may_be_short`: then it can only be looked at.
+    A text that is not read and tokenised until then (`until`, time.perf_counter()) is an error too.
     """
 
-    def __init__(self, settings: Settings, encoding: Path | None = None, *, may_be_short: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        encoding: Path | None = None,
+        *,
+        may_be_short: bool = False,
+        until: float | None = None,
+    ) -> None:
         self.settings = settings
         data = settings.data
-        self.corpus = Corpus(data.path, data.encoding, data.column)
+        self.corpus = Corpus(data.path, data.encoding, data.column, until)
         self.survey = self._surveyed()
         self.several = self.survey.documents > 1
         self.reason = ""
@@ -79,13 +87,17 @@ class Language:
         share, tokenizer = self.settings.data.validation, self.settings.data.tokenizer
         most = MOST_HELD.get(tokenizer, MOST_HELD_OTHERWISE)
 
-        names = [name for name, _ in self.corpus.files.places]  # the survey's notes tell them
+        files = self.corpus.files
+        # The survey's notes tell the names; whether one that is wrong is an error hangs on whether it was named itself.
+        told = [name for name, _ in files.places], sorted(files.named), files.left_out
 
         def write(folder: Path) -> None:
             (folder / "survey.json").write_text(survey(self.corpus, share, most).to_json(), encoding="utf-8")
 
-        place = cached("surveys", self._key("survey", share, most, names, self.corpus.files.left_out), write)
-        return Survey.from_json((place / "survey.json").read_text(encoding="utf-8"))
+        def read(folder: Path) -> Survey:
+            return Survey.from_json((folder / "survey.json").read_text(encoding="utf-8"))
+
+        return cached("surveys", self._key("survey", share, most, told), write, read)
 
     def _learned(self) -> Tokenizer:
         """The tokenizer that was asked for or fits, remembered between runs."""
@@ -105,7 +117,8 @@ class Language:
 
         if name in ("characters", "bytes") or name not in tokenizers.NAMES:
             return tokenizers.learn(name, found.alphabet, list, 0, None, self.several)
-        return tokenizers.load(cached("tokenizers", self._key(name, data.vocabulary, found.split, LEARNED_FROM), write))
+        key = self._key(name, data.vocabulary, found.split, LEARNED_FROM)
+        return cached("tokenizers", key, write, tokenizers.load)
 
     @property
     def _characters_learned(self) -> int:
@@ -113,7 +126,7 @@ class Language:
         return round(self.survey.characters * (1 - self.settings.data.validation))
 
     def _key(self, *parts: object) -> str:
-        return hashlib.sha256(repr((1, self.corpus.digest, *parts)).encode()).hexdigest()[:32]
+        return hashlib.sha256(repr((2, self.corpus.digest, *parts)).encode()).hexdigest()[:32]
 
     def _check_length(self) -> None:
         if shortage := self.shortage():

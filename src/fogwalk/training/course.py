@@ -44,10 +44,12 @@ class Course:
 
     @property
     def falls_from(self) -> int:
-        """The first step at which a warmup-stable-decay rate falls; the last step for any other schedule."""
+        """The first step at which the planned rate falls; the last step where it stays."""
         optimizer = self.settings.optimizer
-        if optimizer.schedule != "warmup-stable-decay":
+        if optimizer.schedule == "constant":
             return self.steps
+        if optimizer.schedule != "warmup-stable-decay":
+            return round(optimizer.warmup * self.steps)
         return self.steps - round(optimizer.decay * self.steps)
 
 

@@ -43,8 +43,8 @@ class Pace:
     first: float
 
 
-def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
-    """Make a few steps on a throw-away model and time them."""
+def measure(settings: Settings, task: Task, *, compiled: str, most: float | None = None) -> Pace:
+    """Make a few steps on a throw-away model and time them: fewer where they take more than so many seconds."""
     arithmetic = arithmetic_of(settings.replacing({"training.compile": compiled}, ""))
     # At hardly any rate: a step takes as long, and a rate too high for the run is not met here but where it is told.
     trial = settings.replacing({"training.steps": MOST_TRIAL_STEPS, "optimizer.learning_rate": 1e-9}, "trial")
@@ -53,7 +53,8 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
 
     def listen(event: Event) -> None:
         times.append(time.perf_counter())
-        if len(times) > TRIAL_STEPS and times[-1] - times[1] > TRIAL_SECONDS:
+        late = most is not None and times[-1] - times[0] > most
+        if late or (len(times) > TRIAL_STEPS and times[-1] - times[1] > TRIAL_SECONDS):
             stop.ask("timed")
 
     loop(state, recipe(task, Course(trial), arithmetic), listen, stop)
@@ -72,10 +73,12 @@ def measure(settings: Settings, task: Task, *, compiled: str) -> Pace:
 
     evaluate(state.model, task.loss, some(), arithmetic)
     validation = (time.perf_counter() - began) * total / max(few, 1)
-    began = time.perf_counter()
-    state.model.eval()
-    task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
-    sample = time.perf_counter() - began
+    sample = steps[-1]  # about as much, where there is no time to try
+    if most is None or sum(steps) <= most:
+        began = time.perf_counter()
+        state.model.eval()
+        task.show(state.model, torch.Generator(arithmetic.device).manual_seed(settings.seed))
+        sample = time.perf_counter() - began
     return Pace(
         step=max(statistics.median(steps[len(steps) // 2 :]), 1e-5),
         validation=validation,

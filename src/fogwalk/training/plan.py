@@ -19,7 +19,7 @@ from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import finder, shape
 from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course
-from fogwalk.training.pace import Pace, compile_or_not, measure
+from fogwalk.training.pace import TRIAL_SECONDS, TRIAL_STEPS, Pace, compile_or_not, measure
 
 DEFAULT_MINUTES = 5.0
 # Over so many steps the rate rises where no last step is known.
@@ -27,6 +27,10 @@ WARMING_STEPS = 50
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
+# Share of what is left of a budget that trying one pace may take.
+TRYING = 0.4
+# Before a run began so many seconds have hardly gone into anything but reading.
+READING_LONG = 20.0
 # Share of a budget that the learning-rate finder may take.
 FINDING = 0.25
 HABITS = ("evaluate_every", "save_every", "sample_every")
@@ -35,6 +39,13 @@ CHOSEN = "chosen for this number of steps"
 VALIDATING = 0.08
 # A small text is learned by heart within some tens of epochs: benchmarks/budgets.py, 20 kB.
 EPOCHS_UNSEEN = 1
+
+
+def budget(settings: Settings) -> float | None:
+    """The minutes that were given, or that a run without any limit takes; None where another limit was given."""
+    training = settings.training
+    limits = training.steps, training.epochs, training.tokens, training.stop_below
+    return DEFAULT_MINUTES if settings.minutes is None and not any(limits) else settings.minutes
 
 
 def close_before_data(settings: Settings) -> Settings:
@@ -111,6 +122,11 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         gone = spent + time.perf_counter() - began
         return minutes * 60 - gone - FINISHING_SECONDS if minutes else None
 
+    def timed(settings: Settings, task: Task) -> Pace:
+        """The pace without generated code; trying it must leave time to train."""
+        seconds = left()
+        return measure_eager(settings, task, None if seconds is None else seconds * TRYING)
+
     limits = _limits_without_clock(settings, task)
     limited = bool(limits)  # the length was asked for in steps, epochs or tokens
     minutes, goal = settings.minutes, settings.training.stop_below
@@ -121,7 +137,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         minutes = DEFAULT_MINUTES
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
     if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
-        raise _too_short(minutes, spent)
+        raise _too_short(minutes, spent, TRIAL_STEPS * TRIAL_SECONDS)
     settings = _close_convergence(settings, minutes, limited)
     if minutes == 0 and not limited:
         settings = _without_end(settings)
@@ -130,20 +146,20 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     steps = min(limits.values(), default=0)
     compiled, budget, pace = settings.training.compile, None, None
     if not limited:
-        settings, pace, why_so = shape.fit(settings, task, left(), measure_eager)
+        settings, pace, why_so = shape.fit(settings, task, left(), timed)
         task = task.resized(settings)
         words += why_so
     found = None
     if settings.optimizer.find_rate:
         seconds = left()
         if seconds is not None:
-            pace = pace or measure_eager(settings, task)
+            pace = pace or timed(settings, task)
             steps = min(steps or UNTIL_CONVERGED, max(int(seconds / pace.step), 1))
         settings, found, why_so = _find_rate(settings, task, steps, seconds, pace, say)
         words += why_so
     if minutes or compiled == "auto":
         if pace is None or compiled == "on":
-            pace = measure(settings, task, compiled="on" if compiled == "on" else "off")
+            pace = measure(settings, task, compiled="on") if compiled == "on" else timed(settings, task)
         if compiled == "auto":
             compiled, pace, why = compile_or_not(settings, task, pace, steps, left(), say)
             words.append(why)
@@ -151,7 +167,8 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
             fit = steps_that_fit(seconds * (1 - RESERVE), pace, task, settings)
             if fit < 1:
                 assert minutes
-                raise _too_short(minutes, spent + time.perf_counter() - began)
+                least = needed(settings.replacing({"training.steps": 1}, ""), task, pace) / (1 - RESERVE)
+                raise _too_short(minutes, spent + time.perf_counter() - began, least)
             budget = Budget(seconds, fill=not limited)
             limits[f"measured: {pace.step * 1000:.0f} ms a step, for {minutes:g} minutes"] = fit
     why, steps = min(limits.items(), key=lambda item: item[1])
@@ -184,9 +201,9 @@ def _find_rate(
     return settings.replacing(values, "found by trying rates"), found, found.words()
 
 
-def measure_eager(settings: Settings, task: Task) -> Pace:
-    """The pace without generated code."""
-    return measure(settings, task, compiled="off")
+def measure_eager(settings: Settings, task: Task, most: float | None = None) -> Pace:
+    """The pace without generated code, by fewer steps where they take more than so many seconds."""
+    return measure(settings, task, compiled="off", most=most)
 
 
 def seconds_needed(closed: Closed, pace: Pace) -> float:
@@ -196,10 +213,20 @@ def seconds_needed(closed: Closed, pace: Pace) -> float:
 
 def _close_convergence(settings: Settings, minutes: float | None, limited: bool) -> Settings:
     """The rule ends what has no end of its own; where steps, epochs or tokens were asked for, they are made."""
+    falling = settings.optimizer.schedule in ("cosine", "linear")
+    if settings.training.convergence == "on" and falling and (minutes != 0 or limited):
+        raise SettingError(
+            "training.convergence",
+            "optimizer.schedule",
+            found=f"the rule ends a run before its rate begins to fall, but a {settings.optimizer.schedule} rate falls all along",
+            remedy="Leave convergence out, or use the schedule warmup-stable-decay or constant.",
+        )
     if settings.training.convergence != "auto":
         return settings
-    on = minutes is not None and not limited
+    on = minutes is not None and not limited and not falling
     why = "a budget in minutes ends early once nothing is learned" if on else "the number of steps was given"
+    if falling and not limited:
+        why = f"a {settings.optimizer.schedule} rate falls all along: what is learned is not over before its end"
     return settings.replacing({"training.convergence": "on" if on else "off"}, why)
 
 
@@ -224,13 +251,15 @@ def _without_end(settings: Settings) -> Settings:
     return settings.replacing(values, "chosen for a run without a last step")
 
 
-def _too_short(minutes: float, spent: float) -> SettingError:
+def _too_short(minutes: float, spent: float, more: float) -> SettingError:
+    """`spent` seconds have passed, and `more` would be needed for the least that can be called training."""
+    smaller = ", or a smaller model (--preset tiny)" if minutes * 60 > spent + FINISHING_SECONDS else ""
+    kept = " What was read of the text is kept: the same words may do now." if spent > READING_LONG else ""
     return SettingError(
         "minutes",
         found=f"{minutes:g} minutes leave no time for a single step",
         expected=f"{spent:.0f} s of them have passed before the first one.",
-        remedy=f"Give at least {math.ceil((spent + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes"
-        + (", or a smaller model (--preset tiny)." if minutes * 60 > spent + FINISHING_SECONDS else "."),
+        remedy=f"Give at least {math.ceil((spent + more + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes{smaller}.{kept}",
     )
 
 

@@ -144,9 +144,15 @@ class Replanner:
         found = verdict(self.history, training)
         if found is None or not found.converged:
             return
-        falling = math.ceil(training.convergence_decay * step)
+        constant = self.course.settings.optimizer.schedule == "constant"
+        falling = 0 if constant else math.ceil(training.convergence_decay * step)
         last = min(step + max(falling, 1), self.course.steps)
-        why = f"converged: {found.words()}. The rate falls over {last - step:,} more steps"
+        what = (
+            "The rate is constant, so the run ends here"
+            if constant
+            else f"The rate falls over {last - step:,} more steps"
+        )
+        why = f"converged: {found.words()}. {what}"
         values = ending_at(self.course.settings, step, last, falling=last - step)
         self._turn(values | {"training.convergence": "off"}, "converged", why)
 

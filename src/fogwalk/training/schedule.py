@@ -31,7 +31,7 @@ def schedule(settings: Optimizer, steps: int) -> Schedule:
 
     def rate(step: int) -> float:
         if step < warm:
-            return full * (step + 1) / warm
+            return min(full * (step + 1) / warm, full)  # rounded, the last of them may lie above it
         if settings.schedule == "constant" or step < stable:
             return full
         done = min((step - stable) / max(steps - stable, 1), 1.0)

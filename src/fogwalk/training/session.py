@@ -185,6 +185,7 @@ class Session:
         if self.resumed_from is None:
             self.bus(_planned(self.course, self.task, state))
             self.saver.save()
+            self._view(self.course.settings)
             return
         exact, reason = _promise(self.folder, self.resumed_from, self.fingerprint)
         values = self.course.settings.flat()
