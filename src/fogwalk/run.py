@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from fogwalk import hardware, trainer
+from fogwalk.batches.tokens import MOST_SCORED
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError, UsageError
@@ -78,7 +79,8 @@ def load(run: str | Path = "last", *, step: int | None = None) -> Run:
 class Evaluation:
     """A score beside what guessing and counting get on the same tokens; `unknown` counts characters never learned.
 
-    What counting gets is None where the text that the run learned from is gone.
+    What counting gets is None where the text that the run learned from is gone, or is another now; an n-gram model also where
+    there are more than two million tokens to score.
     """
 
     score: Score
@@ -223,12 +225,14 @@ class Run:
                     remedy = f"{error.remedy} Or name another text to score: --data TEXT.".strip()
                     raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
                 task = None  # the text it learned from is gone: what counting gets on it cannot be said
+            same = task and task.digest == checkpoint.read_progress(self.folder, self.step)["data_sha256"]
             if path is not None:
+                task = task if same else None  # another text stands there now: it taught this model nothing
                 scored = read_for_scoring(path, self.tokenizer, encoding or data.encoding, column or data.column)
                 found = self._score(model, path, scored, task)
                 return replace(found, learned=task is not None and scored.digest == task.digest)
             assert task is not None
-            if task.digest != checkpoint.read_progress(self.folder, self.step)["data_sha256"]:
+            if not same:
                 raise DataError(
                     f"{task.source} has changed since the run, so its validation split is not the run's",
                     remedy="Name a text to score with --data.",
@@ -258,7 +262,7 @@ class Run:
             score=score,
             guessing=guessing(size),
             frequencies=None if learned is None else frequencies(learned, scored.stream, size),
-            ngram=None if learned is None else ngram(learned, scored.stream, size),
+            ngram=None if learned is None or len(scored.stream) > MOST_SCORED else ngram(learned, scored.stream, size),
             unknown=scored.unknown,
             source=source,
         )

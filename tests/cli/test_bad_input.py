@@ -26,6 +26,8 @@ from typing import Any
 
 import pytest
 from safetensors import SafetensorError
+from tokenizers import Tokenizer as Library
+from tokenizers.models import BPE
 
 from fogwalk.cli import main
 from fogwalk.errors import SettingError
@@ -214,6 +216,8 @@ WORDS = [
     Case("an unknown task", "train book.txt --task langage", 2, ("Did you mean language",)),
     Case("an unknown model kind", "train book.txt --model-kind transfomer", 2, ("Did you mean transformer",)),
     Case("an unknown preset", "train book.txt --preset tinny", 2, ("unknown preset 'tinny'", "Did you mean tiny")),
+    Case("a tokenizer that learned nothing", "train book.txt --data.tokenizer t.json --training.steps 1", 3,
+         ("a tokenizer without tokens", "trained first"), write("t.json", Library(BPE()).to_str())),
     Case("an unknown tokenizer", "train book.txt --data.tokenizer charaters", 2, ("charaters", "characters?")),
     Case("an unknown log format", "train book.txt --log-format xml", 2, ("--log-format", "xml", "json")),
     Case("a width that heads cannot share", "train book.txt --model.width 100", 2,

@@ -350,6 +350,19 @@ def test_evaluate_tells_what_an_n_gram_model_gets_between_the_model_and_the_freq
     assert "the n-gram model is counted from the first 1,000 training tokens" in call("evaluate", "first")
 
 
+def test_evaluate_says_where_looking_back_does_not_help_the_n_gram_model(
+    reading: Path, call: Call, tmp_path: Path
+) -> None:
+    text = Path("book.txt").read_text(encoding="utf-8")
+    letters = sorted(set(text) - set(" \n"))
+    apart = next(a + b for a in letters for b in letters if a + b not in text and b + a not in text)
+    (tmp_path / "strange.txt").write_text(apart * 40, encoding="utf-8")
+    out = call("evaluate", "first", "--data", str(tmp_path / "strange.txt"))
+    assert "n-gram of order 1  " in out
+    assert "looking back even one token makes the n-gram model no better" in out
+    assert "looking back" not in call("evaluate", "first")
+
+
 def test_evaluate_reads_a_text_in_the_encoding_that_is_named(
     reading: Path, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -376,6 +389,31 @@ def test_evaluate_without_the_text_it_learned_from_has_nothing_to_count(changing
     out = call(*words)
     assert "guessing" in out
     assert "n-gram" not in out
+
+
+def test_evaluate_does_not_count_on_a_text_that_was_changed_since(changing: Path, call: Call) -> None:
+    call("train", "book.txt", *TINY, "--out", "runs/own")
+    Path("held.txt").write_text("never seen before, all of it. " * 9, encoding="utf-8")
+    before = json.loads(call("evaluate", "own", "--data", "held.txt", "--json"))
+    assert before["frequencies"] > 0
+    with Path("book.txt").open("a", encoding="utf-8") as book:
+        book.write(Path("held.txt").read_text(encoding="utf-8"))
+    for words in ("held.txt", "book.txt"):
+        result = json.loads(call("evaluate", "own", "--data", words, "--json"))
+        assert (result["frequencies"], result["ngram"]) == (None, None)
+        out = call("evaluate", "own", "--data", words)
+        assert "this is the text it learned from" not in out
+        assert "is another now" in out
+
+
+def test_evaluate_leaves_the_n_gram_model_out_where_there_is_too_much_to_score(
+    reading: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogwalk.run.MOST_SCORED", 10)
+    result = json.loads(call("evaluate", "first", "--json"))
+    assert result["ngram"] is None
+    assert result["frequencies"] > 0
+    assert "no n-gram model" in call("evaluate", "first")
 
 
 def test_a_text_that_begins_with_an_unknown_character_is_spread_over_its_own_bytes(

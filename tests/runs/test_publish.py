@@ -118,8 +118,11 @@ def test_a_damaged_folder_is_replaced_by_a_whole_one(published: Path) -> None:
     assert entries(published.parent) == {"000003"}
 
 
-def test_what_a_killed_writer_left_is_no_obstacle(tmp_path: Path) -> None:
-    left = tmp_path / f".unfinished-{os.getpid()}-000003"
+def test_what_a_killed_writer_left_is_no_obstacle_whatever_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.secrets, "token_hex", lambda count: "0" * 2 * count)  # as if chance had drawn the same
+    left = tmp_path / f".unfinished-{os.getpid()}-00000000-000003"
     left.mkdir()
     (left / "junk").write_text("half")
     publish(tmp_path / "000003", fill)

@@ -135,3 +135,17 @@ def test_settings_cannot_be_changed_in_place_and_replacing_checks_again() -> Non
         settings.replacing({"model.width": 100}, "test")
     assert settings.replacing({"model.width": 96}, "test").origin("model.width") == "test"
     assert settings.origin("model.width") == "default"
+
+
+def test_a_rate_that_is_typed_stands_above_a_rate_to_be_found_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[optimizer]\nlearning-rate = "find"\n', encoding="utf-8")
+    found = resolve(file(path))
+    assert found.optimizer.find_rate
+    assert found.origin("optimizer.find_rate").startswith(f"{path} line ")
+    given = resolve(file(path), typed(optimizer_of_learning_rate="0.01"))
+    assert not given.optimizer.find_rate
+    assert given.optimizer.learning_rate == 0.01
+    assert resolve(typed(optimizer_of_learning_rate="0.01"), file(path)).optimizer.find_rate
+    path.write_text(write_toml(found), encoding="utf-8")
+    assert resolve(file(path)).optimizer.find_rate, "a run that died while planning still wants its rate found"

@@ -81,16 +81,19 @@ class TrainingWindows:
 
     def starts(self, epoch: int) -> NDArray[np.int64]:
         """Where the windows of an epoch begin, in the order they are seen."""
-        return self._order(epoch)
+        numbers, offset = self._order(epoch)
+        return numbers * np.int64(self.context) + offset
 
     def _start(self, epoch: int, place: int) -> int:
-        return int(self._order(epoch)[place])
+        numbers, offset = self._order(epoch)
+        return int(numbers[place]) * self.context + offset
 
-    def _draw_order(self, epoch: int) -> NDArray[np.int64]:
+    def _draw_order(self, epoch: int) -> tuple[NDArray[np.uint32], int]:
+        """The numbers of the windows in four bytes each, for a large text has many; and the place where they begin."""
         chance = np.random.default_rng([self.seed, epoch])
         spare = len(self.stream) - 1 - self.per_epoch * self.context
         offset = int(chance.integers(0, max(0, min(spare, self.context - 1)) + 1))
-        return chance.permutation(self.per_epoch) * self.context + offset
+        return chance.permutation(np.arange(self.per_epoch, dtype=np.uint32)), offset
 
 
 def validation_windows(stream: Stream, context: int, batch: int) -> Iterator[Batch]:

@@ -26,6 +26,7 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Print the score."""
+    from fogwalk.batches.tokens import MOST_SCORED
     from fogwalk.cli.tables import print_json, print_table, tell_damage
     from fogwalk.objectives.ngram import MOST_COUNTED
     from fogwalk.run import load
@@ -79,8 +80,16 @@ def run(found: argparse.Namespace) -> int:
     if result.learned:
         print("\nthis is the text it learned from: all but the validation split of it was seen in training")
     print(f"\nbits per character {score.bits_per_character:.4f}")
+    if result.frequencies is None:
+        print("the text it learned from is gone, or is another now, so that nothing can be counted on it")
+    elif ngram is None:
+        print(f"no n-gram model: it is counted for at most {MOST_SCORED:,} tokens to score")
     if ngram is not None and ngram.counted == MOST_COUNTED:
         print(f"the n-gram model is counted from the first {ngram.counted:,} training tokens")
+    if ngram is not None and ngram.order == 1:
+        print(
+            "looking back even one token makes the n-gram model no better: it is the token frequencies, a little smoothed"
+        )
     if result.unknown:
         shown = ", ".join(f"{letter!r} x {count}" for letter, count in list(result.unknown.items())[:SHOWN])
         shown += ", …" if len(result.unknown) > SHOWN else ""

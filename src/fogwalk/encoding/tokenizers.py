@@ -78,13 +78,14 @@ def from_file(name: str) -> Tokenizer:
         remedy = f"Did you mean {' or '.join(close)}?" if close else "Name a tokenizer.json that exists."
         found = f"{name} is neither a tokenizer ({', '.join(NAMES)}) nor a file"
         raise SettingError("data.tokenizer", found=found, remedy=remedy)
+    remedy = "Name one that the tokenizers library has saved, or leave --data.tokenizer out."
     try:
-        return _opened(path)
+        tokenizer = _opened(path)
     except Exception as error:  # noqa: BLE001  # the library raises bare Exception
-        raise DataError(
-            f"{path} is not a tokenizer.json: {error}",
-            remedy="Name one that the tokenizers library has saved, or leave --data.tokenizer out.",
-        ) from None
+        raise DataError(f"{path} is not a tokenizer.json: {error}", remedy=remedy) from None
+    if not tokenizer.size:
+        raise DataError(f"{path} holds a tokenizer without tokens", remedy=f"It has to be trained first. {remedy}")
+    return tokenizer
 
 
 def load(folder: Path) -> Tokenizer:

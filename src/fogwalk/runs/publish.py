@@ -14,6 +14,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable
@@ -32,8 +33,9 @@ def publish(target: Path, write: Callable[[Path], None]) -> int:
 
     Raises RunError when the disk is full or read-only; what stood there before is untouched then.
     """
-    # Two processes may tokenise one text at once: each writes into a folder of its own.
-    hidden = target.with_name(f"{UNFINISHED}{os.getpid()}-{target.name}")
+    # Two processes may tokenise one text at once, of one number where each is alone in its container: each writes into a
+    # folder of its own.
+    hidden = target.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{target.name}")
     try:
         shutil.rmtree(hidden, ignore_errors=True)
         hidden.mkdir(parents=True)
@@ -62,8 +64,7 @@ def publish(target: Path, write: Callable[[Path], None]) -> int:
 def _replace(hidden: Path, target: Path) -> None:
     """Rename over an older folder of the same name, which is only there when a damaged one is written anew."""
     if target.exists():
-        old = target.with_name(f"{UNFINISHED}{os.getpid()}-old-{target.name}")
-        shutil.rmtree(old, ignore_errors=True)
+        old = target.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-old-{target.name}")
         target.rename(old)
         try:
             hidden.rename(target)

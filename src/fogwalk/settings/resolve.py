@@ -66,8 +66,11 @@ def resolve(*sources: Source) -> Settings:
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for source in sources:
-        chosen |= typed(source)
+        values = typed(source)
+        chosen |= values
         origins |= {key: source.origin(key) for key in source.values}
+        # Whether to find the rate was said with the rate.
+        origins |= {key: source.origin("optimizer.learning_rate") for key in values if key not in source.values}
     try:
         return _build(chosen, origins, declared())
     except SettingError as error:
@@ -89,6 +92,8 @@ def typed(source: Source) -> dict[str, Any]:
         if key == "optimizer.learning_rate" and value == "find":
             values["optimizer.find_rate"] = True
             continue
+        if key == "optimizer.learning_rate" and value is not None and "optimizer.find_rate" not in source.values:
+            values["optimizer.find_rate"] = False  # whatever an earlier source said: the rate is given
         try:
             values[key] = convert(key, value, known[key].type, known[key].optional)
         except SettingError as error:
