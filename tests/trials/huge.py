@@ -1,7 +1,8 @@
 """A corpus of a gigabyte, in several formats, and a file of as much in a single line: in under 1 GB of anonymous memory.
 
 Its words are drawn by Zipf's law from 2.2 million, so that counting them, the alphabet of pairs and the windows are as large
-as in a corpus a person has. Anonymous memory is what a process has asked for: the file's own pages are not in it.
+as in a corpus a person has. A third corpus is what is worst to hold: a table in one row group, documents of 40 million
+characters, millions of one word. Anonymous memory is what a process has asked for: the file's own pages are not in it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 from numpy.typing import NDArray
 
 from fogwalk.batches.windows import TrainingWindows
@@ -27,6 +30,7 @@ SIZE = 1_000_000_000  # bytes
 DISTINCT = 2_200_000
 MOST_HELD = 1_000_000_000  # bytes of RssAnon
 MOST_SHARE = 0.02
+WIDE, LONG = 200_000_000, 40_000_000  # bytes of one row group, and characters of one document
 DRAWN_AT_ONCE = 10_000_000
 SHAPE = ["--model.layers", "2", "--model.width", "64", "--model.heads", "1", "--training.compile", "off"]
 SHAPE += ["--training.sample-every", "0", "--training.evaluate-every", "1000000", "--data.validation", "0.001"]
@@ -176,9 +180,9 @@ print(code, spent / (seconds[-1] - seconds[0]))
 
 
 def trial(shared: object, number: int, folder: Path) -> Outcome:
-    """One of five questions."""
+    """One of six questions."""
     assert isinstance(shared, Huge)
-    return (_cold, _warm, _waiting, _every_window, _one_line)[number](shared, folder)
+    return (_cold, _warm, _waiting, _every_window, _one_line, _unwieldy)[number](shared, folder)
 
 
 def _cold(shared: Huge, folder: Path) -> Outcome:
@@ -241,11 +245,30 @@ def _one_line(shared: Huge, folder: Path) -> Outcome:
     return start(train(shared.single, folder / "run", 20), folder / "cache").outcome("one line of a gigabyte")
 
 
+def _unwieldy(shared: Huge, folder: Path) -> Outcome:
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    with shared.single.open("rb") as whole:
+        texts = [whole.read(WIDE).decode("utf-8", "ignore") for _ in range(4)]
+    rows = [texts[0][at : at + 2000] for at in range(0, len(texts[0]), 2000)]
+    table = pyarrow.table({"id": list(range(len(rows))), "text": rows})
+    pyarrow.parquet.write_table(table, corpus / "a.parquet", row_group_size=len(rows), use_dictionary=False)
+    with (corpus / "b.jsonl").open("w", encoding="utf-8") as lines:
+        for at in range(0, len(texts[1]), LONG):
+            lines.write(json.dumps({"text": texts[1][at : at + LONG]}) + "\n")
+    with (corpus / "c.csv").open("w", encoding="utf-8") as lines:
+        lines.write("text\n")
+        for text in texts[2:]:
+            lines.writelines(f"{word}\n" for word in text.split() if word.isalpha())
+    command = [*train(corpus, folder / "run", 20), "--data.tokenizer", "bytes"]  # the most tokens that a text can be
+    return start(command, folder / "cache").outcome("one row group, long documents, millions of short ones")
+
+
 HUGE = Battery(
     "a corpus of a gigabyte",
     "2.2 million distinct words are tokenised and trained on within 1 GB of anonymous memory, a second start reuses the "
     "cache, loading takes under 2 % of a step, and no token is drawn twice in an epoch",
-    5,
+    6,
     prepare,
     trial,
     alone=True,
