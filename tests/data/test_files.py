@@ -182,7 +182,9 @@ def test_every_file_is_read_once_and_none_is_lost_to_another_of_its_name(tmp_pat
 def test_the_folder_one_stands_in_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"a.txt": "a", "b/c.txt": "c"})
     monkeypatch.chdir(tmp_path)
-    assert names(".", "b") == ["a.txt", "b/c.txt"]
+    assert names(".", "b") == [f"{tmp_path.name}/a.txt", f"{tmp_path.name}/b/c.txt"], (
+        "as for the folder by its whole path"
+    )
 
 
 def test_a_pattern_means_the_files_it_matches(tmp_path: Path) -> None:
