@@ -161,3 +161,11 @@ def test_a_cache_that_may_not_be_seen_is_made_for_this_process(tmp_path: Path, m
     assert cached("kind", "key", Writer(), lambda place: (place / "a").read_bytes()) == b"x" * 100
     monkeypatch.setattr(Path, "glob", lambda place, pattern: iter([refuse(place)]))
     assert cache.size() == 0
+
+
+def test_why_nothing_can_be_kept_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cache.unusable() == ""
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert cache.unusable() == f"{tmp_path / 'cache'} is no folder"
+    assert main(["doctor"]) == 0
+    assert "nothing can be kept there" in " ".join(capsys.readouterr().out.split())

@@ -66,6 +66,16 @@ def _own(write: Callable[[Path], None]) -> Path:
     return own
 
 
+def unusable() -> str:
+    """Why nothing can be kept, in words; empty where it can."""
+    place = cache_folder()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not os.path.isdir(place):
+        return f"{place} is no folder"
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written"
+
+
 def size() -> int:
     """Bytes kept."""
     return sum(_size(entry) for entry in _entries())

@@ -352,6 +352,13 @@ def _same_data(folder: RunFolder, settings: Settings, step: int) -> Task:
         raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
     digest = checkpoint.read_progress(folder, step)["data_sha256"]
     if task.digest != digest:
+        trained = load_settings(folder.checkpoint(step) / "settings.toml").data.path
+        if trained != settings.data.path:
+            raise DataError(
+                f"this run learns from {', '.join(trained)}, and {', '.join(settings.data.path)} is another text",
+                expected=f"The digest of its bytes is {task.digest[:16]}..., and not {digest[:16]}...",
+                remedy="Leave the path out to go on, or leave out --resume to train a new run.",
+            )
         raise DataError(
             f"{', '.join(settings.data.path)} has changed since this run began",
             expected=f"The digest of its bytes was {digest[:16]}..., and is {task.digest[:16]}... now.",

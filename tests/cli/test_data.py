@@ -324,7 +324,7 @@ def test_training_still_refuses_what_inspecting_shows(tmp_path: Path) -> None:
         (("inspect", "empty.txt"), 3, "empty.txt is empty"),
         (("inspect", "bok.txt"), 3, "Did you mean book.txt?"),
         (("inspect", "sample:python-dox"), 3, "Did you mean sample:python-docs"),
-        (("inspect", "book.txt", "--data.encoding", "utf-9"), 3, "unknown encoding"),
+        (("inspect", "book.txt", "--data.encoding", "utf-9"), 2, "unknown encoding"),
         (("inpsect", "book.txt"), 2, "Did you mean inspect?"),
         (("book.txt",), 2, "fogwalk data inspect book.txt"),
         (("inspect",), 2, "required: path"),

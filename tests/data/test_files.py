@@ -229,3 +229,12 @@ def test_a_folder_with_a_bracket_in_its_name_is_no_pattern_and_holds_patterns(tm
     assert read(place) == ["c", "a", "b"]
     assert "Did you mean" in refused(place / "bok.txt")
     assert "no file matches" in refused(place / "notes/*.txt")
+
+
+def test_a_pattern_goes_through_no_link_and_reads_the_folders_it_matches(tmp_path: Path) -> None:
+    put(tmp_path, {"lp/d/a.txt": "a", "mix/b.txt": "b", "mixed/c.txt": "c"})
+    (tmp_path / "lp/d/up").symlink_to("..")
+    assert read(tmp_path / "lp/**/*.txt") == ["a"]
+    assert read(tmp_path / "mix*") == ["b", "c"]
+    (tmp_path / "link").symlink_to("lp/d")
+    assert read(tmp_path / "link/*.txt") == ["a"], "one that was named is gone through"

@@ -203,7 +203,7 @@ def test_a_column_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
 
 def test_a_column_that_is_not_text_is_told_with_those_that_are(tmp_path: Path) -> None:
     rows = jsonl(tmp_path, '{"n": 1, "text": "x"}')
-    for path, kind in ((rows, "int"), (parquet(tmp_path, n=[1], text=["x"]), "int64")):
+    for path, kind in ((rows, "numbers"), (parquet(tmp_path, n=[1], text=["x"]), "int64")):
         told = refused(path, column="n")
         assert "the column 'n'" in told
         assert f"holds {kind}, not text" in told

@@ -79,3 +79,10 @@ def test_what_was_read_as_a_folder_is_not_taken_for_files_that_were_named(tmp_pa
     named = {"data.path": (str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl")), "model.context": "8"}
     with pytest.raises(DataError, match=r"b.jsonl line 2 is not JSON"):
         Language(plan.close_before_data(resolve(Source("command line", named))))
+
+
+def test_a_column_without_a_table_is_said_to_do_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat on the mat. " * 30, encoding="utf-8")
+    assert "data.column does nothing here" in words(tmp_path / "a.txt", data__column="text")
+    (tmp_path / "b.jsonl").write_text('{"text": "the cat sat"}\n' * 9, encoding="utf-8")
+    assert "does nothing here" not in words(tmp_path, data__column="text")

@@ -29,6 +29,7 @@ def warned_at(history: History, records: list[dict[str, Any]]) -> list[int]:
             history.learned(record["loss"])
         else:
             history.validated(record["step"], record["validation_loss"])
+            history.recovers()
             steps += [record["step"]] * bool(history.memorises())
     return steps
 
@@ -75,3 +76,26 @@ def test_a_resumed_run_warns_where_the_whole_one_does(step: int) -> None:
     ahead = [r for r in records if r["step"] > step or (r["step"] == step and r["event"] == "evaluated")]
     assert warned_at(history, ahead) == [s for s in (35,) if s >= step]
     assert history.steps == list(RISES_AFTER_20)
+
+
+def test_a_run_that_is_better_than_ever_again_is_told_so_and_after_that_only_a_rise_is() -> None:
+    history = History(epoch=1)
+    told = []
+    validations = [2.0, 1.9, 1.91, 1.91, 1.905, 1.8, 1.81, 1.81, 1.81, 1.85]
+    for number, loss in enumerate(validations):
+        for _ in range(50):
+            history.learned(2.0 - 0.1 * number)
+        history.validated(number + 1, loss)
+        told.append(history.recovers() or history.memorises())
+    assert "memorising" in told[3]
+    assert [bool(words) for words in told].count(True) == 3
+    assert told[5].startswith("validation is better than ever again, 1.8000")
+    assert "above its best" in told[7]
+
+
+def test_a_plateau_is_not_called_memorising() -> None:
+    history = History(epoch=1)
+    for number in range(40):
+        history.learned(1.0 - 0.0001 * number)
+        history.validated(number + 1, 1.0 + 0.003 * (number % 5) + 1e-6 * number)
+        assert not history.memorises()

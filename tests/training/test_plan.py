@@ -194,7 +194,7 @@ def test_steps_that_take_longer_than_the_time_are_told_with_the_least_there_is(
     with pytest.raises(SettingError, match="no time for a single step") as caught:
         plan.close(closed(book, minutes="1"), task, 0)
     assert "Give at least 2.4 minutes" in str(caught.value)  # a step, a validation, a sample, and to finish
-    assert all(most is not None and 20 < most < 24 for most in asked)
+    assert all(most is not None and 8 < most < 9 for most in asked)
     enough = closed(book, minutes="3", training__steps="1")
     assert closed_for(enough, task)[0].training.steps == 1
 
@@ -227,3 +227,19 @@ def test_a_rate_that_falls_all_along_leaves_no_place_for_the_rule(name: str, boo
     on = {"training__steps": "9", "training__convergence": "on"}
     with pytest.raises(SettingError, match="falls all along"):
         plan.close(closed(book, minutes="0", optimizer__schedule=name, **on), task, 0)
+
+
+def test_what_was_asked_for_and_does_not_fit_is_said_and_so_is_a_goal(book: Path, task: Language) -> None:
+    _, words = closed_for(closed(book, minutes="0.2", training__steps="100000"), task)
+    assert "100,000 steps were asked for: no more fit into 0.2 minutes" in words
+    _, words = closed_for(closed(book, minutes="0.2", training__steps="5", training__stop_below="1.5"), task)
+    assert "it ends earlier once validation is below 1.5" in words
+    assert not any("asked for" in line for line in words)
+
+
+def test_what_the_planned_steps_see_is_told_from_the_plan_that_was_closed(book: Path, task: Language) -> None:
+    settings, words = closed_for(closed(book, minutes="1", model__layers="1"), task)
+    tokens = (settings.training.steps or 0) * 8 * 32
+    (line,) = (line for line in words if "go through the text" in line)
+    times = float(line.split()[-2].replace(",", ""))
+    assert times == pytest.approx(tokens / len(task.tokens.training), rel=0.06)

@@ -307,6 +307,14 @@ def test_changed_data_is_refused(book: Path, tmp_path: Path) -> None:
         trainer.resume(str(tmp_path / "run"))
 
 
+def test_another_text_is_not_said_to_be_the_runs_own(book: Path, tmp_path: Path) -> None:
+    folder = train(book, tmp_path / "run")
+    other = tmp_path / "other.txt"
+    other.write_text("another text altogether. " * 200, encoding="utf-8")
+    with pytest.raises(DataError, match=r"this run learns from .*, and .*other.txt is another text"):
+        trainer.resume(str(folder.path), [Source("command line", {"data.path": str(other)})])
+
+
 def test_a_contradiction_to_the_run_is_refused_with_both_values(book: Path, tmp_path: Path) -> None:
     folder = train(book, tmp_path / "run")
     with pytest.raises(SettingError) as raised:

@@ -45,7 +45,8 @@ def run(found: argparse.Namespace) -> int:
         else "none: runs are eager, which is slower",
         "transformers (extra)": _version("transformers"),
         "free disk": size(free_bytes(Path.cwd())),
-        "cache": f"{size(cache.size())} of at most {size(cache.CAP)} in {cache.cache_folder()}",
+        "cache": f"{size(cache.size())} of at most {size(cache.CAP)} in {cache.cache_folder()}"
+        + (f"; nothing can be kept there: {why}" if (why := cache.unusable()) else ""),
         "runs": f"{len(all_runs())} in {RUNS.absolute()}",
     }
     if found.json:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fogwalk.data.opening import MAGIC, opened
-from fogwalk.errors import DataError, NoText
+from fogwalk.errors import NoText, SettingError
 
 PIECE = 1 << 20  # characters, about
 MOST_BLANK = 16 << 20  # bytes of blanks that a text may begin with
@@ -65,21 +65,43 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
     if not start.strip(_BLANK):
         if len(start) >= MOST_BLANK:
             raise NoText(f"{place} begins with {MOST_BLANK >> 20} MB of blanks", expected="It should hold text.")
+        if start.strip(b"\xef\xbb\xbf"):
+            kind = "blanks" if start.strip(b"\x00") else "zeros"
+            raise NoText(f"{place} is empty: it holds nothing but {kind}", expected="It should hold text.")
         raise _empty(place)
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
             raise NoText(
                 f"{place} is {kind}, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
             )
+    marked = by_mark(start)
     if encoding != "auto":
-        return known(encoding)
-    if marked := by_mark(start):
+        name = known(encoding)
+        if marked and name in ("utf-8-sig", "ascii"):
+            raise NoText(
+                f"{place} begins with the mark of {marked}, and is not {encoding}", remedy="Leave --data.encoding out."
+            )
+        return name
+    if marked:
         return marked
+    if half := _without_mark(start):
+        raise NoText(
+            f"{place} looks like {half} without its mark",
+            remedy=f"Name it: --data.encoding {half}, or save it as UTF-8.",
+        )
     if b"\x00" in start or _looks_binary(start):
         raise NoText(
             f"{place} is binary, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
         )
     return "utf-8-sig"
+
+
+def _without_mark(start: bytes) -> str | None:
+    """UTF-16 without its mark, by the zeros beside Latin letters; None where it is not that."""
+    for name, letters, zeros in (("utf-16-le", start[::2], start[1::2]), ("utf-16-be", start[1::2], start[::2])):
+        if zeros.count(0) > 0.7 * len(zeros) and not letters.count(0) and not _looks_binary(letters):
+            return name
+    return None
 
 
 def by_mark(start: bytes) -> str | None:
@@ -90,13 +112,14 @@ def by_mark(start: bytes) -> str | None:
 
 
 def known(encoding: str) -> str:
-    """Python's own name of an encoding; raises DataError for one that it lacks."""
+    """Python's own name of an encoding; raises SettingError for one that it lacks."""
     try:
         name = codecs.lookup(encoding).name
         "a".encode(name)  # refuses base64 and its like, which give no text
     except (LookupError, ValueError):
-        raise DataError(
-            f"unknown encoding '{encoding}'",
+        raise SettingError(
+            "data.encoding",
+            found=f"unknown encoding '{encoding}'",
             expected="It is a name such as utf-8, cp1252, latin-1, utf-16, shift-jis.",
             origin="It came from --data.encoding.",
         ) from None

@@ -65,10 +65,7 @@ def find_files(paths: Sequence[str]) -> Files:
                 add(prefix + inner.relative_to(place).as_posix(), inner)
         elif pattern := _pattern(place):
             several = True
-            matches = sorted(match for match in pattern.found() if os.path.isfile(pattern.folder / match))
-            if not matches:
-                raise DataError(f"no file matches {path}")
-            for match in matches:
+            for match in pattern.files():
                 add(match.as_posix(), pattern.folder / match)
         else:
             _require(place)
@@ -83,8 +80,18 @@ class _Pattern(NamedTuple):
     folder: Path
     inside: str
 
-    def found(self) -> list[Path]:
-        return list(map(Path, glob.glob(self.inside, root_dir=self.folder, recursive=True)))
+    def files(self) -> list[Path]:
+        """What matches, and where that is folders alone what is in them. As in a folder, none is reached through a link."""
+        found = [Path(match) for match in sorted(glob.glob(self.inside, root_dir=self.folder, recursive=True))]
+        files = [match for match in found if os.path.isfile(self.folder / match)]
+        if "**" in self.inside:
+            files = [match for match in files if not _through_a_link(self.folder, match)]
+        if not files:
+            folders = [match for match in found if os.path.isdir(self.folder / match)]
+            files = [file.relative_to(self.folder) for match in folders for file in _below(self.folder / match)[0]]
+        if not files:
+            raise DataError(f"no file matches {self.folder / self.inside}")
+        return sorted(files)
 
 
 def _pattern(place: Path) -> _Pattern | None:
@@ -95,6 +102,10 @@ def _pattern(place: Path) -> _Pattern | None:
     folder = next((parent for parent in place.parents if os.path.isdir(parent)), Path())
     inside = str(place.relative_to(folder))
     return _Pattern(folder, inside) if glob.has_magic(inside) else None
+
+
+def _through_a_link(folder: Path, inside: Path) -> bool:
+    return any(os.path.islink(folder / parent) for parent in inside.parents if parent != Path())
 
 
 def _require(place: Path) -> None:

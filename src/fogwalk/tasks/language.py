@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from fogwalk.batches.tokens import MOST_SCORED, Counts, Stream, tokenise
 from fogwalk.batches.windows import Batch, TrainingWindows, validation_windows
-from fogwalk.cache import cached
-from fogwalk.data.corpus import Corpus
+from fogwalk.cache import cached, unusable
+from fogwalk.data.corpus import Corpus, format_of
 from fogwalk.data.split import Split, Survey, survey, training
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.protocol import Tokenizer
@@ -205,6 +205,10 @@ class Language:
                 f"of what is held back, {len(self.tokens.validation):,} tokens are scored; the rest is left out"
             )
         lines += self.doubts()
+        if why := unusable():
+            lines.append(f"what was made of the text is not kept for the next run: {why}")
+        if self.settings.data.column and all(format_of(place) == "text" for _, place in self.corpus.files.places):
+            lines.append("data.column does nothing here: no file is a table or JSON lines")
         lines += [
             f"sha256 of {path}: {self.corpus.sample_digest(path)[:16]} (samples differ between Python versions)"
             for path in self.corpus.paths

@@ -102,6 +102,8 @@ class Evaluator:
                 expected="Training losses were finite: the model's scores for other text have run away.",
                 remedy="Train again with a lower rate (--optimizer.learning-rate) or with --optimizer.clip 1.",
             )
+        if words := self.history.recovers():
+            self.emit(Warned(step=state.step, seconds=state.age(), message=words))
         if words := self.history.memorises():
             message = f"{words}. Best kept: step {state.best_step}."
             self.emit(Warned(step=state.step, seconds=state.age(), message=message))

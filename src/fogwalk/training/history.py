@@ -16,6 +16,7 @@ MEMORISING = 3
 # which the last one rose by that much; or over the last few, while validation followed by less than this share of the fall. The
 # default shape learns 20 kB by heart so fast that validation rises by 0.05 within one pass, and by 0.5 within five.
 FELL, ROSE, FOLLOWS = 0.1, 0.01, 0.1
+FELL_A_LITTLE = 0.02  # less is what a training loss strays by anyway
 SEEN_AGAIN = 2
 OVER = 2  # validations
 
@@ -34,7 +35,7 @@ class History:
         self.best_loss: float | None = None
         self._training_at_best = math.inf
         self._since_best = 0
-        self.warned = False
+        self.warned = self.taken_back = False
 
     @classmethod
     def of(cls, story: Iterable[dict[str, Any]], step: int, *, again: bool, epoch: float = math.inf) -> History:
@@ -48,6 +49,7 @@ class History:
             elif record["event"] == "evaluated" and record["step"] <= last:
                 loss = record["validation_loss"]
                 history.validated(record["step"], math.nan if loss is None else loss)
+                history.recovers()
                 history.memorises()
         return history
 
@@ -67,15 +69,25 @@ class History:
         self._trainings.append(math.nan if self.training is None else self.training)
 
     def memorises(self) -> str:
-        """The first time that the training loss falls and validation does not follow: so in words."""
+        """The first time that the training loss falls and validation does not follow: so in words. Once that was taken back,
+        only when validation rises."""
         if self.warned or self.training is None or self.best_loss is None:
             return ""
-        words = self._risen() or self._left_behind()
-        fell = self._training_at_best - self.training
-        if not words and self._since_best >= MEMORISING and fell > 0:
-            words = f"validation has not improved for {self._since_best} checks while the training loss falls"
+        words = self._risen()
+        if not words and not self.taken_back:
+            words = self._left_behind()
+            fell = self._training_at_best - self.training
+            if not words and self._since_best >= MEMORISING and fell > FELL_A_LITTLE:
+                words = f"validation has not improved for {self._since_best} checks while the training loss falls"
         self.warned = bool(words)
         return words and f"{words}: memorising"
+
+    def recovers(self) -> str:
+        """That validation is better than ever again, once the run was said to memorise: so in words."""
+        if not self.warned or self._since_best:
+            return ""
+        self.warned, self.taken_back = False, True
+        return f"validation is better than ever again, {self.losses[-1]:.4f}: what it learns is of use still"
 
     def _risen(self) -> str:
         assert self.training is not None

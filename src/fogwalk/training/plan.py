@@ -28,7 +28,7 @@ WARMING_STEPS = 50
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
 # Share of what is left of a budget that trying one pace may take.
-TRYING = 0.4
+TRYING = 0.15
 # Before a run began so many seconds have hardly gone into anything but reading.
 READING_LONG = 20.0
 # Share of a budget that the learning-rate finder may take.
@@ -128,7 +128,7 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         return measure_eager(settings, task, None if seconds is None else seconds * TRYING)
 
     limits = _limits_without_clock(settings, task)
-    limited = bool(limits)  # the length was asked for in steps, epochs or tokens
+    asked, limited = dict(limits), bool(limits)  # the length was asked for in steps, epochs or tokens
     minutes, goal = settings.minutes, settings.training.stop_below
     if not limits and minutes is None and goal is not None:
         minutes = 0.0
@@ -174,6 +174,12 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
     settings = settings.replacing(closed, why)
+    if budget and not limited:
+        words += shape.told(settings, task)
+    elif budget and limits[why] < min(asked.values()):
+        words.append(f"{min(asked.values()):,} steps were asked for: no more fit into {minutes:g} minutes")
+    if goal is not None and minutes:
+        words.append(f"it ends earlier once validation is below {goal:g}")
     settings = settings.replacing(
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )

@@ -53,17 +53,34 @@ def fit(
         words.append(picked.words)
     if settings.origin("model.dropout") != "default":
         return settings, pace, words
-    times, epochs = "until nothing more is learned", math.inf
+    often, epochs = "until nothing more is learned", math.inf
     if seconds is not None:
         pace = pace or measure(settings, task)
         tokens = settings.training.batch * settings.model.context
         epochs = seconds / pace.step * tokens / int(task.facts["training_tokens"])
-        times = f"about {epochs:.0f} times"
+        often = "many times"
     if share := dropout(epochs):
         settings = settings.replacing({"model.dropout": share}, PICKED)
-        words.append(f"dropout {share:g}: the text is gone through {times}, and shall not be learned by heart")
+        words.append(f"dropout {share:g}: the text is gone through {often}, and shall not be learned by heart")
         pace = None  # what is dropped takes its time
     return settings, pace, words
+
+
+def told(settings: Settings, task: Task) -> list[str]:
+    """What the steps that were planned see, in words."""
+    model, steps = settings.model, settings.training.steps
+    if not isinstance(model, Transformer):
+        return []
+    assert steps is not None
+    tokens = steps * settings.training.batch * model.context
+    each = tokens / layer_parameters(model.layers, model.width)
+    times = tokens / int(task.facts["training_tokens"])
+    seen = f"{_about(each)} tokens for each parameter of the layers"
+    return [f"so many steps see {seen}, and go through the text {_about(times)} times"]
+
+
+def _about(number: float) -> str:
+    return f"{number:.2g}" if number < 10 else f"{number:,.0f}"
 
 
 def is_open(settings: Settings) -> bool:
@@ -97,10 +114,7 @@ def pick(settings: Settings, task: Task, seconds: float, measure: Callable[[Sett
         if rung in known:
             break
         known[rung] = measure(*_shaped(settings, task, rung))
-    words = (
-        f"{rung[0]} layers x {rung[1]} wide: the largest that sees {SEEN:g} tokens for each parameter in this time "
-        f"(it sees {seen(rung):.2g}, at {known[rung].step * 1000:.0f} ms a step)"
-    )
+    words = f"{rung[0]} layers x {rung[1]} wide: the largest that sees {SEEN:g} tokens for each parameter in this time"
     if seen(rung) < SEEN:
         words = f"{rung[0]} layers x {rung[1]} wide: the smallest there is, for this time is short"
     elif fitting[-1] == rung != LADDER[-1]:

@@ -62,7 +62,8 @@ def pick_column(place: Path, rows: Sequence[Mapping[str, object]], asked: str | 
             )
         if _first(rows, asked) is not None and not any(isinstance(row.get(asked), str) for row in rows):
             texts_there = [name for name in names if any(isinstance(row.get(name), str) for row in rows)]
-            raise not_text(place, asked, type(_first(rows, asked)).__name__, texts_there)
+            kind = type(_first(rows, asked)).__name__
+            raise not_text(place, asked, {"float": "numbers", "int": "numbers"}.get(kind, kind), texts_there)
         return asked, "asked for"
     lengths = {name: sum(len(v) for row in rows if isinstance(v := row.get(name), str)) for name in names}
     texts = {name: length for name, length in lengths.items() if length}

@@ -26,7 +26,7 @@ def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Pi
         first = probed(rows, lambda row: row, wanted.column)
         if not first:
             raise NoText(f"{place} holds a header and no rows")
-        column, why = pick_column(place, first, wanted.column)
+        column, why = pick_column(place, [_with_numbers(row) for row in first], wanted.column)
         say(f"text from the column '{column}' of {place.name} ({why})")
         yield from documents(place, column, (row[column] for row in itertools.chain(first, rows)), say)
 
@@ -53,6 +53,18 @@ class Lines:
                 most = f"{self.longest // 1_000_000} MB"
                 raise DataError(f"{self.place} has a line longer than {most}: it is hardly {self.kind}")
         yield from _cut(waiting)
+
+
+def _with_numbers(row: dict[str, str]) -> dict[str, object]:
+    """What spells a number is one: a column of nothing else is not text."""
+    return {name: _number(value) for name, value in row.items()}
+
+
+def _number(value: str) -> object:
+    try:
+        return float(value.replace(",", "."))
+    except ValueError:
+        return value
 
 
 def _cut(pieces: list[str]) -> list[str]:
