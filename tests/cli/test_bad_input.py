@@ -139,7 +139,7 @@ DATA = [
     Case("a JSONL line that is not JSON", "train a.jsonl", 3, ("a.jsonl line 2 is not JSON",),
          write("a.jsonl", '{"text": "a"}\n{oops\n')),
     Case("a JSONL line that is a list", "train a.jsonl", 3, ("line 1 is JSON, but a list",), write("a.jsonl", "[1]")),
-    Case("a JSONL line whose text is a number", "train a.jsonl", 3, ("a.jsonl line 2", "is numbers, not text"),
+    Case("a JSONL line whose text is a number", "train a.jsonl", 3, ("a.jsonl line 2", "is int, not text"),
          write("a.jsonl", '{"text": "a"}\n{"text": 1}\n')),
     Case("no such column", "train a.csv --data.column txet", 3, ("no column 'txet'", "Did you mean text?"),
          write("a.csv", "id,text\n1,a\n")),
