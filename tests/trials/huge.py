@@ -30,7 +30,8 @@ SIZE = 1_000_000_000  # bytes
 DISTINCT = 2_200_000
 MOST_HELD = 1_000_000_000  # bytes of RssAnon
 MOST_SHARE = 0.02
-WIDE, LONG = 200_000_000, 40_000_000  # bytes of one row group, and characters of one document
+# Bytes of one row group, characters of one document, bytes of documents of one word: two million of them.
+WIDE, LONG, SHORT = 200_000_000, 40_000_000, 12_000_000
 DRAWN_AT_ONCE = 10_000_000
 SHAPE = ["--model.layers", "2", "--model.width", "64", "--model.heads", "1", "--training.compile", "off"]
 SHAPE += ["--training.sample-every", "0", "--training.evaluate-every", "1000000", "--data.validation", "0.001"]
@@ -249,7 +250,7 @@ def _unwieldy(shared: Huge, folder: Path) -> Outcome:
     corpus = folder / "corpus"
     corpus.mkdir()
     with shared.single.open("rb") as whole:
-        texts = [whole.read(WIDE).decode("utf-8", "ignore") for _ in range(4)]
+        texts = [whole.read(size).decode("utf-8", "ignore") for size in (WIDE, 2 * LONG, SHORT)]
     rows = [texts[0][at : at + 2000] for at in range(0, len(texts[0]), 2000)]
     table = pyarrow.table({"id": list(range(len(rows))), "text": rows})
     pyarrow.parquet.write_table(table, corpus / "a.parquet", row_group_size=len(rows), use_dictionary=False)
@@ -258,8 +259,7 @@ def _unwieldy(shared: Huge, folder: Path) -> Outcome:
             lines.write(json.dumps({"text": texts[1][at : at + LONG]}) + "\n")
     with (corpus / "c.csv").open("w", encoding="utf-8") as lines:
         lines.write("text\n")
-        for text in texts[2:]:
-            lines.writelines(f"{word}\n" for word in text.split() if word.isalpha())
+        lines.writelines(f"{word}\n" for word in texts[2].split() if word.isalpha())
     command = [*train(corpus, folder / "run", 20), "--data.tokenizer", "bytes"]  # the most tokens that a text can be
     return start(command, folder / "cache").outcome("one row group, long documents, millions of short ones")
 
