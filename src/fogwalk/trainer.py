@@ -125,7 +125,7 @@ def resume(
 def _opened(settings: Settings, began: float | None = None) -> Iterator[tuple[Settings, Task]]:
     """The settings, closed as far as that needs no data, and their task, under the run's arithmetic. The data has to be read
     within the budget that began then, or in the two seconds that a small text takes."""
-    minutes = plan.budget(settings)
+    minutes = plan.minutes_for(settings)
     until = max(began + minutes * 60, time.perf_counter() + 2) if began is not None and minutes else None
     with _told_origins(settings):
         settings = plan.close_before_data(settings)
@@ -205,9 +205,8 @@ def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | N
             tell(Told("data", words))
         closed = _closed(settings, task, tell, began)
         settings, task = closed.course.settings, closed.task
-        elapsed = (
-            time.perf_counter() - began
-        )  # as long as a training takes until here; what is timed below it does not time
+        # As long as a training takes until here; what is timed below it does not time.
+        elapsed = time.perf_counter() - began
         pace = closed.pace or measure(settings, task, compiled=settings.training.compile)
         parameters = count_parameters(task.model())
         for told in describe(settings, parameters, closed.words):

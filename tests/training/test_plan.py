@@ -211,11 +211,11 @@ def test_a_trial_stops_when_its_time_is_over(book: Path, task: Language, monkeyp
 
 
 def test_the_minutes_a_run_may_take_before_anything_is_read(book: Path) -> None:
-    assert plan.budget(closed(book)) == plan.DEFAULT_MINUTES
-    assert plan.budget(closed(book, minutes="0")) == 0
-    assert plan.budget(closed(book, minutes="3", training__steps="7")) == 3
-    assert plan.budget(closed(book, training__steps="7")) is None
-    assert plan.budget(closed(book, training__stop_below="1.5")) is None
+    assert plan.minutes_for(closed(book)) == plan.DEFAULT_MINUTES
+    assert plan.minutes_for(closed(book, minutes="0")) == 0
+    assert plan.minutes_for(closed(book, minutes="3", training__steps="7")) == 3
+    assert plan.minutes_for(closed(book, training__steps="7")) is None
+    assert plan.minutes_for(closed(book, training__stop_below="1.5")) is None
 
 
 @pytest.mark.parametrize("name", ["cosine", "linear"])
@@ -235,6 +235,12 @@ def test_what_was_asked_for_and_does_not_fit_is_said_and_so_is_a_goal(book: Path
     _, words = closed_for(closed(book, minutes="0.2", training__steps="5", training__stop_below="1.5"), task)
     assert "it ends earlier once validation is below 1.5" in words
     assert not any("asked for" in line for line in words)
+
+
+@pytest.mark.parametrize("more", [{}, {"training__stop_below": "1.5"}, {"training__steps": "100000"}])
+def test_whether_to_compile_has_its_own_reason(more: dict[str, str], book: Path, task: Language) -> None:
+    settings, _ = closed_for(closed(book, minutes="1", **more), task)
+    assert settings.origin("training.compile").startswith("not compiled: ")
 
 
 def test_what_the_planned_steps_see_is_told_from_the_plan_that_was_closed(book: Path, task: Language) -> None:

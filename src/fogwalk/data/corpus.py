@@ -220,9 +220,6 @@ class Corpus:
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
         read = len(self.files.places) - len(self.unreadable)
         way_out = ""
-        if any(
-            why.lower().startswith(("is not utf-8", "line ")) and "is not utf-8" in why.lower()
-            for why in self.unreadable.values()
-        ):
+        if any("is not utf-8" in why.lower() for why in self.unreadable.values()):
             way_out = "; what is not UTF-8: save it as UTF-8, or give it alone and name it, as --data.encoding cp1252"
         return [f"read {read} files; left out {len(told)}: {', '.join(told[:3])}{more}{way_out}"]

@@ -147,8 +147,7 @@ def _choose(documents: list[_Document], total: int, share: float) -> Split:
         hashes: set[bytes] = set()
         size = 0
         for document in sorted(documents, key=lambda document: document.hash):
-            fits = size < share * total and size + document.length <= 1.5 * share * total
-            if fits or document.hash in hashes:
+            if _fits(document.length, size, total, share) or document.hash in hashes:
                 hashes.add(document.hash)
                 size += document.length
         held = tuple(document.number for document in documents if document.hash in hashes)
@@ -160,6 +159,11 @@ def _choose(documents: list[_Document], total: int, share: float) -> Split:
     if sum(document.hash == largest.hash for document in documents) > 1:
         return _leaking(split)
     return split
+
+
+def _fits(length: int, size: int, total: int, share: float) -> bool:
+    """Whether so long a document may be held back beside `size` others: until the share is reached, and not far beyond."""
+    return size < share * total and size + length <= 1.5 * share * total
 
 
 def _leaking(split: Split) -> Split:
@@ -189,7 +193,7 @@ def _by_text(texts: Counter[bytes], documents: int, long: dict[int, _Document], 
     held: set[bytes] = set()
     size = 0
     for text in sorted(texts):
-        if size < share * total and size + texts[text] <= 1.5 * share * total:
+        if _fits(texts[text], size, total, share):
             held.add(text)
             size += texts[text]
     if not held:

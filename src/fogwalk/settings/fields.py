@@ -111,7 +111,7 @@ def _number(key: str, value: Any) -> float:
             return float(value)
     except (ValueError, OverflowError):
         pass
-    raise _wrong(key, value, "a number, or find" if key == "optimizer.learning_rate" else "a number")
+    raise _wrong(key, value, "a number")
 
 
 def _text(key: str, value: Any) -> str:

@@ -97,8 +97,9 @@ def typed(source: Source) -> dict[str, Any]:
         try:
             values[key] = convert(key, value, known[key].type, known[key].optional)
         except SettingError as error:
+            expected = "It is a number, or find." if key == "optimizer.learning_rate" else error.expected
             origin = f"It came from {source.origin(key)}."
-            raise SettingError(key, found=error.found, expected=error.expected, origin=origin) from None
+            raise SettingError(key, found=error.found, expected=expected, origin=origin) from None
     return values
 
 

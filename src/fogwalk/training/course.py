@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogwalk.settings import Settings
-from fogwalk.training.schedule import schedule
+from fogwalk.training.schedule import FALLING, schedule
 
 # As many steps as a run is given that ends when it has converged; no run makes so many.
 UNTIL_CONVERGED = 10_000_000
@@ -46,11 +46,9 @@ class Course:
     def falls_from(self) -> int:
         """The first step at which the planned rate falls; the last step where it stays."""
         optimizer = self.settings.optimizer
-        if optimizer.schedule == "constant":
-            return self.steps
-        if optimizer.schedule != "warmup-stable-decay":
+        if optimizer.schedule in FALLING:
             return round(optimizer.warmup * self.steps)
-        return self.steps - round(optimizer.decay * self.steps)
+        return self.steps - (0 if optimizer.schedule == "constant" else round(optimizer.decay * self.steps))
 
 
 def ending_at(settings: Settings, step: int, last: int, *, falling: float | None = None) -> dict[str, Any]:

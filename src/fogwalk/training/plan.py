@@ -20,6 +20,7 @@ from fogwalk.tasks.protocol import Task
 from fogwalk.training import finder, shape
 from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course
 from fogwalk.training.pace import TRIAL_SECONDS, TRIAL_STEPS, Pace, compile_or_not, measure
+from fogwalk.training.schedule import FALLING
 
 DEFAULT_MINUTES = 5.0
 # Over so many steps the rate rises where no last step is known.
@@ -41,7 +42,7 @@ VALIDATING = 0.08
 EPOCHS_UNSEEN = 1
 
 
-def budget(settings: Settings) -> float | None:
+def minutes_for(settings: Settings) -> float | None:
     """The minutes that were given, or that a run without any limit takes; None where another limit was given."""
     training = settings.training
     limits = training.steps, training.epochs, training.tokens, training.stop_below
@@ -125,16 +126,18 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     def timed(settings: Settings, task: Task) -> Pace:
         """The pace without generated code; trying it must leave time to train."""
         seconds = left()
-        return measure_eager(settings, task, None if seconds is None else seconds * TRYING)
+        return measure(settings, task, compiled="off", most=None if seconds is None else seconds * TRYING)
 
     limits = _limits_without_clock(settings, task)
-    asked, limited = dict(limits), bool(limits)  # the length was asked for in steps, epochs or tokens
-    minutes, goal = settings.minutes, settings.training.stop_below
-    if not limits and minutes is None and goal is not None:
+    limited, asked = (
+        bool(limits),
+        min(limits.values(), default=0),
+    )  # the length was asked for in steps, epochs or tokens
+    minutes, goal = minutes_for(settings), settings.training.stop_below
+    if not limits and minutes is None:
         minutes = 0.0
         words.append("a goal was given and no time, so until it is reached, or validation improves no more (--minutes)")
-    elif not limits and minutes is None:
-        minutes = DEFAULT_MINUTES
+    elif settings.minutes is None and minutes is not None:
         words.append(f"no limit was given, so {minutes:g} minutes (--minutes, or --training.steps)")
     if minutes and minutes * 60 <= spent + FINISHING_SECONDS:
         raise _too_short(minutes, spent, TRIAL_STEPS * TRIAL_SECONDS)
@@ -174,15 +177,15 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
     settings = settings.replacing(closed, why)
-    if budget and not limited:
-        words += shape.told(settings, task)
-    elif budget and limits[why] < min(asked.values()):
-        words.append(f"{min(asked.values()):,} steps were asked for: no more fit into {minutes:g} minutes")
-    if goal is not None and minutes:
-        words.append(f"it ends earlier once validation is below {goal:g}")
     settings = settings.replacing(
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
+    if budget and not limited:
+        words += shape.told(settings, task)
+    elif budget and steps < asked:
+        words.append(f"{asked:,} steps were asked for: no more fit into {minutes:g} minutes")
+    if goal is not None and minutes:
+        words.append(f"it ends earlier once validation is below {goal:g}")
     return Closed(Course(close_habits(settings, task), budget), task.resized(settings), words, pace, found)
 
 
@@ -207,11 +210,6 @@ def _find_rate(
     return settings.replacing(values, "found by trying rates"), found, found.words()
 
 
-def measure_eager(settings: Settings, task: Task, most: float | None = None) -> Pace:
-    """The pace without generated code, by fewer steps where they take more than so many seconds."""
-    return measure(settings, task, compiled="off", most=most)
-
-
 def seconds_needed(closed: Closed, pace: Pace) -> float:
     """How long the training itself will take: its steps, validations and samples."""
     return needed(closed.course.settings, closed.task, pace)
@@ -219,7 +217,7 @@ def seconds_needed(closed: Closed, pace: Pace) -> float:
 
 def _close_convergence(settings: Settings, minutes: float | None, limited: bool) -> Settings:
     """The rule ends what has no end of its own; where steps, epochs or tokens were asked for, they are made."""
-    falling = settings.optimizer.schedule in ("cosine", "linear")
+    falling = settings.optimizer.schedule in FALLING
     if settings.training.convergence == "on" and falling and (minutes != 0 or limited):
         raise SettingError(
             "training.convergence",
@@ -239,7 +237,7 @@ def _close_convergence(settings: Settings, minutes: float | None, limited: bool)
 def _without_end(settings: Settings) -> Settings:
     """A run that ends when it has converged: its rate rises over a few steps, and falls when the rule says so."""
     optimizer = settings.optimizer
-    if optimizer.schedule in ("cosine", "linear"):
+    if optimizer.schedule in FALLING:
         raise SettingError(
             "optimizer.schedule",
             "minutes",

@@ -13,6 +13,8 @@ from fogwalk.settings import Optimizer
 
 Schedule = Callable[[int], float]
 
+FALLING = ("cosine", "linear")  # from the end of the warm-up to the last step
+
 
 def schedule(settings: Optimizer, steps: int) -> Schedule:
     """The learning rate of update number `step` (from 0) in a run of `steps`.
