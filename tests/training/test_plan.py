@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fogwalk import hardware
+from fogwalk import hardware, trainer
 from fogwalk.errors import SettingError
-from fogwalk.settings import Settings, Source, resolve
+from fogwalk.runs.log import read_all
+from fogwalk.settings import Settings, Source, load_settings, resolve
 from fogwalk.tasks.language import Language
 from fogwalk.training import pace, plan
 from fogwalk.training.course import UNTIL_CONVERGED
@@ -249,3 +250,12 @@ def test_what_the_planned_steps_see_is_told_from_the_plan_that_was_closed(book: 
     (line,) = (line for line in words if "go through the text" in line)
     times = float(line.split()[-2].replace(",", ""))
     assert times == pytest.approx(tokens / len(task.tokens.training), rel=0.06)
+
+
+@pytest.mark.parametrize("habits", [{}, {"training.save_every": "4", "training.evaluate_every": "6"}])
+def test_as_many_checkpoints_are_planned_as_a_run_writes(book: Path, tmp_path: Path, habits: dict[str, str]) -> None:
+    values = {"data.path": str(book), "training.steps": "25", "out": str(tmp_path / "run"), "model.layers": "1"}
+    folder = trainer.train(resolve(Source("command line", values | habits)))
+    story = read_all(folder.events)
+    written = [record for record in story if record["event"] == "saved"]
+    assert plan.saves(load_settings(folder.settings).training) == len(written)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fogwalk import hardware
 from fogwalk.errors import SettingError
 from fogwalk.registry import OPTIMIZERS
-from fogwalk.settings import Settings
+from fogwalk.settings import Settings, Training
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import finder, shape
 from fogwalk.training.course import UNTIL_CONVERGED, Budget, Course
@@ -290,12 +290,19 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
 
 
 def needed(settings: Settings, task: Task, pace: Pace) -> float:
-    """Seconds of a run of these settings: steps, validations and samples."""
+    """Seconds of a run of these settings: steps, validations, samples and checkpoints."""
     training = close_habits(settings, task).training
     steps = training.steps or 0
     validations = math.ceil(steps / (training.evaluate_every or steps))
     samples = math.ceil(steps / training.sample_every) if training.sample_every else 0
-    return steps * pace.step + validations * pace.validation + samples * pace.sample
+    return steps * pace.step + validations * pace.validation + samples * pace.sample + saves(training) * pace.saving
+
+
+def saves(training: Training) -> int:
+    """Checkpoints of a run: before its first step, every so many, before each validation, and at its end."""
+    steps, often, seen = training.steps or 0, training.save_every or 1, training.evaluate_every or 1
+    within = steps // often + steps // seen - steps // math.lcm(often, seen)
+    return 1 + within + bool(steps % often and steps % seen)
 
 
 def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -> int:
