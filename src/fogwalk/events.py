@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
 
@@ -25,32 +25,37 @@ class Event:
 @dataclass(frozen=True, kw_only=True)
 class Planned(Event):
     """The choices of a run were closed: how many steps, and the data, model and plan in words. `budget` is what is left of
-    the minutes: the seconds of the run's life it shall end within, and whether more steps than planned shall fill them."""
+    the minutes: the seconds of the run's life it shall end within, and whether more steps than planned shall fill them. `unit` is what examples
+    are: token, row or image."""
 
     steps: int
     settings: dict[str, Any]
     data: dict[str, Any]
     model: dict[str, Any]
     budget: dict[str, Any] | None = None
+    unit: str = "token"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
-    """One update was made. `loss` (nats per token) is the batch's before the update; `rate` is η."""
+    """One update was made from so many examples (tokens, rows or images). `loss` is the batch's mean before the update: nats per
+    example, or what the task's loss counts in; `learning_rate` is η."""
 
     loss: SupportsFloat
     gradient_norm: SupportsFloat
     learning_rate: float
-    tokens: int
+    examples: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(Event):
-    """The whole validation split was scored: mean loss in nats per token at the run's own context."""
+    """The whole validation split was scored: mean loss over so many examples (tokens, rows or images), and what else the task
+    tells, such as accuracy; `context` is how many tokens the model looks back over, where it reads a text."""
 
     validation_loss: float
-    context: int
-    tokens: int
+    examples: int
+    context: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,7 @@ class Resumed(Event):
     settings: dict[str, Any]
     exact: bool
     why: str
+    unit: str = "token"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +129,7 @@ def name_of(event: Event) -> str:
 def to_record(event: Event) -> dict[str, Any]:
     """The event as plain numbers and text, `event` and `step` first.
 
-    >>> to_record(Evaluated(step=3, seconds=1.0, validation_loss=2.0, context=8, tokens=100))["event"]
+    >>> to_record(Evaluated(step=3, seconds=1.0, validation_loss=2.0, examples=100))["event"]
     'evaluated'
     """
     record: dict[str, Any] = {"event": name_of(event), "step": event.step}

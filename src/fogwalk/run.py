@@ -245,14 +245,14 @@ class Run:
     def _score(self, model: nn.Module, source: str, scored: Scored, task: Language | None) -> Evaluation:
         context, size = self.settings.model.context, self.tokenizer.size
         arithmetic = arithmetic_of(self.settings.replacing({"device": self.device.type}, "found"))
-        loss, tokens = evaluate(model, next_token_loss, scoring_windows(scored.stream, context), arithmetic)
+        found = evaluate(model, next_token_loss, scoring_windows(scored.stream, context), arithmetic)
         # The first token is read but not scored.
         first = self.tokenizer.decode([int(scored.stream[0])])
         if self.tokenizer.kind == "characters":
             first = scored.counts.opening[:1]  # as it stands in the text, which the tokenizer may not know
         score = Score(
-            loss=loss,
-            tokens=tokens,
+            loss=found.loss,
+            tokens=found.examples,
             context=context,
             characters=scored.counts.characters - len(first),
             bytes=scored.counts.bytes - _size(first),

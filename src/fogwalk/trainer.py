@@ -209,10 +209,10 @@ def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | N
         elapsed = time.perf_counter() - began
         pace = closed.pace or measure(settings, task, compiled=settings.training.compile)
         parameters = count_parameters(task.model())
-        for told in describe(settings, parameters, closed.words):
+        for told in describe(settings, task.sizes, parameters, closed.words):
             tell(told)
         tell(Told("chance", task.chance()))
-        memory = planned_memory(settings, int(task.facts["vocabulary"]), parameters)
+        memory = planned_memory(settings, task.sizes, parameters)
         seconds = elapsed + plan.seconds_needed(closed, pace)
     return Forecast(settings, parameters, memory, seconds)
 

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from fogwalk import hardware
-from fogwalk.encoding import tokenizers
 from fogwalk.errors import DataError, FogwalkError
 from fogwalk.events import Event, StepDone
 from fogwalk.registry import TASKS
@@ -22,7 +21,6 @@ from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.runs.publish import problems
 from fogwalk.settings import Settings, declared, load_settings
-from fogwalk.tasks.language import build_model
 from fogwalk.tasks.protocol import Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.history import History
@@ -106,7 +104,7 @@ def _state(folder: RunFolder, step: int) -> Iterator[Check]:
         model = task.model()
     except DataError as error:
         yield Check("data", False, str(error))
-        model = build_model(settings, tokenizers.load(place / "encoding"))
+        model = TASKS.get(settings.task).rebuilt(settings, place / "encoding")
     state = begin(model, settings, torch.device("cpu"))
     checkpoint.restore(folder, state, step)
     fine = state.step == step and all(torch.isfinite(value).all() for value in state.model.parameters())

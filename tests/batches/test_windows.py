@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogwalk.batches.tokens import Stream
-from fogwalk.batches.windows import Batch, TrainingWindows, validation_windows, windows
+from fogwalk.batches.batch import Batch
+from fogwalk.batches.windows import TrainingWindows, validation_windows, windows
 
 
 def numbered(length: int) -> Stream:
@@ -46,7 +47,7 @@ def test_no_window_leaves_the_text_and_targets_are_the_inputs_one_later(
     assert found.inputs.dtype == torch.int64
     assert int(found.targets.max()) < length
     assert torch.equal(found.targets, found.inputs + 1)
-    assert found.tokens == batch * context
+    assert found.examples == batch * context
 
 
 @given(SHAPES, st.lists(st.integers(0, 500), min_size=1, max_size=6))

@@ -306,7 +306,7 @@ def test_evaluate_gives_exactly_the_runs_own_best_validation_loss(reading: Path,
     assert {"loss", "perplexity", "bits_per_byte", "tokens"} <= result.keys()
     told = [record for record in read_story(Path("runs/first/events.jsonl")) if record["event"] == "evaluated"]
     best = min(told, key=lambda record: record["validation_loss"])
-    assert (result["loss"], result["tokens"], result["step"]) == (best["validation_loss"], best["tokens"], best["step"])
+    assert (result["loss"], result["tokens"], result["step"]) == (best["validation_loss"], best["examples"], best["step"])
     assert result["context"] == best["context"] == 64
     assert json.loads(call("runs", "--json"))[0]["best_validation_loss"] == result["loss"]
     for record in told:

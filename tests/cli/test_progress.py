@@ -89,14 +89,14 @@ def done(step: int, loss: float = 2.0, seconds: float | None = None) -> StepDone
         loss=loss,
         gradient_norm=0.5,
         learning_rate=0.001,
-        tokens=1000,
+        examples=1000,
     )
 
 
 def validated(step: int, loss: float = 1.5, context: int = 64, seconds: float | None = None) -> Evaluated:
     """The validation split was scored."""
     seconds = float(step) if seconds is None else seconds
-    return Evaluated(step=step, seconds=seconds, validation_loss=loss, context=context, tokens=900)
+    return Evaluated(step=step, seconds=seconds, validation_loss=loss, context=context, examples=900)
 
 
 def sampled(text: str, prompt: str = "", step: int = 3, seconds: float = 3.0) -> Sampled:
@@ -271,7 +271,7 @@ def test_rate_and_gradient_stand_in_the_line() -> None:
 
 
 def test_numbers_still_on_a_device_are_shown_and_written() -> None:
-    step = StepDone(step=1, seconds=1.0, loss=Waiting(), gradient_norm=Waiting(), learning_rate=0.001, tokens=9)
+    step = StepDone(step=1, seconds=1.0, loss=Waiting(), gradient_norm=Waiting(), learning_rate=0.001, examples=9)
     assert "loss 2.500  smooth 2.500" in told([planned(1), step])[0]
     assert json.loads(printed([step], as_json=True))["loss"] == 2.5
 
@@ -565,13 +565,13 @@ def test_as_json_every_event_is_one_object_with_stable_names() -> None:
     names = {record["event"] for record in records}
     assert names == {"planned", "step", "saved", "evaluated", "sampled", "warned", "resumed", "stopped"}
     assert {record["event"]: list(record) for record in records} == {
-        "planned": ["event", "step", "seconds", "steps", "settings", "data", "model", "budget"],
-        "step": ["event", "step", "seconds", "loss", "gradient_norm", "learning_rate", "tokens"],
+        "planned": ["event", "step", "seconds", "steps", "settings", "data", "model", "budget", "unit"],
+        "step": ["event", "step", "seconds", "loss", "gradient_norm", "learning_rate", "examples"],
         "saved": ["event", "step", "seconds", "path", "bytes"],
-        "evaluated": ["event", "step", "seconds", "validation_loss", "context", "tokens"],
+        "evaluated": ["event", "step", "seconds", "validation_loss", "examples", "context", "metrics"],
         "sampled": ["event", "step", "seconds", "prompt", "text"],
         "warned": ["event", "step", "seconds", "message"],
-        "resumed": ["event", "step", "seconds", "steps", "settings", "exact", "why"],
+        "resumed": ["event", "step", "seconds", "steps", "settings", "exact", "why", "unit"],
         "stopped": ["event", "step", "seconds", "reason", "best_step", "best_validation_loss"],
     }
 

@@ -22,7 +22,7 @@ from fogwalk.runs.log import EventLog, loss_trace, read_all, read_story
 
 def step(number: int, loss: Any = 1.0, seconds: float = 0.0) -> StepDone:
     """An update's event."""
-    return StepDone(step=number, seconds=seconds, loss=loss, gradient_norm=1.0, learning_rate=0.1, tokens=8)
+    return StepDone(step=number, seconds=seconds, loss=loss, gradient_norm=1.0, learning_rate=0.1, examples=8)
 
 
 def resumed(number: int) -> Resumed:
@@ -32,13 +32,13 @@ def resumed(number: int) -> Resumed:
 
 def evaluated(number: int, loss: float) -> Evaluated:
     """A validation after a step."""
-    return Evaluated(step=number, seconds=0.0, validation_loss=loss, context=8, tokens=100)
+    return Evaluated(step=number, seconds=0.0, validation_loss=loss, context=8, examples=100)
 
 
 EVENTS = (
     Planned(step=0, seconds=0.0, steps=3, settings={"seed": 1}, data={"path": "é"}, model={"kind": "mlp"}),
     step(1, torch.tensor(2.5)),
-    Evaluated(step=1, seconds=0.1, validation_loss=2.0, context=8, tokens=100),
+    Evaluated(step=1, seconds=0.1, validation_loss=2.0, context=8, examples=100),
     Replanned(step=1, seconds=0.1, steps=3, settings={"training.steps": 3}, reason="pace", why="slower"),
     Sampled(step=1, seconds=0.1, prompt="a", text="\n\u2028\ufffd"),
     Saved(step=1, seconds=0.1, path="runs/x/checkpoints/000001", bytes=10),

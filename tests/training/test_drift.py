@@ -9,7 +9,7 @@ from fogwalk.training.drift import Drift
 
 
 def step(number: int, seconds: float) -> StepDone:
-    return StepDone(step=number, seconds=seconds, loss=1.0, gradient_norm=1.0, learning_rate=0.1, tokens=10)
+    return StepDone(step=number, seconds=seconds, loss=1.0, gradient_norm=1.0, learning_rate=0.1, examples=10)
 
 
 class Machine:
@@ -26,7 +26,7 @@ class Machine:
         told: list[Event] = [step(self.made, self.now)]
         if self.made % self.every == 0:
             self.now += self.validation
-            told.insert(0, Evaluated(step=self.made, seconds=self.now, validation_loss=1.0, context=8, tokens=10))
+            told.insert(0, Evaluated(step=self.made, seconds=self.now, validation_loss=1.0, context=8, examples=10))
         if self.made % self.sample_every == 0:
             self.now += self.sample
             told.append(Sampled(step=self.made, seconds=self.now, prompt="", text=""))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.models.mlp import PlainLanguageModel
 from fogwalk.models.transformer import LanguageModel
 from fogwalk.objectives.losses import cross_entropy

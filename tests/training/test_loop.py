@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.errors import Diverged
 from fogwalk.events import Event, StepDone
 from fogwalk.settings import Optimizer as OptimizerSettings
@@ -168,9 +168,9 @@ def test_a_tiny_transformer_learns_a_small_text(book: Path) -> None:
     task, state, made_of = tiny(book, {"training.steps": "120"})
     losses = losses_of(state, made_of, 120)
     assert losses[0] == pytest.approx(task.facts["guessing"], abs=0.1)
-    validation, tokens = evaluate(state.model, task.loss, task.validation(), CPU)
-    assert validation < 0.8
-    assert tokens == task.facts["validation_tokens"] - 1
+    found = evaluate(state.model, task.loss, task.validation(), CPU)
+    assert found.loss < 0.8
+    assert found.examples == task.facts["validation_tokens"] - 1
 
 
 def test_shuffled_text_teaches_frequencies_and_no_more(tmp_path: Path, small_text: str) -> None:
@@ -180,18 +180,18 @@ def test_shuffled_text_teaches_frequencies_and_no_more(tmp_path: Path, small_tex
     path.write_text("".join(letters), encoding="utf-8")
     task, state, made_of = tiny(path, {"training.steps": "100"})
     loop(state, made_of, lambda event: None, Stop())
-    validation, _ = evaluate(state.model, task.loss, task.validation(), CPU)
+    validation = evaluate(state.model, task.loss, task.validation(), CPU).loss
     assert validation == pytest.approx(task.facts["frequencies"], abs=0.03)
 
 
 def test_evaluation_weighs_every_token_alike_and_leaves_the_mode(book: Path) -> None:
     task, state, _ = tiny(book, {"training.steps": "5"})
     state.model.train()
-    loss, tokens = evaluate(state.model, task.loss, task.validation(), CPU)
+    found = evaluate(state.model, task.loss, task.validation(), CPU)
     assert state.model.training
     again = total(state.model.eval(), task.validation())
-    assert loss == pytest.approx(again, abs=1e-5)
-    assert tokens == sum(batch.tokens for batch in task.validation())
+    assert found.loss == pytest.approx(again, abs=1e-5)
+    assert found.examples == sum(batch.examples for batch in task.validation())
 
 
 def total(model: nn.Module, batches: Iterator[Batch]) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from fogwalk.settings import Settings, Source, Transformer, resolve
 from fogwalk.tasks.language import Language
+from fogwalk.tasks.protocol import Sizes
 from fogwalk.training import plan, shape
 from fogwalk.training.memory import planned_memory
 from fogwalk.training.pace import Pace
@@ -89,7 +90,9 @@ def test_given_steps_train_the_default_shape(book: Path, monkeypatch: pytest.Mon
 
 def test_memory_grows_with_everything_that_is_held() -> None:
     def held(vocabulary: int = 66, parameters: int = 10**6, **changes: object) -> int:
-        return planned_memory(Settings().replacing(changes, "test"), vocabulary, parameters)
+        settings = Settings().replacing(changes, "test")
+        sizes = Sizes(unit="token", training=10**6, validation=10**5, each=settings.model.context, outputs=vocabulary)
+        return planned_memory(settings, sizes, parameters)
 
     assert held() < held(vocabulary=8192)
     assert held() < held(parameters=10**8)

@@ -10,11 +10,11 @@ from fogwalk.training.timing import Timing
 
 
 def step(number: int, seconds: float) -> StepDone:
-    return StepDone(step=number, seconds=seconds, loss=1.0, gradient_norm=1.0, learning_rate=0.1, tokens=10)
+    return StepDone(step=number, seconds=seconds, loss=1.0, gradient_norm=1.0, learning_rate=0.1, examples=10)
 
 
 def evaluated(number: int, seconds: float) -> Evaluated:
-    return Evaluated(step=number, seconds=seconds, validation_loss=1.0, context=8, tokens=10)
+    return Evaluated(step=number, seconds=seconds, validation_loss=1.0, context=8, examples=10)
 
 
 def story() -> list[Event]:

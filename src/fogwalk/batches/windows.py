@@ -8,39 +8,14 @@ No iterator is ever wound forward: a resumed run asks for its step and gets the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from numpy.typing import NDArray
-from torch import Tensor
 
+from fogwalk.batches.batch import Batch, Epochs, Numbers
 from fogwalk.batches.tokens import Stream
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`inputs` and, one token later, `targets`; `tokens` counts the targets that are scored."""
-
-    inputs: Int[Tensor, "batch time"]
-    targets: Int[Tensor, "batch time"]
-
-    @property
-    def tokens(self) -> int:
-        return self.targets.numel()
-
-    def split(self, portions: int) -> list[Batch]:
-        """The same batch in equal portions, to be worked through one after the other."""
-        if portions == 1:
-            return [self]
-        size = len(self.inputs) // portions
-        return [Batch(i, t) for i, t in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
-
-    def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
-        return Batch(self.inputs.to(device), self.targets.to(device))
 
 
 def windows(stream: Stream, starts: NDArray[np.int64], time: int) -> Batch:
@@ -60,36 +35,32 @@ def windows(stream: Stream, starts: NDArray[np.int64], time: int) -> Batch:
 class TrainingWindows:
     """Every window once an epoch, in an order and from an offset drawn from (seed, epoch).
 
-    Batch `step` takes the windows step·batch ... of one endless row of epochs; one batch may end one epoch and begin
-    the next. The offset moves where windows begin, so that no two epochs cut the text at the same places.
+    The offset moves where windows begin, so that no two epochs cut the text at the same places.
     """
 
     def __init__(self, stream: Stream, context: int, batch: int, seed: int) -> None:
         self.stream = stream
         self.context = context
-        self.batch = batch
         self.seed = seed
         # One context less than would fit, to leave room for the offset.
         self.per_epoch = max(1, (len(stream) - context) // context)
-        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._drawn = lru_cache(maxsize=2)(self._draw)
+        self._epochs = Epochs(self.per_epoch, batch, lambda epoch: self._drawn(epoch)[0])
 
     def at(self, step: int) -> Batch:
         """The batch that update number `step` (from 0) learns from."""
-        numbers = np.arange(step * self.batch, (step + 1) * self.batch)
-        starts = np.array([self._start(*divmod(int(number), self.per_epoch)) for number in numbers])
-        return windows(self.stream, starts, self.context)
+        starts = [self._places(epoch, numbers) for epoch, numbers in self._epochs.at(step)]
+        return windows(self.stream, np.concatenate(starts), self.context)
 
     def starts(self, epoch: int) -> NDArray[np.int64]:
         """Where the windows of an epoch begin, in the order they are seen."""
-        numbers, offset = self._order(epoch)
-        return numbers * np.int64(self.context) + offset
+        return self._places(epoch, self._drawn(epoch)[0])
 
-    def _start(self, epoch: int, place: int) -> int:
-        numbers, offset = self._order(epoch)
-        return int(numbers[place]) * self.context + offset
+    def _places(self, epoch: int, numbers: Numbers) -> NDArray[np.int64]:
+        return numbers * np.int64(self.context) + self._drawn(epoch)[1]
 
-    def _draw_order(self, epoch: int) -> tuple[NDArray[np.uint32], int]:
-        """The numbers of the windows in four bytes each, for a large text has many; and the place where they begin."""
+    def _draw(self, epoch: int) -> tuple[Numbers, int]:
+        """The order of the windows, and the place where the first of them begins."""
         chance = np.random.default_rng([self.seed, epoch])
         spare = len(self.stream) - 1 - self.per_epoch * self.context
         offset = int(chance.integers(0, max(0, min(spare, self.context - 1)) + 1))

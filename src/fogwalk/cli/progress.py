@@ -25,6 +25,7 @@ from fogwalk.events import (
     FINISHED,
     Evaluated,
     Event,
+    Planned,
     Replanned,
     Resumed,
     Sampled,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 LABEL = 8
 _MARGIN = " " * LABEL
+_PACES = {"token": "tok/s", "row": "rows/s", "image": "img/s"}
 
 
 class _Console(Console):
@@ -65,6 +67,7 @@ class Progress:
         self._smooth = 0.0
         self._seen = 0
         self._validated = ""
+        self._unit = "token"
         self._label = ""
         self._left = Remaining()
         self._printed_at = time.monotonic()
@@ -101,16 +104,18 @@ class Progress:
             self._other(event)
 
     def _other(self, event: Event) -> None:
+        if isinstance(event, Planned | Resumed):
+            self._unit = event.unit
         if isinstance(event, Resumed):
             self._print(f"{'resume':<{LABEL}}from step {event.step} of {event.steps}; {event.why}", hang=True)
         elif isinstance(event, Replanned):
             self._print(f"{'replan':<{LABEL}}{event.why}", hang=True)
         elif isinstance(event, Evaluated):
-            self._validated = f"val {event.validation_loss:.3f} (step {event.step}, context {event.context})"
+            context = "" if event.context is None else f", context {event.context}"
+            beside = "".join(f", {name} {value:.3f}" for name, value in event.metrics.items())
+            self._validated = f"val {event.validation_loss:.3f} (step {event.step}{context}{beside})"
             if not self.live:
-                self._print(
-                    f"{'val':<{LABEL}}{event.validation_loss:.4f} at step {event.step}, context {event.context}"
-                )
+                self._print(f"{'val':<{LABEL}}{event.validation_loss:.4f} at step {event.step}{context}{beside}")
         elif isinstance(event, Sampled):
             shown = quoted(event.prompt + event.text, 160 if not self.live else max(self.console.width * 2 - 24, 40))
             self._print(f"  ~ sample @{event.step}: {shown}", style="cyan", hang=True)
@@ -150,7 +155,7 @@ class Progress:
         ]
         if pace:
             parts += [
-                (6, f"{_short(event.tokens / pace)} tok/s"),
+                (6, f"{_short(event.examples / pace)} {_PACES[self._unit]}"),
                 *([] if endless else [(4, f"eta {clock(self._left.seconds(event.step))}")]),
             ]
         return _fitting(parts, self.console.width if self.live else None)
@@ -163,7 +168,8 @@ class Progress:
             return  # told by the error that ends the command
         best = ""
         if event.best_validation_loss is not None:
-            best = f" Best validation loss {event.best_validation_loss:.4f} nats per token at step {event.best_step}."
+            per = " nats per token" if self._unit == "token" else ""
+            best = f" Best validation loss {event.best_validation_loss:.4f}{per} at step {event.best_step}."
         why = {"stop-below": " (the goal of --training.stop-below is reached)", "converged": " (converged)"}.get(
             event.reason, ""
         )

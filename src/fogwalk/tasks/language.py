@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fogwalk.batches.batch import Batch
 from fogwalk.batches.tokens import MOST_SCORED, Counts, Stream, tokenise
-from fogwalk.batches.windows import Batch, TrainingWindows, validation_windows
+from fogwalk.batches.windows import TrainingWindows, validation_windows
 from fogwalk.cache import cached, unusable
 from fogwalk.data.corpus import Corpus, format_of
 from fogwalk.data.split import Split, Survey, survey, training
@@ -34,6 +35,7 @@ from fogwalk.objectives.losses import cross_entropy
 from fogwalk.objectives.metrics import frequencies, guessing
 from fogwalk.registry import MODELS
 from fogwalk.settings import Settings
+from fogwalk.tasks.protocol import Sizes
 
 # Tokens scored at once when validating: on a CPU more only falls out of the cache (measured).
 EVALUATION_TOKENS = 2048
@@ -187,6 +189,17 @@ class Language:
             "frequencies": self._frequencies,
         }
 
+    @property
+    def sizes(self) -> Sizes:
+        """Tokens, in windows of the model's context."""
+        return Sizes(
+            unit="token",
+            training=len(self.tokens.training),
+            validation=len(self.tokens.validation),
+            each=self.settings.model.context,
+            outputs=self.tokenizer.size,
+        )
+
     @cached_property
     def _frequencies(self) -> float:
         return frequencies(self.tokens.training, self.tokens.validation, self.tokenizer.size)
@@ -281,6 +294,15 @@ class Language:
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy in nats per token."""
         return next_token_loss(outputs, batch)
+
+    def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
+        """The loss says it all."""
+        return {}
+
+    @staticmethod
+    def rebuilt(settings: Settings, encoding: Path) -> nn.Module:
+        """The model of these settings for a saved tokenizer."""
+        return build_model(settings, tokenizers.load(encoding))
 
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
         """How the model goes on from the same few words each time."""

@@ -7,24 +7,46 @@ After this    language.py beside this file; trainer.py asks the questions in thi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.settings import Settings
 
 
 class Training(Protocol):
-    """Batches to learn from; a pure function of the step."""
+    """Batches to learn from; a pure function of the step. `per_epoch` records (windows, rows or images) are an epoch."""
 
     per_epoch: int
 
     def at(self, step: int) -> Batch:
         """The batch that update number `step` learns from."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much there is: examples to learn from and to validate on, of which a `unit` is one (token, row or image); how many
+    stand in each record of a batch; and how many numbers a model gives back for each."""
+
+    unit: str
+    training: int
+    validation: int
+    each: int
+    outputs: int
+
+    def step(self, settings: Settings) -> int:
+        """Examples that one update learns from."""
+        return settings.training.batch * self.each
+
+    def words(self, settings: Settings) -> str:
+        """What one update learns from: 16 x 128 tokens, or 32 rows."""
+        each = f" x {self.each}" if self.unit == "token" else ""
+        return f"{settings.training.batch}{each} {self.unit}s"
 
 
 class Task(Protocol):
@@ -35,6 +57,7 @@ class Task(Protocol):
 
     digest: str
     facts: dict[str, Any]
+    sizes: Sizes
 
     def words(self) -> list[str]:
         """What the data is and how it is used, one line each, for a person."""
@@ -68,6 +91,15 @@ class Task(Protocol):
         """How wrong the outputs are: one number."""
         ...
 
+    def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
+        """What else tells how good they are, as means over the batch's examples, such as accuracy; empty where nothing does."""
+        ...
+
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
         """A question and the model's answer, to see it learn."""
+        ...
+
+    @staticmethod
+    def rebuilt(settings: Settings, encoding: Path) -> nn.Module:
+        """The model of these settings for a saved encoding, where the data itself may be gone; not yet initialised."""
         ...

@@ -1,4 +1,4 @@
-"""Validation: every token held back is scored once, and the best step is remembered.
+"""Validation: every example held back is scored once, and the best step is remembered.
 
 Before this   loop.py emits steps; saving.py has saved by then.
 After this    events say the validation loss; generation and export take the best checkpoint.
@@ -7,12 +7,14 @@ After this    events say the validation loss; generation and export take the bes
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.errors import Diverged
 from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
 from fogwalk.hardware import keep_freed_memory
@@ -23,26 +25,46 @@ from fogwalk.training.state import Arithmetic, State
 from fogwalk.training.stopping import Stop
 
 Loss = Callable[[Tensor, Batch], Tensor]
+Metrics = Callable[[Tensor, Batch], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Mean loss and what else the task tells, over so many examples."""
+
+    loss: float
+    examples: int
+    metrics: dict[str, float]
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, loss_of: Loss, batches: Iterable[Batch], arithmetic: Arithmetic) -> tuple[float, int]:
-    """Mean loss over all batches, weighted by their tokens, and how many tokens were scored.
+def evaluate(
+    model: nn.Module,
+    loss_of: Loss,
+    batches: Iterable[Batch],
+    arithmetic: Arithmetic,
+    metrics_of: Metrics = lambda outputs, batch: {},
+) -> Result:
+    """Mean loss and metrics over all batches, weighted by their examples.
 
     In the run's own number format, never compiled, with dropout off; the model's mode is put back.
     """
     keep_freed_memory()
     mode = model.training
     model.eval()
-    total, tokens = 0.0, 0
+    total, examples = 0.0, 0
+    sums: Counter[str] = Counter()
     for batch in batches:
         batch = batch.to(arithmetic.device)
         with arithmetic():
-            loss = loss_of(model(batch.inputs), batch)
-        total += float(loss) * batch.tokens
-        tokens += batch.tokens
+            outputs = model(batch.inputs)
+            loss = loss_of(outputs, batch)
+        total += float(loss) * batch.examples
+        for name, value in metrics_of(outputs, batch).items():
+            sums[name] += value * batch.examples
+        examples += batch.examples
     model.train(mode)
-    return total / tokens, tokens
+    return Result(total / examples, examples, {name: value / examples for name, value in sums.items()})
 
 
 def is_due(step: int, every: int, last: int) -> bool:
@@ -63,7 +85,6 @@ class Evaluator:
         *,
         every: int,
         course: Course,
-        context: int,
         stop_below: float | None,
         history: History,
     ) -> None:
@@ -74,7 +95,6 @@ class Evaluator:
         self.stop = stop
         self.every = every
         self.course = course
-        self.context = context
         self.stop_below = stop_below
         self.history = history
 
@@ -90,11 +110,20 @@ class Evaluator:
 
     def _evaluate(self) -> None:
         state = self.state
-        loss, tokens = evaluate(state.model, self.task.loss, self.task.validation(), self.arithmetic)
+        task, model = self.task, self.course.settings.model
+        found = evaluate(state.model, task.loss, task.validation(), self.arithmetic, task.metrics)
+        loss = found.loss
         self.history.validated(state.step, loss)
         state.best_step, state.best_loss = self.history.best_step, self.history.best_loss
         self.emit(
-            Evaluated(step=state.step, seconds=state.age(), validation_loss=loss, context=self.context, tokens=tokens)
+            Evaluated(
+                step=state.step,
+                seconds=state.age(),
+                validation_loss=loss,
+                examples=found.examples,
+                context=getattr(model, "context", None),
+                metrics=found.metrics,
+            )
         )
         if not math.isfinite(loss):
             raise Diverged(

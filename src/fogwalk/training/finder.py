@@ -104,7 +104,7 @@ def loss_at(settings: Settings, task: Task, rate: float) -> float:
         loop(state, recipe(task, Course(settings), arithmetic), lambda event: None, Stop())
     except Diverged:
         return math.inf
-    loss, _ = evaluate(state.model, task.loss, itertools.islice(task.validation(), VALIDATED), arithmetic)
+    loss = evaluate(state.model, task.loss, itertools.islice(task.validation(), VALIDATED), arithmetic).loss
     return loss if math.isfinite(loss) else math.inf
 
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 
 
 def clip(parameters: Sequence[nn.Parameter], limit: float | None) -> Float[Tensor, ""]:

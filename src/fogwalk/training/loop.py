@@ -12,7 +12,7 @@ import math
 import torch
 from torch import nn
 
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.errors import Diverged
 from fogwalk.events import Listener, StepDone
 from fogwalk.training.gradients import clip, first_not_finite
@@ -55,7 +55,7 @@ def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop, *, until: int
                 loss=loss,
                 gradient_norm=norm,
                 learning_rate=rate,
-                tokens=batch.tokens,
+                examples=batch.examples,
             )
         )
 
@@ -75,7 +75,7 @@ def _diverged(model: nn.Module, batch: Batch, step: int, loss: float, recipe: Re
         place = "the norm of the whole gradient"
     return Diverged(
         f"step {step + 1}: the loss is {loss:g}; the first number that is not finite is in {place}",
-        expected=f"Batch {step + 1} of seed {recipe.seed} ({batch.inputs.shape[0]} x {batch.inputs.shape[1]} tokens), "
+        expected=f"Batch {step + 1} of seed {recipe.seed} ({' x '.join(map(str, batch.inputs.shape))}), "
         f"learning rate {rate:.3g}. This step changed no parameter; the last checkpoint is good.",
         remedy=f"Train again with a lower rate, such as --optimizer.learning-rate {float(f'{rate / 3:.1g}'):g}, a longer "
         "--optimizer.warmup, or --training.precision float32.",

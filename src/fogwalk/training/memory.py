@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import torch
 
 from fogwalk.errors import RunError
-from fogwalk.settings import Settings, Transformer
+from fogwalk.settings import Mlp, Settings, Transformer
+from fogwalk.tasks.protocol import Sizes
 
 
 @contextmanager
@@ -24,8 +25,9 @@ def enough_memory(settings: Settings) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         training = settings.training
+        each = f" x {settings.model.context} tokens" if isinstance(settings.model, Transformer | Mlp) else ""
         raise RunError(
-            f"this machine has too little memory for {training.batch} x {settings.model.context} tokens a step",
+            f"this machine has too little memory for steps of {training.batch}{each}",
             remedy=f"Halve --training.batch (now {training.batch}), work through it in portions with "
             f"--training.accumulate {training.accumulate * 2}, or choose a smaller model.",
         ) from error
@@ -39,15 +41,15 @@ _SCORE = 18  # a token, for each token of the vocabulary
 _DROPPED = 20  # a token in a layer, for each head and place it looks at, where some of its attention is dropped
 
 
-def planned_memory(settings: Settings, vocabulary: int, parameters: int) -> int:
+def planned_memory(settings: Settings, sizes: Sizes, parameters: int) -> int:
     """Bytes that training will hold at most."""
     model, training = settings.model, settings.training
-    tokens = training.batch // training.accumulate * model.context
-    held = _PROGRAM + parameters * _PARAMETER[settings.optimizer.name] + tokens * vocabulary * _SCORE
+    examples = sizes.step(settings) // training.accumulate
+    held = _PROGRAM + parameters * _PARAMETER[settings.optimizer.name] + examples * sizes.outputs * _SCORE
     if isinstance(model, Transformer):
-        held += tokens * model.layers * model.width * _WIDTH
+        held += examples * model.layers * model.width * _WIDTH
         if model.dropout:
-            held += tokens * model.layers * model.heads * model.context * _DROPPED
-    else:
-        held += tokens * (model.context * model.embedding + sum(model.hidden)) * 12
+            held += examples * model.layers * model.heads * model.context * _DROPPED
+    elif isinstance(model, Mlp):
+        held += examples * (model.context * model.embedding + sum(model.hidden)) * 12
     return int(held)

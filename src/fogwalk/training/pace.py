@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from fogwalk import hardware
-from fogwalk.batches.windows import Batch
+from fogwalk.batches.batch import Batch
 from fogwalk.events import Event
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
@@ -66,12 +66,12 @@ def measure(settings: Settings, task: Task, *, compiled: str, most: float | None
     steps = [after - before for before, after in itertools.pairwise(times)]
     few = 0
     began = time.perf_counter()
-    total = int(task.facts.get("validation_tokens", 0))
+    total = task.sizes.validation
 
     def some() -> Iterator[Batch]:
         nonlocal few
         for batch in task.validation():
-            few += batch.tokens
+            few += batch.examples
             yield batch
             if time.perf_counter() - began > 0.3:
                 return

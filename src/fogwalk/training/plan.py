@@ -270,7 +270,14 @@ def _too_short(minutes: float, spent: float, more: float) -> SettingError:
 def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
     """Where each limit came from, and how many steps it is."""
     training = settings.training
-    per_step = training.batch * settings.model.context
+    sizes = task.sizes
+    per_step = sizes.step(settings)
+    if training.tokens is not None and sizes.unit != "token":
+        raise SettingError(
+            "training.tokens",
+            found=f"training.tokens counts tokens of a text, but this learns from {sizes.unit}s",
+            remedy="Say how often to go through them: --training.epochs.",
+        )
     limits: dict[str, int] = {}
     if training.steps is not None:
         limits[settings.origin("training.steps")] = training.steps
@@ -281,7 +288,7 @@ def _limits_without_clock(settings: Settings, task: Task) -> dict[str, int]:
             if steps >= UNTIL_CONVERGED:
                 raise SettingError(
                     f"training.{name}",
-                    found=f"{asked:g} {name} are {steps:.3g} steps of {per_step:,} tokens",
+                    found=f"{asked:g} {name} are {steps:.3g} steps of {per_step:,} {sizes.unit}s",
                     expected=f"A run makes fewer than {UNTIL_CONVERGED:,}.",
                     remedy=f"Give fewer {name}, or --minutes 0 to train until validation improves no more.",
                 )
@@ -319,9 +326,8 @@ def steps_that_fit(seconds: float, pace: Pace, task: Task, settings: Settings) -
 
 
 def steps_a_validation_costs(task: Task, settings: Settings) -> float:
-    """A validation is a forward pass over its tokens; a step is about three passes over a batch."""
-    tokens = int(task.facts.get("validation_tokens", 0))
-    return tokens / (3 * settings.training.batch * settings.model.context)
+    """A validation is a forward pass over its examples; a step is about three passes over a batch."""
+    return task.sizes.validation / (3 * task.sizes.step(settings))
 
 
 def close_habits(settings: Settings, task: Task) -> Settings:

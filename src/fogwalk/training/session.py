@@ -22,7 +22,7 @@ from fogwalk.runs.log import EventLog, read_story
 from fogwalk.runs.publish import write_atomically
 from fogwalk.settings import Settings, unused, write_toml
 from fogwalk.settings.fields import counted
-from fogwalk.tasks.protocol import Task
+from fogwalk.tasks.protocol import Sizes, Task
 from fogwalk.training import checkpoint, plan
 from fogwalk.training.course import UNTIL_CONVERGED, Course
 from fogwalk.training.drift import Drift
@@ -108,7 +108,6 @@ class Session:
             self.stop,
             every=every,
             course=self.course,
-            context=settings.model.context,
             stop_below=training.stop_below,
             history=self.history,
         )
@@ -148,7 +147,7 @@ class Session:
                 self.replanner,
                 self.sampler,
             ]
-            for told in describe(self.course.settings, count_parameters(self.state.model), why):
+            for told in describe(self.course.settings, self.task.sizes, count_parameters(self.state.model), why):
                 tell(told)
             tell(Told("chance", self.task.chance()))
             reason, failing = "failed", True
@@ -192,7 +191,13 @@ class Session:
         changed = {key: list(value) if isinstance(value := values[key], tuple) else value for key in sorted(carried())}
         self.bus(
             Resumed(
-                step=state.step, seconds=state.age(), steps=self.course.steps, settings=changed, exact=exact, why=reason
+                step=state.step,
+                seconds=state.age(),
+                steps=self.course.steps,
+                settings=changed,
+                exact=exact,
+                why=reason,
+                unit=self.task.sizes.unit,
             )
         )
         self._view(self.course.settings)
@@ -241,6 +246,7 @@ def _planned(course: Course, task: Task, state: State) -> Planned:
         data=task.facts,
         model=model,
         budget=asdict(course.budget) if course.budget else None,
+        unit=task.sizes.unit,
     )
 
 
@@ -253,12 +259,12 @@ def _length(steps: int | None) -> str:
     return f"{steps:,} steps" if steps and steps < UNTIL_CONVERGED else "as many steps as it takes"
 
 
-def describe(settings: Settings, count: int, why: Iterable[str]) -> list[Told]:
+def describe(settings: Settings, sizes: Sizes, count: int, why: Iterable[str]) -> list[Told]:
     """The model and plan lines, for a person."""
     training, optimizer = settings.training, settings.optimizer
     size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
     plan_words = (
-        f"{_length(training.steps)} x {training.batch} x {settings.model.context} tokens "
+        f"{_length(training.steps)} x {sizes.words(settings)} "
         f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "
         f"{optimizer.schedule}; {training.precision}, {counted(settings.threads or 0, 'thread')}, seed {settings.seed}"
     )

@@ -56,8 +56,7 @@ def fit(
     often, epochs = "until nothing more is learned", math.inf
     if seconds is not None:
         pace = pace or measure(settings, task)
-        tokens = settings.training.batch * settings.model.context
-        epochs = seconds / pace.step * tokens / int(task.facts["training_tokens"])
+        epochs = seconds / pace.step * task.sizes.step(settings) / task.sizes.training
         often = "many times"
     if share := dropout(epochs):
         settings = settings.replacing({"model.dropout": share}, PICKED)
@@ -72,9 +71,9 @@ def told(settings: Settings, task: Task) -> list[str]:
     if not isinstance(model, Transformer):
         return []
     assert steps is not None
-    tokens = steps * settings.training.batch * model.context
+    tokens = steps * task.sizes.step(settings)
     each = tokens / layer_parameters(model.layers, model.width)
-    times = tokens / int(task.facts["training_tokens"])
+    times = tokens / task.sizes.training
     seen = f"{_about(each)} tokens for each parameter of the layers"
     return [f"so many steps see {seen}, and go through the text {_about(times)} times"]
 
@@ -99,8 +98,8 @@ def pick(settings: Settings, task: Task, seconds: float, measure: Callable[[Sett
     The default shape is measured first, and the others are guessed from it: seconds go with the products. What was picked is
     measured too, and given up for the next smaller one when it is slower than was guessed.
     """
-    vocabulary, own = int(task.facts["vocabulary"]), int(task.facts["training_tokens"])
-    tokens = settings.training.batch * settings.model.context
+    vocabulary, own = task.sizes.outputs, task.sizes.training
+    tokens = task.sizes.step(settings)
     known = {_default(settings): measure(settings, task)}
     rate = known[_default(settings)].step / _products(*_default(settings)[:2], vocabulary)
 
@@ -124,7 +123,7 @@ def pick(settings: Settings, task: Task, seconds: float, measure: Callable[[Sett
 
 def for_text(settings: Settings, task: Task) -> Picked:
     """The largest shape, up to the default one's successor, that has enough to learn from: where time sets no limit."""
-    own = int(task.facts["training_tokens"])
+    own = task.sizes.training
     fitting = [rung for rung in LADDER[:4] if layer_parameters(*rung[:2]) * OWN <= own] or [LADDER[0]]
     rung = fitting[-1]
     words = f"{rung[0]} layers x {rung[1]} wide, for {own:,} tokens to learn from"
