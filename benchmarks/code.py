@@ -32,6 +32,7 @@ from fogwalk.generation.decode import Answer, Speaks, generate
 from fogwalk.generation.sampling import Sampling
 from fogwalk.models.attention import Cache
 from fogwalk.run import Run
+from fogwalk.scoring import Evaluation
 from fogwalk.tasks.language import Language
 
 GOAL = 0.20
@@ -142,6 +143,7 @@ def main() -> int:
             path = train(words, Path(folder) / "run", cache=Path(folder) / "cache").out
         run = fogwalk.load(path)
         score = run.evaluate()
+        assert isinstance(score, Evaluation)
         task = Language(run.settings, run.checkpoint / "encoding")
         assert score.ngram
         counted = NGramWriter(task.tokens.training, run.tokenizer.size, score.ngram.order)

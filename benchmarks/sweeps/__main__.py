@@ -80,7 +80,7 @@ def swept(found: argparse.Namespace, path: str, named: str) -> int:
         steps = max(20, round(found.seconds / step))
         score = trained(path, choice, steps, found.seed)
         model = settings_of(path, choice)
-        seen = steps * model.training.batch * model.model.context
+        seen = steps * model.training.batch * model.context
         lines.append(
             f"| `{choice}` | {score['parameters'] / 1e6:.2f} M | {step * 1000:.0f} | {steps:,} | {seen / 1e6:.2f} M "
             f"| {score['loss']:.4f} | {score['bits_per_byte']:.4f} |"

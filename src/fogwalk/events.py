@@ -25,8 +25,8 @@ class Event:
 @dataclass(frozen=True, kw_only=True)
 class Planned(Event):
     """The choices of a run were closed: how many steps, and the data, model and plan in words. `budget` is what is left of
-    the minutes: the seconds of the run's life it shall end within, and whether more steps than planned shall fill them. `unit` is what examples
-    are: token, row or image."""
+    the minutes: the seconds of the run's life it shall end within, and whether more steps than planned shall fill them. `unit` is
+    what examples are: token, row or image."""
 
     steps: int
     settings: dict[str, Any]

@@ -56,13 +56,23 @@ class Registry:
         return getattr(importlib.import_module(module), attribute)
 
 
-TASKS = Registry("task", {"language": "fogwalk.tasks.language:Language"})
+TASKS = Registry(
+    "task",
+    {
+        "language": "fogwalk.tasks.language:Language",
+        "classification": "fogwalk.tasks.recognition:Recognition",
+        "regression": "fogwalk.tasks.recognition:Recognition",
+    },
+)
 
 MODELS = Registry(
     "model kind",
     {
         "transformer": "fogwalk.models.transformer:build",
         "mlp": "fogwalk.models.mlp:build",
+        "plain": "fogwalk.models.plain:build",
+        "convolutional": "fogwalk.models.convolutional:build",
+        "vision": "fogwalk.models.transformer:build_vision",
     },
 )
 
@@ -86,7 +96,14 @@ OPTIMIZERS = Registry(
     },
 )
 
-EXPORTS = Registry("export format", {"huggingface": "fogwalk.interop.huggingface:export"})
+EXPORTS = Registry(
+    "export format",
+    {
+        "huggingface": "fogwalk.interop.huggingface:export",
+        "safetensors": "fogwalk.interop.weights:export",
+        "onnx": "fogwalk.interop.onnx:export",
+    },
+)
 
 # How a file's documents are read, by what its name ends with once .gz or .zst is taken off; anything else is text.
 SOURCES = Registry(
@@ -96,5 +113,16 @@ SOURCES = Registry(
         "jsonl": "fogwalk.data.sources.lines:read",
         "csv": "fogwalk.data.sources.delimited:read",
         "parquet": "fogwalk.data.sources.parquet:read",
+    },
+)
+
+# How a file's columns are read, by what its name ends with.
+TABLES = Registry(
+    "table format",
+    {
+        "csv": "fogwalk.data.tables.delimited:read",
+        "jsonl": "fogwalk.data.tables.lines:read",
+        "parquet": "fogwalk.data.tables.parquet:read",
+        "xlsx": "fogwalk.data.tables.spreadsheet:read",
     },
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -17,23 +16,26 @@ import torch
 from torch import nn
 
 from fogwalk import hardware, trainer
-from fogwalk.batches.tokens import MOST_SCORED
+from fogwalk.data.recognise import settled
+from fogwalk.data.tables.table import Table
 from fogwalk.encoding import tokenizers
+from fogwalk.encoding.columns import Target
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.decode import Answer, Piece, Speaks, generate
 from fogwalk.generation.sampling import Sampling
-from fogwalk.objectives.metrics import Score, frequencies, guessing
-from fogwalk.objectives.ngram import NGram, ngram
+from fogwalk.predicting import Answers, Assessment, Recogniser, held_back
+from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, find
 from fogwalk.runs.log import read_story
 from fogwalk.runs.publish import problems, require_intact
-from fogwalk.settings import Settings, load_settings, nested, resolve
+from fogwalk.scoring import Evaluation, TextScorer
+from fogwalk.settings import Settings, load_settings, nested
 from fogwalk.settings import preset as preset_source
-from fogwalk.tasks.language import Language, Scored, build_model, next_token_loss, read_for_scoring, scoring_windows
+from fogwalk.tasks.language import Language
+from fogwalk.tasks.protocol import Task
+from fogwalk.tasks.recognition import Recognition, load_encoder
 from fogwalk.training import checkpoint
-from fogwalk.training.evaluation import evaluate
-from fogwalk.training.state import arithmetic_of
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -46,14 +48,14 @@ def train(
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
-    """Train on a text and give back the run.
+    """Train on a text or a table and give back the run.
 
     `settings` are those of the command line: `seed=7, model={"layers": 6}, training={"steps": 2000}`. Prints its
     progress unless `quiet`. Raises the errors of fogwalk.errors.
     """
     began = time.perf_counter()
     chosen = nested({**settings, "data": {**settings.get("data", {}), "path": _paths(path)}, "minutes": minutes})
-    resolved = resolve(*([preset_source(preset)] if preset else []), chosen)
+    resolved = settled(*([preset_source(preset)] if preset else []), chosen)
     if quiet:
         return Run(trainer.train(resolved, began=began))
     from fogwalk.cli.progress import Progress
@@ -66,35 +68,13 @@ def _paths(path: Paths) -> tuple[str, ...]:
     if isinstance(path, str | Path):
         return (str(path),)
     if not isinstance(path, Sequence):
-        raise UsageError(f"the text to learn from cannot be {path!r}", expected="It is a path, or several in a list.")
+        raise UsageError(f"the data to learn from cannot be {path!r}", expected="It is a path, or several in a list.")
     return tuple(map(str, path))
 
 
 def load(run: str | Path = "last", *, step: int | None = None) -> Run:
     """Open a run by name, by folder, or the newest under ./runs; `step` picks a checkpoint (default: the best)."""
     return Run(find(str(run)), step=step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """A score beside what guessing and counting get on the same tokens; `unknown` counts characters never learned.
-
-    What counting gets is None where the text that the run learned from is gone, or is another now; an n-gram model also where
-    there are more than two million tokens to score.
-    """
-
-    score: Score
-    guessing: float
-    frequencies: float | None
-    ngram: NGram | None
-    unknown: dict[str, int]
-    source: str
-    learned: bool = False  # it is the whole text that the run learned from
-
-
-def _size(token: str) -> int:
-    """The bytes of a token's text; a token that is a part of a character is shown as U+FFFD and is one byte."""
-    return 1 if token == "\ufffd" else len(token.encode("utf-8", "surrogatepass"))
 
 
 class Run:
@@ -160,13 +140,14 @@ class Run:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """Text <-> numbers, as learned from the run's text."""
+        self._require("language", instead=f"Let it answer for new rows: fogwalk predict {self.folder.name} new.csv")
         return tokenizers.load(self.checkpoint / "encoding")
 
     @cached_property
     def model(self) -> nn.Module:
         """The trained model, ready to answer (float32, dropout off)."""
         checkpoint.read_progress(self.folder, self.step)
-        model = build_model(self.settings, self.tokenizer)
+        model: nn.Module = TASKS.get(self.settings.task).rebuilt(self.settings, self.checkpoint / "encoding")
         checkpoint.load_weights(model, self.checkpoint / "model.safetensors")
         return model.to(self.device).eval()
 
@@ -211,58 +192,68 @@ class Run:
 
     def evaluate(
         self, path: str | None = None, *, encoding: str | None = None, column: str | None = None
-    ) -> Evaluation:
-        """Score the run's own validation split, or another text, read as the run's own unless an encoding or a column is given.
+    ) -> Evaluation | Assessment:
+        """Score the run's own validation split, or another text, read as the run's own unless an encoding or a column is given;
+        or another table, which must hold the answers.
 
-        In the run's own number format, so that its own split gives the very loss of the run's last validation.
+        A text is scored in the run's own number format, so that its own split gives the very loss of the run's last validation.
         """
-        model, data = self.model, self.settings.data
         with hardware.exactly(self.settings.threads or hardware.cores()):
-            try:
-                task = Language(self.settings, self.checkpoint / "encoding")
-            except DataError as error:
-                if path is None:
-                    remedy = f"{error.remedy} Or name another text to score: --data TEXT.".strip()
-                    raise DataError(error.found, expected=error.expected, remedy=remedy, origin=error.origin) from None
-                task = None  # the text it learned from is gone: what counting gets on it cannot be said
-            same = task and task.digest == checkpoint.read_progress(self.folder, self.step)["data_sha256"]
-            if path is not None:
-                task = task if same else None  # another text stands there now: it taught this model nothing
-                scored = read_for_scoring(path, self.tokenizer, encoding or data.encoding, column or data.column)
-                found = self._score(model, path, scored, task)
-                return replace(found, learned=task is not None and scored.digest == task.digest)
-            assert task is not None
-            if not same:
+            learned, gone = self._learned()
+            if path is None and gone is not None:
+                remedy = f"{gone.remedy} Or name another {self._sort} to score: --data PATH.".strip()
+                raise DataError(gone.found, expected=gone.expected, remedy=remedy, origin=gone.origin)
+            if path is None and learned is None:
                 raise DataError(
-                    f"{task.source} has changed since the run, so its validation split is not the run's",
-                    remedy="Name a text to score with --data.",
+                    f"{', '.join(self.settings.data.path)} has changed since the run, so its validation split is not the run's",
+                    remedy=f"Name a {self._sort} to score with --data.",
                 )
-            own = Scored(
-                stream=task.tokens.validation, counts=task.tokens.counts["validation"], unknown={}, digest=task.digest
-            )
-            return self._score(model, "the run's validation split", own, task)
+            data = self.settings.data
+            if isinstance(learned, Recognition) or self.settings.task != "language":
+                assert learned is None or isinstance(learned, Recognition)
+                if path is not None:
+                    return self._recogniser.assess(
+                        self._recogniser.asked(path, encoding or data.encoding), path, learned
+                    )
+                assert learned is not None
+                return self._recogniser.assess(held_back(learned), "the run's validation split", learned)
+            assert learned is None or isinstance(learned, Language)
+            scorer = TextScorer(self.settings, self.model, self.device, self.tokenizer, learned)
+            return scorer.score(path, encoding or data.encoding, column or data.column)
 
-    def _score(self, model: nn.Module, source: str, scored: Scored, task: Language | None) -> Evaluation:
-        context, size = self.settings.model.context, self.tokenizer.size
-        arithmetic = arithmetic_of(self.settings.replacing({"device": self.device.type}, "found"))
-        found = evaluate(model, next_token_loss, scoring_windows(scored.stream, context), arithmetic)
-        # The first token is read but not scored.
-        first = self.tokenizer.decode([int(scored.stream[0])])
-        if self.tokenizer.kind == "characters":
-            first = scored.counts.opening[:1]  # as it stands in the text, which the tokenizer may not know
-        score = Score(
-            loss=found.loss,
-            tokens=found.examples,
-            context=context,
-            characters=scored.counts.characters - len(first),
-            bytes=scored.counts.bytes - _size(first),
-        )
-        learned = None if task is None else task.tokens.training
-        return Evaluation(
-            score=score,
-            guessing=guessing(size),
-            frequencies=None if learned is None else frequencies(learned, scored.stream, size),
-            ngram=None if learned is None or len(scored.stream) > MOST_SCORED else ngram(learned, scored.stream, size),
-            unknown=scored.unknown,
-            source=source,
-        )
+    def _learned(self) -> tuple[Task | None, DataError | None]:
+        """The task on the data that the run learned from; None where something else stands there now, or, with why, where
+        nothing does."""
+        try:
+            task: Task = TASKS.get(self.settings.task)(self.settings, self.checkpoint / "encoding")
+        except DataError as error:
+            return None, error
+        same = task.digest == checkpoint.read_progress(self.folder, self.step)["data_sha256"]
+        return (task if same else None), None
+
+    @property
+    def _sort(self) -> str:
+        return "text" if self.settings.task == "language" else "table"
+
+    def _require(self, *tasks: str, instead: str) -> None:
+        if self.settings.task not in tasks:
+            raise UsageError(
+                f"{self.folder.name} was trained for {self.settings.task}, so it cannot do this", remedy=instead
+            )
+
+    @cached_property
+    def _recogniser(self) -> Recogniser:
+        encoding = self.checkpoint / "encoding"
+        return Recogniser(self.model, load_encoder(encoding), Target.load(encoding))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What a classification tells apart; empty for any other task."""
+        return () if self.settings.task == "language" else self._recogniser.target.classes
+
+    def predict(self, path: str, *, encoding: str | None = None) -> tuple[Table, Answers]:
+        """The rows of a table, or the names of images, and what goes with each: a class with its probabilities, or a number."""
+        self._require("classification", "regression", instead=f"Let it write: fogwalk generate {self.folder.name}")
+        with hardware.exactly(self.settings.threads or hardware.cores()):
+            asked = self._recogniser.asked(path, encoding or self.settings.data.encoding)
+            return asked.table, self._recogniser.answer(asked.inputs)

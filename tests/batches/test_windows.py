@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogwalk.batches.tokens import Stream
 from fogwalk.batches.batch import Batch
+from fogwalk.batches.tokens import Stream
 from fogwalk.batches.windows import TrainingWindows, validation_windows, windows
 
 

@@ -31,7 +31,8 @@ from tokenizers.models import BPE
 
 from fogwalk.cli import main
 from fogwalk.errors import SettingError
-from fogwalk.settings.tree import Transformer
+from fogwalk.settings import Transformer
+from fogwalk.training.evaluation import Result
 
 TINY = ("--preset", "tiny", "--training.steps", "2", "--training.compile", "off", "--threads", "1")
 
@@ -145,7 +146,7 @@ DATA = [
          write("a.csv", "id,text\n1,a\n")),
     Case("a column that is not text", "train a.jsonl --data.column n", 3, ("'n'", "numbers, not text", "Columns of text: t"),
          write("a.jsonl", '{"n": 1, "t": "a"}\n')),
-    Case("no column of text", "train a.jsonl", 3, ("no column of text", "n"), write("a.jsonl", '{"n": 1}\n')),
+    Case("no column of text", "train a.jsonl", 2, ("without a column of text", "--target n"), write("a.jsonl", '{"n": 1}\n')),
     Case("a ragged CSV row", "train a.csv", 3, ("a.csv line 3 has 3 fields", "header has 2"),
          write("a.csv", "id,text\n1,a\n1,2,3\n")),
     Case("a CSV header with a name twice", "train a.csv", 3, ("'text' twice",), write("a.csv", "text,text\n1,2\n")),
@@ -176,7 +177,8 @@ DATA = [
     Case("a rate that is neither a number nor find", "train book.txt --optimizer.learning-rate fnd", 2, ("or find",)),
     Case("numbers where text was asked for", "train n.csv --data.column b", 3, ("holds numbers, not text", "of text: a"),
          write("n.csv", "a;b\nwords;1\nmore;2,5\n")),
-    Case("nothing but numbers", "train n.csv", 3, ("no column of text",), write("n.csv", "a,b\n1,2\n3,4.5\n")),
+    Case("nothing but numbers", "train n.csv", 2, ("without a column of text", "b, a", "--target b"),
+         write("n.csv", "a,b\n1,2\n3,4.5\n")),
     Case("a text shorter than one context", "train s.txt --training.steps 1", 3, ("too short", "--model.context"),
          write("s.txt", "a short text. " * 4)),
     Case("a text of two letters", "train s.txt --training.steps 1", 3, ("too short", "Give more text"),
@@ -486,8 +488,8 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(workplace: Path, capsys: 
 def test_a_validation_loss_that_is_no_number_ends_the_run_in_words_and_is_null_for_programs(
     loss: float, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("fogwalk.training.evaluation", "fogwalk.run"):
-        monkeypatch.setattr(f"{module}.evaluate", lambda *arguments: (loss, 100))
+    for module in ("fogwalk.training.evaluation", "fogwalk.scoring"):
+        monkeypatch.setattr(f"{module}.evaluate", lambda *arguments: Result(loss, 100, {}))
     code = main(["train", "book.txt", *TINY, "--out", "runs/wild"])
     out, err = capsys.readouterr()
     check(code, 4, (f"step 2: the validation loss is {loss}", "lower rate (--optimizer.learning-rate)"), out, err)

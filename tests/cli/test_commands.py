@@ -306,7 +306,11 @@ def test_evaluate_gives_exactly_the_runs_own_best_validation_loss(reading: Path,
     assert {"loss", "perplexity", "bits_per_byte", "tokens"} <= result.keys()
     told = [record for record in read_story(Path("runs/first/events.jsonl")) if record["event"] == "evaluated"]
     best = min(told, key=lambda record: record["validation_loss"])
-    assert (result["loss"], result["tokens"], result["step"]) == (best["validation_loss"], best["examples"], best["step"])
+    assert (result["loss"], result["tokens"], result["step"]) == (
+        best["validation_loss"],
+        best["examples"],
+        best["step"],
+    )
     assert result["context"] == best["context"] == 64
     assert json.loads(call("runs", "--json"))[0]["best_validation_loss"] == result["loss"]
     for record in told:
@@ -409,7 +413,7 @@ def test_evaluate_does_not_count_on_a_text_that_was_changed_since(changing: Path
 def test_evaluate_leaves_the_n_gram_model_out_where_there_is_too_much_to_score(
     reading: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fogwalk.run.MOST_SCORED", 10)
+    monkeypatch.setattr("fogwalk.scoring.MOST_SCORED", 10)
     result = json.loads(call("evaluate", "first", "--json"))
     assert result["ngram"] is None
     assert result["frequencies"] > 0
@@ -676,7 +680,7 @@ def test_train_from_python_gives_a_run_that_speaks(changing: Path, capsys: pytes
 
 def test_paths_may_be_paths_and_none_is_no_text(changing: Path) -> None:
     assert fogwalk.train(Path("book.txt"), **small(out=Path("runs/python"))).path == Path("runs/python")
-    with pytest.raises(UsageError, match="the text to learn from cannot be None"):
+    with pytest.raises(UsageError, match="the data to learn from cannot be None"):
         fogwalk.train(None, **small())  # type: ignore[arg-type]  # as a person may
 
 

@@ -278,7 +278,18 @@ def test_the_flags_are_those_of_train() -> None:
 
     of_data = flags(("data",))
     assert {flag for flag in of_data if flag.startswith("--data.")} == {
-        f"--data.{name}" for name in ("encoding", "column", "tokenizer", "vocabulary", "validation")
+        f"--data.{name}"
+        for name in (
+            "encoding",
+            "target",
+            "group",
+            "size",
+            "augment",
+            "column",
+            "tokenizer",
+            "vocabulary",
+            "validation",
+        )
     }
     assert of_data.items() <= flags().items()
     assert "--config" not in of_data

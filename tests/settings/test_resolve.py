@@ -80,8 +80,11 @@ def test_a_setting_in_the_wrong_section_names_the_right_one() -> None:
 def test_a_setting_of_another_model_kind_names_both_kinds() -> None:
     with pytest.raises(SettingError) as caught:
         resolve(typed(model_of_hidden="64"))
-    assert "model.hidden belongs to the model kind mlp, but this model is of the kind transformer" in str(caught.value)
-    with pytest.raises(SettingError, match="model kind transformer, but this model is of the kind mlp"):
+    assert (
+        "model.hidden belongs to the model kinds mlp and plain and convolutional, but this model is of the kind transformer"
+        in str(caught.value)
+    )
+    with pytest.raises(SettingError, match="model kinds transformer and vision, but this model is of the kind mlp"):
         resolve(typed(model_kind="mlp", model_of_layers="3"))
 
 

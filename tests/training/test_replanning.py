@@ -202,3 +202,10 @@ def test_a_constant_rate_does_not_fall_and_the_run_ends_where_it_has_converged(s
     assert (reason, last) == ("converged", step + 1)
     (record,) = (record for record in read_story(folder.events) if record["event"] == "replanned")
     assert "the run ends here" in record["why"]
+
+
+def test_while_the_rate_rises_a_run_is_not_said_to_have_converged(book: Path, tmp_path: Path) -> None:
+    changes = {"training__steps": "60", "training__evaluate_every": "2", "training__convergence": "on"}
+    changes |= {"training__convergence_noise": "50", "optimizer__warmup": "0.5", "optimizer__decay": "0.1"}
+    ((step, reason, _),) = replans(train(book, tmp_path / "run", **changes))
+    assert (step, reason) == (30, "converged")

@@ -18,7 +18,7 @@ class Text:
     """A task of which only its size counts."""
 
     def __init__(self, tokens: int) -> None:
-        self.facts = {"vocabulary": 66, "training_tokens": tokens}
+        self.sizes = Sizes(unit="token", training=tokens, validation=tokens // 10, each=128, outputs=66)
 
     def resized(self, settings: Settings) -> Text:
         return self

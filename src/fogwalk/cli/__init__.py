@@ -13,12 +13,13 @@ import time
 from contextlib import suppress
 
 COMMANDS = {
-    "train": "train a model on your text, or go on with a run",
+    "train": "train a model on your text or table, or go on with a run",
     "plan": "what would be trained, memory, time, and why, without training",
     "data": "what a text is, how it would be split and tokenised, with examples",
     "demo": "train on English text that Python carries, in about 90 seconds",
     "generate": "let a trained model write",
-    "evaluate": "score a trained model on held-out text",
+    "predict": "let a trained model answer for the rows of a table",
+    "evaluate": "score a trained model on held-out text or rows",
     "parameters": "every group of dials in a model: name, shape, count, size",
     "runs": "the runs under ./runs",
     "compare": "two runs: what was set differently, and what came of it",

@@ -1,4 +1,4 @@
-"""fogwalk data inspect: what a text is, how it would be split and tokenised, with examples."""
+"""fogwalk data inspect: what a text is, how it would be split and tokenised, with examples; or what a table or images hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from fogwalk.cli.parsing import Parser, add_json, add_settings, sources
 from fogwalk.errors import UsageError
 from fogwalk.registry import nearest
-from fogwalk.settings import resolve
 
 if TYPE_CHECKING:  # with the task comes torch
     from fogwalk.data.inspection import Inspection, Side
@@ -49,7 +48,13 @@ def _action(word: str) -> str:
 
 def run(found: argparse.Namespace) -> int:
     """Print what the text is."""
-    settings = resolve(*sources(found))
+    from fogwalk.data.recognise import settled
+
+    settings = settled(*sources(found))
+    if settings.task != "language":
+        from fogwalk.cli.records import inspect_records
+
+        return inspect_records(settings, as_json=found.json)
     from fogwalk.cli.tables import print_json
     from fogwalk.data.inspection import inspect
     from fogwalk.settings import unused
@@ -153,7 +158,7 @@ def _unknown(task: Language) -> dict[str, int]:
 
 def _epoch(task: Language) -> dict[str, int]:
     """Going through the training text once, with a model and a batch of the default size."""
-    context, batch = task.settings.model.context, task.settings.training.batch
+    context, batch = task.settings.context, task.settings.training.batch
     windows = task.training().per_epoch if len(task.tokens.training) > context else 0
     return {"context": context, "windows": windows, "batch": batch, "steps": math.ceil(windows / batch)}
 

@@ -1,4 +1,4 @@
-"""fogwalk evaluate: a model's loss on held-out text, beside what guessing and counting get."""
+"""fogwalk evaluate: a model on held-out text beside what guessing and counting get; on held-out rows beside simpler methods."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def parser(summary: str) -> Parser:
     """Which run, on which text."""
     parser = Parser("evaluate", summary)
     add_run(parser)
-    parser.add_argument("--data", metavar="PATH", help="a text to score (default: the run's own validation split)")
     parser.add_argument(
-        "--data.encoding", dest="encoding", metavar="NAME", help="that text's encoding (default: the run's)"
+        "--data", metavar="PATH", help="a text or a table to score (default: the run's own validation split)"
     )
+    parser.add_argument("--data.encoding", dest="encoding", metavar="NAME", help="its encoding (default: the run's)")
     parser.add_argument("--data.column", dest="column", metavar="NAME", help="its column of text (default: the run's)")
     parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")
     add_json(parser)
@@ -27,13 +27,19 @@ def parser(summary: str) -> Parser:
 def run(found: argparse.Namespace) -> int:
     """Print the score."""
     from fogwalk.batches.tokens import MOST_SCORED
+    from fogwalk.cli.assessment import as_record, print_assessment
     from fogwalk.cli.tables import print_json, print_table, tell_damage
     from fogwalk.objectives.ngram import MOST_COUNTED
+    from fogwalk.predicting import Assessment
     from fogwalk.run import load
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
     result = run.evaluate(found.data, encoding=found.encoding, column=found.column)
+    if isinstance(result, Assessment):
+        record = {"run": str(run.path), "step": run.step, **as_record(result, run.classes)}
+        print_json(record) if found.json else print_assessment(record, run.folder.name)
+        return 0
     score, ngram = result.score, result.ngram
     if found.json:
         print_json(

@@ -37,6 +37,8 @@ def run(found: argparse.Namespace) -> int:
     tell_damage(run.damage, run.step)
     EXPORTS.get(name)(run, place)
     print(f"wrote {place} ({name}), the model of {run.folder.name} at step {run.step}")
+    if name != "huggingface":
+        return 0
     print(
         f"next    python -c \"from transformers import pipeline; print(pipeline('text-generation', '{place}')('The'))\""
     )

@@ -85,7 +85,7 @@ def run(found: argparse.Namespace) -> int:
         if shown and not found.json:
             _print_probabilities(shown)
         if answer.slid and not found.json:
-            context = run.settings.model.context
+            context = run.settings.context
             print(f"(longer than the context of {context} tokens: the oldest were forgotten)", file=sys.stderr)
         record = {"text": answer.text, "token_ids": answer.token_ids, "stop_reason": answer.stop_reason}
         answers.append(record | ({"probabilities": shown} if found.show_probs else {}))

@@ -75,6 +75,10 @@ class Parser(argparse.ArgumentParser):
 TITLES = {"": "the run", "data": "data", "model": "model", "optimizer": "optimizer", "training": "training"}
 
 
+# What may be typed for short.
+SHORT = {"data.target": ("--target",)}
+
+
 def add_settings(parser: Parser, sections: Container[str] = TITLES) -> None:
     """One flag for every setting of these sections, grouped as the tree is; what is not typed leaves no trace.
 
@@ -87,10 +91,11 @@ def add_settings(parser: Parser, sections: Container[str] = TITLES) -> None:
         if item.key == "data.path" or group not in groups:
             continue
         default = defaults.get(item.key)
-        only = f"[{item.kinds[0]}] " if item.kinds == ("mlp",) else ""
+        only = f"[{', '.join(item.kinds)}] " if item.kinds and "transformer" not in item.kinds else ""
         told = "" if default in (None, "", "auto") or "default" in item.help else f" (default: {_word(default)})"
         groups[group].add_argument(
             f"--{item.flag}",
+            *SHORT.get(item.key, ()),
             dest=f"setting {item.key}",
             metavar=METAVARS.get(item.type, "N,N"),
             default=argparse.SUPPRESS,

@@ -6,7 +6,6 @@ import argparse
 
 from fogwalk.cli.parsing import Parser, add_json, add_settings, sources
 from fogwalk.errors import UsageError
-from fogwalk.settings import resolve
 
 
 def parser(summary: str) -> Parser:
@@ -20,7 +19,9 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Plan and print."""
-    settings = resolve(*sources(found))
+    from fogwalk.data.recognise import settled
+
+    settings = settled(*sources(found))
     if not settings.data.path:
         raise UsageError("nothing to plan for", remedy="Name a text: fogwalk plan book.txt")
     from fogwalk import trainer

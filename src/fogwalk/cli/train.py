@@ -12,13 +12,13 @@ from pathlib import Path
 from fogwalk.cli.parsing import EXAMPLES, Parser, add_settings, sources
 from fogwalk.errors import ExportError, UsageError
 from fogwalk.runs.folder import RUNS, RunFolder
-from fogwalk.settings import Settings, load_settings, resolve
+from fogwalk.settings import Settings, load_settings
 
 
 def parser(summary: str) -> Parser:
     """Every setting is a flag."""
     parser = Parser("train", summary, EXAMPLES)
-    parser.add_argument("path", nargs="*", help="files, folders, patterns such as 'notes/*.md', or sample:python-docs")
+    parser.add_argument("path", nargs="*", help="files, folders, patterns such as 'notes/*.md', or sample:iris")
     parser.add_argument("--resume", metavar="RUN", nargs="?", const="last", help="go on with a run (last: the newest)")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="json: one event a line")
     add_settings(parser)
@@ -29,10 +29,14 @@ def run(found: argparse.Namespace) -> int:
     """Train or resume."""
     chosen = sources(found)
     if found.resume is None:
-        settings = resolve(*chosen)
+        from fogwalk.data.recognise import settled
+
+        settings = settled(*chosen)
         if not settings.data.path:
             raise UsageError(
-                "nothing to learn from", remedy="Name a text: fogwalk train book.txt, or run fogwalk demo."
+                "nothing to learn from",
+                remedy="Name a text or a table: fogwalk train book.txt, fogwalk train iris.csv --target species; or run "
+                "fogwalk demo.",
             )
         return train(found, settings)
     if found.config or found.preset:
@@ -65,8 +69,11 @@ def next_lines(folder: RunFolder) -> list[str]:
     typed = Path(sys.argv[0])
     own = str(typed) if typed.name == "fogwalk" else "python -m fogwalk"
     command = "fogwalk" if shutil.which("fogwalk") else own
+    settings = load_settings(folder.settings)
+    if settings.task != "language":
+        return [f"{command} evaluate {name}", f"{command} predict {name} NEW.csv --out answers.csv"]
     lines = [f"{command} generate {name} --tokens 300", f"{command} evaluate {name}"]
     with suppress(ExportError):  # not suggested where it would be refused
-        require_held(load_settings(folder.settings).model)
+        require_held(settings.model)
         lines.append(f"{command} export {name} --to huggingface exported")
     return lines

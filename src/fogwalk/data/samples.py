@@ -58,5 +58,13 @@ SAMPLES: dict[str, Callable[[], str]] = {
 def sample(name: str) -> str:
     """The text of a sample; raises DataError for one that does not exist."""
     if name not in SAMPLES:
-        raise DataError(f"unknown sample '{name}'", remedy=did_you_mean(name, SAMPLES))
+        raise unknown_sample(name)
     return SAMPLES[name]()
+
+
+def unknown_sample(name: str) -> DataError:
+    """For a sample that is none: neither a text, nor a table, nor images."""
+    from fogwalk.data.images.samples import SAMPLES as IMAGES
+    from fogwalk.data.tables.samples import TARGETS
+
+    return DataError(f"unknown sample '{name}'", remedy=did_you_mean(name, [*SAMPLES, *TARGETS, *IMAGES]))

@@ -8,22 +8,18 @@ A choice that Qwen3 cannot hold is named, and nothing is written.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.errors import ExportError
+from fogwalk.interop.folders import appear
 from fogwalk.models.layers import gated_width
 from fogwalk.models.positions.rotary import BASE
-from fogwalk.runs.publish import UNFINISHED, cannot_write
-from fogwalk.settings import Mlp, Model, Transformer, flag
+from fogwalk.settings import Model, Transformer, flag
 
 if TYPE_CHECKING:
     from fogwalk.run import Run
@@ -80,44 +76,14 @@ def export(run: Run, target: Path) -> None:
         ):
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
-    try:
-        _appear(target, write)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    except SafetensorError as error:
-        raise cannot_write(target, _told_by_system(error)) from error
-
-
-def _appear(target: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a hidden folder on the disk of `target`, then move it there."""
-    target = target.absolute()
-    # Inside a folder that is there: what holds it may be another disk, or not ours to write to.
-    hidden = (target if target.is_dir() else target.parent) / f"{UNFINISHED}{os.getpid()}-{target.name}"
-    try:
-        hidden.mkdir(parents=True)
-        write(hidden)
-        if target.is_dir():
-            for path in hidden.iterdir():
-                path.replace(target / path.name)
-            hidden.rmdir()
-        else:
-            hidden.rename(target)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
-
-
-def _told_by_system(error: SafetensorError) -> OSError:
-    """What safetensors wraps: its words end with `(os error 28)`."""
-    number = re.search(r"os error (\d+)", str(error))
-    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
+    appear(target, write)
 
 
 def require_held(shape: Model) -> Transformer:
     """The shape, when the Qwen3 family can hold it; raises ExportError naming the first choice that it cannot."""
-    if isinstance(shape, Mlp):
+    if not isinstance(shape, Transformer):
         raise ExportError(
-            "a model of kind mlp has no place in the Hugging Face format", expected="It holds transformers."
+            f"a model of kind {shape.kind} has no place in the Hugging Face format", expected="It holds transformers."
         )
     for name, only in FIXED.items():
         if getattr(shape, name) != only:

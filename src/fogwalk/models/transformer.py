@@ -3,7 +3,7 @@
 Before this   attention.py, layers.py, positions/.
 After this    training/ trains it, generation/ lets it speak, interop/ hands it on.
 The default shape is the Qwen3 family exactly, so that other tools hold it. `Stack` is what encoder and
-encoder-decoder share with it; this file ends with the decoder-only language model.
+encoder-decoder share with it; then come the decoder-only language model, and the one that reads an image in patches.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fogwalk.encoding.records import Reads
+from fogwalk.errors import SettingError
 from fogwalk.models.attention import ATTENDS, Attention, Cache
 from fogwalk.models.layers import drop, feed_forward, normalisation
 from fogwalk.models.positions.protocol import Positions
 from fogwalk.registry import POSITIONS
-from fogwalk.settings import Transformer
+from fogwalk.settings import Transformer, Vision
 
 Tokens = Int[Tensor, "batch time"]
 Hidden = Float[Tensor, "batch time width"]
@@ -136,6 +138,60 @@ class LanguageModel(nn.Module):
                 nn.init.normal_(parameter, std=min(0.02, 0.3 * self.shape.width**-0.5), generator=generator)
             else:
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5, generator=generator)
+
+
+class VisionTransformer(nn.Module):
+    """An image as a sequence of patches, each a token, around the same table; their mean is scored for every class. Dosovitskiy
+    et al. 2021.
+
+    Outputs [batch, outputs] from images [batch, channels, rows, columns]; what is left at the right and lower edge beside whole
+    patches is not read.
+    """
+
+    def __init__(self, shape: Vision, reads: Reads, outputs: int) -> None:
+        super().__init__()
+        assert reads.image is not None, "the task checks that it has images"
+        self.shape = shape
+        self.patch = shape.patch
+        channels, high, wide = reads.image
+        self.patches = (high // shape.patch) * (wide // shape.patch)
+        if not self.patches:
+            raise SettingError(
+                "model.patch",
+                found=f"patches of {shape.patch} x {shape.patch} do not fit into images of {wide} x {high} pixels",
+                remedy=f"Set --model.patch to at most {min(high, wide)}.",
+            )
+        inner = shape.stack(max(self.patches, 2))
+        self.read = nn.Linear(channels * shape.patch**2, shape.width)
+        self.positions: Positions = POSITIONS.get(inner.positions)(
+            inner.context, inner.width, inner.width // inner.heads, inner.heads, 0.02
+        )
+        self.layers = Stack(inner, self.positions, causal=False)
+        self.norm = normalisation(inner.normalisation, inner.width)
+        self.head = nn.Linear(inner.width, outputs)
+
+    def forward(self, images: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch outputs"]:
+        tokens = F.unfold(images, self.patch, stride=self.patch).transpose(
+            1, 2
+        )  # [batch, patches, channels x patch x patch]
+        x = drop(self.positions.add(self.read(tokens), 0), self.shape.dropout, self.training)
+        return self.head(self.norm(self.layers(x)).mean(1))  # type: ignore[no-any-return]  # nn.Module calls are untyped
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """As the language model's, and a small head."""
+        for name, parameter in self.named_parameters():
+            if parameter.dim() < 2:
+                nn.init.constant_(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
+            elif name.endswith(("attention.output.weight", "feed_forward.down.weight")):
+                nn.init.zeros_(parameter)
+            else:
+                std = 0.02 if name.startswith("positions") else parameter.shape[1] ** -0.5
+                nn.init.normal_(parameter, std=std * (0.1 if name.startswith("head") else 1), generator=generator)
+
+
+def build_vision(shape: Vision, reads: Reads, outputs: int) -> VisionTransformer:
+    """The registry's door to the transformer that reads images."""
+    return VisionTransformer(shape, reads, outputs)
 
 
 def build(shape: Transformer, vocabulary: int) -> LanguageModel:

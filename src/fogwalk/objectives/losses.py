@@ -6,6 +6,8 @@ After this    training/loop.py sends it backwards; metrics.py says the same in n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -19,3 +21,25 @@ def cross_entropy(
     if scores.dtype.itemsize < 4:
         scores = scores.float()
     return F.cross_entropy(scores, targets.flatten())
+
+
+def class_loss(
+    logits: Float[Tensor, "batch classes"],
+    targets: Int[Tensor, " batch"],
+    weights: Float[Tensor, " classes"] | None = None,
+    smoothing: float = 0.0,
+) -> Float[Tensor, ""]:
+    """Mean of -log p(class), in nats; p = softmax(logits). `weights` count classes more or less, their mean over the targets
+    taken out; `smoothing` spreads that share of each answer over all classes (Szegedy et al. 2016)."""
+    return F.cross_entropy(logits.float(), targets, weight=weights, label_smoothing=smoothing)
+
+
+def number_loss(name: str, outputs: Float[Tensor, " batch"], targets: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """How far numbers are off: the mean of squares, of absolute values, or of Huber's loss (1964), which is a half of the square
+    up to 1 and grows straight beyond. Targets are in standard deviations."""
+    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "mean-squared": F.mse_loss,
+        "mean-absolute": F.l1_loss,
+        "huber": F.huber_loss,
+    }
+    return losses[name](outputs.float(), targets)

@@ -1,41 +1,46 @@
 """Frozen settings, and where each value came from: default, preset, file, flag, or measured."""
 
 from fogwalk.settings.fields import flag
+from fogwalk.settings.models import (
+    ACTIVATIONS,
+    READS,
+    Convolutional,
+    Mlp,
+    Model,
+    Plain,
+    Transformer,
+    Vision,
+    require_reads,
+)
 from fogwalk.settings.presets import PRESETS
 from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve, typed
 from fogwalk.settings.toml import write_toml, write_value
-from fogwalk.settings.tree import (
-    ACTIVATIONS,
-    Data,
-    Declared,
-    Mlp,
-    Model,
-    Optimizer,
-    Settings,
-    Training,
-    Transformer,
-    declared,
-)
+from fogwalk.settings.tree import Data, Declared, Optimizer, Settings, Training, declared
 from fogwalk.settings.unused import unused
 
 __all__ = [
     "ACTIVATIONS",
     "PRESETS",
+    "READS",
+    "Convolutional",
     "Data",
     "Declared",
     "Mlp",
     "Model",
     "Optimizer",
+    "Plain",
     "Settings",
     "Source",
     "Training",
     "Transformer",
+    "Vision",
     "declared",
     "file",
     "flag",
     "load_settings",
     "nested",
     "preset",
+    "require_reads",
     "resolve",
     "typed",
     "unused",

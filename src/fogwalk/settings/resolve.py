@@ -16,9 +16,10 @@ from typing import Any
 from fogwalk.errors import SettingError, UsageError
 from fogwalk.registry import did_you_mean, nearest
 from fogwalk.settings.fields import convert, flag
+from fogwalk.settings.models import MODEL_GROUPS
 from fogwalk.settings.presets import PRESETS
 from fogwalk.settings.toml import read_origins, read_toml
-from fogwalk.settings.tree import GROUPS, MODEL_GROUPS, Declared, Settings, declared
+from fogwalk.settings.tree import GROUPS, Declared, Settings, declared
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def _build(chosen: Mapping[str, Any], origins: Mapping[str, str], known: Mapping
         if kinds is not None and kind in MODEL_GROUPS and kind not in kinds:
             raise SettingError(
                 key,
-                found=f"{flag(key)} belongs to the model kind {' and '.join(kinds)}, but this model is of the kind {kind}",
+                found=f"{flag(key)} belongs to the model kind{'s' * (len(kinds) > 1)} {' and '.join(kinds)}, but this model is of the "
+                f"kind {kind}",
                 remedy=f"Leave it out, or add --model-kind {kinds[0]}.",
                 origin=f"It came from {origins[key]}.",
             )

@@ -1,6 +1,6 @@
 """The one settings tree: what can be chosen about a run, each choice with its help sentence.
 
-Before this   fields.py says what one setting is.
+Before this   fields.py says what one setting is, models.py what each kind of model has.
 After this    resolve.py fills the tree from presets, files and flags; trainer.py closes what was left open.
 Every group is frozen. None means "left open": chosen for this data and this machine, and said.
 """
@@ -11,13 +11,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 from fogwalk.errors import SettingError
-from fogwalk.registry import MODELS, OPTIMIZERS, POSITIONS, TASKS
-from fogwalk.settings.fields import check_limits, counted, flag, setting, types_of
-
-ACTIVATIONS = ("gated-silu", "relu", "squared-relu", "gelu", "silu", "sigmoid", "tanh")
+from fogwalk.registry import MODELS, OPTIMIZERS, TASKS
+from fogwalk.settings.fields import check_limits, flag, setting, types_of
+from fogwalk.settings.models import MODEL_GROUPS, Model, Transformer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +24,24 @@ class Data:
     """What to learn from."""
 
     path: tuple[str, ...] = setting(
-        (), "files, folders, patterns such as notes/*.md, or samples such as sample:python-docs", resumable=True
+        (),
+        "files, folders, patterns such as notes/*.md, or samples such as sample:python-docs and sample:iris",
+        resumable=True,
     )
     encoding: str = setting("auto", "how text files are written: auto (UTF-8), or a name such as cp1252")
+    target: str | None = setting(
+        None, "which column of a table is predicted; --target for short (without it, a text is learned)"
+    )
+    group: str | None = setting(
+        None, "a column of a table whose equal values stand on one side of the split, such as a person's number"
+    )
+    size: int | None = setting(
+        None, "height and width in pixels that images are brought to (default: by what they are)", least=2, most=1024
+    )
+    augment: str = setting(
+        "auto",
+        "how images are changed at random while training: none, or some of flip,shift,crop | auto",
+    )
     column: str | None = setting(
         None, "which column of CSV, Parquet or JSON lines holds the text (default: guessed, and said)"
     )
@@ -35,92 +49,17 @@ class Data:
         "auto", "how text becomes numbers: characters | bytes | bpe | a tokenizer.json file | auto (by size)"
     )
     vocabulary: int | None = setting(None, "number of tokens that bpe learns", least=257, most=1_000_000)
-    validation: float = setting(0.1, "share of the text held back to validate on", above=0, below=1)
+    validation: float = setting(0.1, "share of the text, rows or images held back to validate on", above=0, below=1)
 
     def __post_init__(self) -> None:
         check_limits("data.", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transformer:
-    """A decoder-only transformer; the defaults are the Qwen3 family's shape."""
-
-    kind: ClassVar[str] = "transformer"
-    layers: int = setting(4, "how many attention + feed-forward layers are stacked", least=1, most=1000)
-    width: int = setting(192, "numbers that describe one token at every layer", least=2, most=65536)
-    heads: int = setting(3, "attention heads in each layer; they share the width equally", least=1, most=1024)
-    key_value_heads: int | None = setting(
-        None, "heads for keys and values, fewer than heads to share them (default: as many as heads)", least=1
-    )
-    context: int = setting(128, "tokens the model can look back over", least=2, most=1_048_576)
-    positions: str = setting(
-        "rotary", "how the model knows the order: " + " | ".join(POSITIONS), choices=tuple(POSITIONS)
-    )
-    normalisation: str = setting("rmsnorm", "rmsnorm | layernorm | none", choices=("rmsnorm", "layernorm", "none"))
-    norm_place: str = setting("before", "normalise before or after each sub-layer", choices=("before", "after"))
-    query_key_norm: bool = setting(True, "normalise queries and keys in each head before they meet")
-    residual: bool = setting(True, "add each sub-layer's output to its input (switch off to see why it is there)")
-    feed_forward: str = setting("gated-silu", " | ".join(ACTIVATIONS), choices=ACTIVATIONS)
-    feed_forward_width: int | None = setting(
-        None, "hidden numbers of the feed-forward part (default: 8/3 of the width when gated, else 4 x)", least=1
-    )
-    biases: bool = setting(False, "add a bias to every linear layer")
-    tied: bool = setting(False, "use one matrix both to embed tokens and to score the next one")
-    dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
-
-    def describe(self) -> str:
-        """The shape in a few words."""
-        return f"{counted(self.layers, 'layer')} x {counted(self.heads, 'head')} x {self.width} wide, context {self.context}"
-
-    def __post_init__(self) -> None:
-        check_limits("model.", self)
-        if self.width % self.heads:
-            step = self.heads * (2 if self.positions == "rotary" else 1)
-            lower, upper = self.width // step * step, -(-self.width // step) * step
+        changes = ("flip", "shift", "crop")
+        if self.augment not in ("auto", "none") and not set(self.augment.split(",")) <= set(changes):
             raise SettingError(
-                "model.width",
-                "model.heads",
-                found=f"width {self.width} cannot be shared equally by {self.heads} heads "
-                f"({self.width} / {self.heads} = {self.width / self.heads:.4g})",
-                remedy=f"Set width to {' or '.join(str(w) for w in (lower, upper) if w)}, "
-                f"or heads to a number that divides {self.width}.",
+                "data.augment",
+                found=f"data.augment cannot be '{self.augment}'",
+                expected=f"It is auto, none, or some of {', '.join(changes)} with commas between them.",
             )
-        head_width = self.width // self.heads
-        if self.positions == "rotary" and head_width % 2:
-            raise SettingError(
-                "model.width",
-                "model.heads",
-                found=f"rotary positions turn pairs of numbers, but a head is {head_width} wide, an odd number",
-                remedy="Choose width and heads so that width / heads is even, or other positions.",
-            )
-        if self.key_value_heads and self.heads % self.key_value_heads:
-            raise SettingError(
-                "model.heads",
-                "model.key_value_heads",
-                found=f"{self.heads} heads cannot share {self.key_value_heads} key-value heads equally",
-                remedy=f"Set key-value-heads to a number that divides {self.heads}.",
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mlp:
-    """Layers of σ(W·x + b) over the embeddings of the last few tokens (Bengio et al. 2003)."""
-
-    kind: ClassVar[str] = "mlp"
-    hidden: tuple[int, ...] = setting((256, 256), "width of each hidden layer, as 128,64", least=1, most=65536)
-    activation: str = setting("tanh", "σ: " + " | ".join(ACTIVATIONS[1:]), choices=ACTIVATIONS[1:])
-    embedding: int = setting(24, "numbers that describe one token", least=1, most=65536)
-    context: int = setting(16, "tokens the model can look back over", least=1, most=65536)
-    dropout: float = setting(0.0, "share of values dropped at random while training", least=0, below=1)
-
-    def describe(self) -> str:
-        """The shape in a few words."""
-        return f"{' x '.join(map(str, self.hidden))} hidden, looking back {self.context}"
-
-    def __post_init__(self) -> None:
-        check_limits("model.", self)
-        if not self.hidden:
-            raise SettingError("model.hidden", found="model.hidden is empty", expected="It is as 128,64.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,14 +106,25 @@ class Training:
     """How long, in what portions and in which arithmetic; when to save, validate and sample."""
 
     steps: int | None = setting(None, "updates to make", least=1, most=10_000_000, resumable=True)
-    epochs: float | None = setting(None, "times to go through the training text", above=0)
+    epochs: float | None = setting(None, "times to go through the training data", above=0)
     tokens: float | None = setting(None, "tokens to train on", above=0)
-    batch: int = setting(16, "windows of text in one update", least=1, most=1_000_000)
+    batch: int = setting(16, "windows of text, rows or images in one update", least=1, most=1_000_000)
     accumulate: int = setting(1, "portions a batch is worked through in, to save memory", least=1)
     precision: str = setting(
         "auto", "arithmetic of the products: float32 | bfloat16 | auto", choices=("auto", "float32", "bfloat16")
     )
     compile: str = setting("auto", "generate code for this model: on | off | auto", choices=("auto", "on", "off"))
+    loss: str = setting(
+        "auto",
+        "what is made small: cross-entropy for classes; mean-squared | mean-absolute | huber for numbers | auto",
+        choices=("auto", "cross-entropy", "mean-squared", "mean-absolute", "huber"),
+    )
+    class_weights: str = setting(
+        "none", "balanced: seldom classes count as much as frequent ones | none", choices=("none", "balanced")
+    )
+    label_smoothing: float = setting(
+        0.0, "share of each answer spread over all classes, so that the model is not too sure", least=0, below=1
+    )
     stop_below: float | None = setting(None, "stop once the validation loss is below this", above=0, resumable=True)
     convergence: str = setting(
         "auto",
@@ -214,10 +164,6 @@ class Training:
             )
 
 
-Model = Transformer | Mlp
-MODEL_GROUPS: dict[str, type[Model]] = {"transformer": Transformer, "mlp": Mlp}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that decides a run. `origins` tells, for each dotted key, where its value came from."""
@@ -239,6 +185,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_limits("", self)
+
+    @property
+    def context(self) -> int:
+        """Tokens that a model of text can look back over."""
+        context: int = getattr(self.model, "context")  # noqa: B009  # only models that read text have one
+        return context
 
     def flat(self) -> dict[str, Any]:
         """Every value under its dotted key, in the order of declaration."""

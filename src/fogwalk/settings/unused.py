@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fogwalk.settings.fields import flag
-from fogwalk.settings.tree import Settings, Transformer
+from fogwalk.settings.models import Transformer
+from fogwalk.settings.tree import Settings
 
 # Each setting that can be idle: when it is, and what it goes with.
 _IDLE: dict[str, tuple[Callable[[Settings], bool], str]] = {
@@ -18,7 +19,18 @@ _IDLE: dict[str, tuple[Callable[[Settings], bool], str]] = {
     "optimizer.momentum": (lambda s: s.optimizer.name == "adamw", "muon and sgd"),
     "optimizer.other_learning_rate": (lambda s: s.optimizer.name != "muon", "muon"),
     "optimizer.decay": (lambda s: s.optimizer.schedule != "warmup-stable-decay", "the schedule warmup-stable-decay"),
-    "data.vocabulary": (lambda s: s.data.tokenizer not in ("bpe", "auto"), "--data.tokenizer bpe"),
+    "data.vocabulary": (
+        lambda s: s.data.tokenizer not in ("bpe", "auto") or s.task != "language",
+        "--data.tokenizer bpe",
+    ),
+    "training.label_smoothing": (lambda s: s.task != "classification", "classification"),
+    "training.class_weights": (lambda s: s.task != "classification", "classification"),
+    "training.loss": (lambda s: s.task == "language" and s.training.loss != "cross-entropy", "a table"),
+    "training.sample_prompt": (lambda s: s.task != "language", "a text"),
+    "data.target": (lambda s: s.task == "language", "a table"),
+    "data.group": (lambda s: s.task == "language", "a table"),
+    "data.column": (lambda s: s.task != "language", "a text"),
+    "data.tokenizer": (lambda s: s.task != "language", "a text"),
     "model.norm_place": (
         lambda s: isinstance(s.model, Transformer) and s.model.normalisation == "none",
         "a normalisation",

@@ -34,7 +34,7 @@ from fogwalk.models.transformer import LanguageModel
 from fogwalk.objectives.losses import cross_entropy
 from fogwalk.objectives.metrics import frequencies, guessing
 from fogwalk.registry import MODELS
-from fogwalk.settings import Settings
+from fogwalk.settings import Settings, require_reads
 from fogwalk.tasks.protocol import Sizes
 
 # Tokens scored at once when validating: on a CPU more only falls out of the cache (measured).
@@ -64,6 +64,7 @@ class Language:
         may_be_short: bool = False,
         until: float | None = None,
     ) -> None:
+        require_reads(settings.model_kind, "text")
         self.settings = settings
         data = settings.data
         self.corpus = Corpus(data.path, data.encoding, data.column, until)
@@ -136,7 +137,7 @@ class Language:
 
     def shortage(self) -> DataError | None:
         """What this text lacks to train a model of these settings on it; None where nothing is missing."""
-        context = self.settings.model.context
+        context = self.settings.context
         learned, held = len(self.tokens.training), len(self.tokens.validation)
         if learned <= context:
             fits = learned // 4
@@ -196,7 +197,7 @@ class Language:
             unit="token",
             training=len(self.tokens.training),
             validation=len(self.tokens.validation),
-            each=self.settings.model.context,
+            each=self.settings.context,
             outputs=self.tokenizer.size,
         )
 
@@ -271,6 +272,10 @@ class Language:
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(folder)
 
+    def fitted(self, settings: Settings) -> tuple[Settings, list[str]]:
+        """Shape and dropout follow from the time too: training/shape.py chooses them."""
+        return settings, []
+
     def resized(self, settings: Settings) -> Language:
         """The same task on the same data for a model of other settings."""
         other = copy.copy(self)
@@ -285,11 +290,11 @@ class Language:
     def training(self) -> TrainingWindows:
         """Windows of the training text; a pure function of (seed, step)."""
         settings = self.settings
-        return TrainingWindows(self.tokens.training, settings.model.context, settings.training.batch, settings.seed)
+        return TrainingWindows(self.tokens.training, settings.context, settings.training.batch, settings.seed)
 
     def validation(self) -> Iterator[Batch]:
         """Every token of the validation split once."""
-        return scoring_windows(self.tokens.validation, self.settings.model.context)
+        return scoring_windows(self.tokens.validation, self.settings.context)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy in nats per token."""
@@ -338,7 +343,7 @@ def build_model(settings: Settings, tokenizer: Tokenizer) -> nn.Module:
     model: nn.Module = MODELS.get(settings.model_kind)(settings.model, tokenizer.size)
     if isinstance(model, LanguageModel):
         # On a CPU the fused kernel only pays where the square of weights is large (measured).
-        model.use_attention("exact" if settings.device == "cpu" and settings.model.context <= 512 else "fused")
+        model.use_attention("exact" if settings.device == "cpu" and settings.context <= 512 else "fused")
     return model
 
 

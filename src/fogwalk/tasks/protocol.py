@@ -71,6 +71,10 @@ class Task(Protocol):
         """Write everything inference needs to turn records into numbers."""
         ...
 
+    def fitted(self, settings: Settings) -> tuple[Settings, list[str]]:
+        """What was left open and follows from how much data there is, chosen; and why in words."""
+        ...
+
     def resized(self, settings: Settings) -> Task:
         """The same task on the same data for a model of other settings."""
         ...

@@ -43,6 +43,11 @@ class Course:
         self.rate = schedule(settings.optimizer, self.steps)
 
     @property
+    def full_from(self) -> int:
+        """The first step at the full rate."""
+        return round(self.settings.optimizer.warmup * self.steps)
+
+    @property
     def falls_from(self) -> int:
         """The first step at which the planned rate falls; the last step where it stays."""
         optimizer = self.settings.optimizer

@@ -7,7 +7,6 @@ After this    events say the validation loss; generation and export take the bes
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -53,7 +52,7 @@ def evaluate(
     mode = model.training
     model.eval()
     total, examples = 0.0, 0
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = {}
     for batch in batches:
         batch = batch.to(arithmetic.device)
         with arithmetic():
@@ -61,7 +60,7 @@ def evaluate(
             loss = loss_of(outputs, batch)
         total += float(loss) * batch.examples
         for name, value in metrics_of(outputs, batch).items():
-            sums[name] += value * batch.examples
+            sums[name] = sums.get(name, 0.0) + value * batch.examples
         examples += batch.examples
     model.train(mode)
     return Result(total / examples, examples, {name: value / examples for name, value in sums.items()})

@@ -25,7 +25,7 @@ def enough_memory(settings: Settings) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         training = settings.training
-        each = f" x {settings.model.context} tokens" if isinstance(settings.model, Transformer | Mlp) else ""
+        each = f" x {settings.context} tokens" if isinstance(settings.model, Transformer | Mlp) else ""
         raise RunError(
             f"this machine has too little memory for steps of {training.batch}{each}",
             remedy=f"Halve --training.batch (now {training.batch}), work through it in portions with "

@@ -23,8 +23,9 @@ from fogwalk.training.pace import TRIAL_SECONDS, TRIAL_STEPS, Pace, compile_or_n
 from fogwalk.training.schedule import FALLING
 
 DEFAULT_MINUTES = 5.0
-# Over so many steps the rate rises where no last step is known.
-WARMING_STEPS = 50
+# Over so many steps the rate rises where no last step is known; and over so many at most in a run over rows or images, which
+# makes many quick ones.
+WARMING_STEPS, MOST_WARMING = 50, 200
 # Of what is left of a budget, this much is not planned: the pace of a shared machine drifts.
 RESERVE = 0.03
 FINISHING_SECONDS = 2.0
@@ -40,6 +41,8 @@ CHOSEN = "chosen for this number of steps"
 VALIDATING = 0.08
 # A small text is learned by heart within some tens of epochs: benchmarks/budgets.py, 20 kB.
 EPOCHS_UNSEEN = 1
+# Steps over rows are quick, and each validation is saved before it is made: not more often than this.
+SELDOM = 100
 
 
 def minutes_for(settings: Settings) -> float | None:
@@ -92,6 +95,11 @@ def check_compiler(settings: Settings) -> None:
         )
 
 
+def _is_open(settings: Settings, key: str) -> bool:
+    """Whether nobody chose a value."""
+    return settings.origin(key) == "default"
+
+
 def _kept(settings: Settings, key: str, otherwise: str) -> str:
     origin = settings.origin(key)
     return otherwise if origin == "default" else origin
@@ -128,6 +136,8 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
         seconds = left()
         return measure(settings, task, compiled="off", most=None if seconds is None else seconds * TRYING)
 
+    settings, told = task.fitted(settings)
+    task, words = task.resized(settings), [*words, *told]
     limits = _limits_without_clock(settings, task)
     limited, asked = (
         bool(limits),
@@ -177,6 +187,11 @@ def close(settings: Settings, task: Task, spent: float, say: Callable[[str], Non
     why, steps = min(limits.items(), key=lambda item: item[1])
     closed = {"training.steps": steps, "training.epochs": None, "training.tokens": None, "minutes": None}
     settings = settings.replacing(closed, why)
+    if task.sizes.unit != "token" and steps * settings.optimizer.warmup > MOST_WARMING:
+        share = {"optimizer.warmup": MOST_WARMING / steps}
+        settings = (
+            settings.replacing(share, f"chosen: {MOST_WARMING} steps") if _is_open(settings, *share) else settings
+        )
     settings = settings.replacing(
         {"training.compile": compiled}, _kept(settings, "training.compile", words[-1] if words else "")
     )
@@ -343,6 +358,8 @@ def close_habits(settings: Settings, task: Task) -> Settings:
         wanted = min(
             EPOCHS_UNSEEN * task.training().per_epoch / training.batch, 500, math.inf if endless else steps / 20
         )
+        if task.sizes.unit != "token":
+            wanted = max(wanted, SELDOM)
         values["training.evaluate_every"] = min(max(affordable, math.ceil(wanted)), steps)
     if training.save_every is None:
         values["training.save_every"] = min(max(steps // 10, 1), 500)

@@ -139,8 +139,12 @@ class Replanner:
 
     def _watch_convergence(self, step: int) -> None:
         training = self.course.settings.training
-        if training.convergence != "on" or not self._free(step) or step >= self.course.falls_from:
-            return
+        if (
+            training.convergence != "on"
+            or not self._free(step)
+            or not self.course.full_from <= step < self.course.falls_from
+        ):
+            return  # while the rate rises or falls, what is learned says nothing of more steps at the full one
         found = verdict(self.history, training)
         if found is None or not found.converged:
             return

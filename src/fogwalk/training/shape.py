@@ -47,6 +47,8 @@ def fit(
     measured, and why in words. What the person chose is kept."""
     words: list[str] = []
     pace = None
+    if task.sizes.unit != "token":
+        return settings, None, []
     if is_open(settings):
         picked = for_text(settings, task) if seconds is None else pick(settings, task, seconds, measure)
         settings, pace, task = picked.settings, picked.pace, task.resized(picked.settings)
@@ -68,9 +70,12 @@ def fit(
 def told(settings: Settings, task: Task) -> list[str]:
     """What the steps that were planned see, in words."""
     model, steps = settings.model, settings.training.steps
+    assert steps is not None
+    if task.sizes.unit != "token":
+        times = steps * task.sizes.step(settings) / task.sizes.training
+        return [f"so many steps go through the {task.sizes.unit}s {_about(times)} times"]
     if not isinstance(model, Transformer):
         return []
-    assert steps is not None
     tokens = steps * task.sizes.step(settings)
     each = tokens / layer_parameters(model.layers, model.width)
     times = tokens / task.sizes.training

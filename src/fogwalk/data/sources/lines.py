@@ -22,7 +22,7 @@ LONGEST = 256_000_000
 
 def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Piece]:
     """The text field of every line; raises DataError with the line's number where it is no JSON object."""
-    rows = _objects(place, wanted)
+    rows = objects(place, wanted)
     first = probed(rows, lambda row: row[1], wanted.column)
     if not first:
         raise NoText(f"{place} is empty", expected="It should hold one JSON object a line.")
@@ -39,7 +39,8 @@ def _texts(place: Path, column: str, rows: Iterable[tuple[int, dict[str, object]
         yield value
 
 
-def _objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, object]]]:
+def objects(place: Path, wanted: Wanted) -> Iterator[tuple[int, dict[str, object]]]:
+    """The number and the object of every line that is not blank; raises DataError where it is none."""
     with opened(place) as stream:
         is_wide = _is_wide(stream, wanted.encoding)
         wide = Lines(place, decoded(stream, place, wanted.encoding), LONGEST, "JSON lines")

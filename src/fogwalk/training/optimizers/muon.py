@@ -52,18 +52,19 @@ class Muon(torch.optim.Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     # A matrix and its transpose are orthogonalised alike: both kinds share a stack.
-                    shapes[tuple(sorted(parameter.shape))].append(parameter)
+                    shapes[tuple(sorted(parameter.flatten(1).shape))].append(parameter)
             for members in shapes.values():
                 self._step_alike(members, group["lr"], group["momentum"], group["weight_decay"])
 
     def _step_alike(self, members: list[nn.Parameter], rate: float, momentum: float, decay: float) -> None:
-        wide = [self._nesterov(parameter, momentum) for parameter in members]
+        # A convolution's kernels are the rows of a matrix.
+        wide = [self._nesterov(parameter, momentum).flatten(1) for parameter in members]
         updates = orthogonalise(torch.stack([x.mT if x.shape[0] > x.shape[1] else x for x in wide]), self.dtype)
-        scale = 0.2 * math.sqrt(max(members[0].shape))
-        for parameter, update in zip(members, updates, strict=True):
+        scale = 0.2 * math.sqrt(max(wide[0].shape))
+        for parameter, matrix, update in zip(members, wide, updates, strict=True):
             parameter.mul_(1 - rate * decay)
-            update = update.mT if parameter.shape[0] > parameter.shape[1] else update
-            parameter.add_(update.to(parameter.dtype), alpha=-rate * scale)
+            update = update.mT if matrix.shape[0] > matrix.shape[1] else update
+            parameter.add_(update.to(parameter.dtype).view_as(parameter), alpha=-rate * scale)
 
     def _nesterov(self, parameter: nn.Parameter, momentum: float) -> Tensor:
         assert parameter.grad is not None

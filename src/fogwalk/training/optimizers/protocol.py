@@ -72,8 +72,9 @@ class Family:
 
 
 def is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    """Whether a parameter is a matrix between layers: not a bias or gain, not an embedding, positions or head."""
-    return parameter.dim() == 2 and not name.startswith(("embedding.", "positions.", "head."))
+    """Whether a parameter is a matrix between layers, or the kernels of a convolution: not a bias or gain, not an embedding,
+    positions or head."""
+    return parameter.dim() in (2, 4) and not name.startswith(("embedding.", "positions.", "head."))
 
 
 def decayed(parameters: Named, weight_decay: float) -> list[dict[str, object]]:

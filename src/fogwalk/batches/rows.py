@@ -1,0 +1,42 @@
+"""Rows or images gathered into batches: which ones a step sees is a pure function of (seed, step).
+
+Before this   batch.py; encoding/ has made numbers of them.
+After this    tasks/recognition.py hands them to the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fogwalk.batches.batch import Batch, Epochs, shuffled
+
+# Changes gathered inputs [batch, ...] in step number `step`.
+Change = Callable[[Tensor, int], Tensor]
+
+
+class TrainingRows:
+    """Every row once an epoch, in an order drawn from (seed, epoch)."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, batch: int, seed: int, change: Change | None = None) -> None:
+        self.inputs = inputs
+        self.targets = targets
+        self.change = change
+        self.per_epoch = len(targets)
+        self._epochs = Epochs(self.per_epoch, batch, lambda epoch: shuffled(self.per_epoch, seed, epoch))
+
+    def at(self, step: int) -> Batch:
+        """The batch that update number `step` (from 0) learns from."""
+        numbers = np.concatenate([numbers for _, numbers in self._epochs.at(step)])
+        chosen = torch.from_numpy(numbers.astype(np.int64))
+        inputs = self.inputs[chosen]
+        return Batch(self.change(inputs, step) if self.change else inputs, self.targets[chosen])
+
+
+def every_row(inputs: Tensor, targets: Tensor, batch: int, change: Change | None = None) -> Iterator[Batch]:
+    """Every row once, in their order."""
+    for part, answers in zip(inputs.split(batch), targets.split(batch), strict=True):
+        yield Batch(change(part, 0) if change else part, answers)

@@ -1,0 +1,89 @@
+"""Images as an array of bytes with a label each, all brought to one size; however large the files are, memory stays bounded.
+
+Before this   ../files.py has found the files; folders.py, listed.py and idx.py beside this file tell what belongs together.
+After this    encoding/pixels.py makes numbers of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fogwalk.data.tables.table import Hashes
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Images:
+    """`pixels` [count, channels, height, width], of 1 channel (grey) or 3 (red, green, blue); for each a label, or None where
+    there is none, a name to show, and a hash of what it was made from; `notes` tell what was left out or read otherwise."""
+
+    pixels: Pixels
+    labels: tuple[str | None, ...]
+    names: tuple[str, ...]
+    hashes: Hashes
+    digest: str
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def read_images(
+    paths: Sequence[str], *, size: int | None, channels: int | None, target: str | None, test: bool = False
+) -> Images:
+    """The images of one path. Their size and channels are chosen where they are left open. `test` takes the test part of IDX
+    files, where there is one. Raises DataError that names the file."""
+    from fogwalk.data.images import folders, idx, listed, samples
+
+    (path,) = paths
+    if path in samples.SAMPLES:
+        return samples.read(path)
+    place = Path(path)
+    if idx.is_idx(place):
+        return idx.read(place, test=test)
+    if place.suffix.lower() in (".csv", ".tsv"):
+        return listed.read(place, target, size, channels)
+    return folders.read(place, size, channels)
+
+
+def is_images(path: str, target: str | None = None) -> bool:
+    """Whether a path holds images to be told apart, by the names of its files alone."""
+    from fogwalk.data.images import idx, listed, samples
+
+    if path.startswith("sample:"):
+        return path in samples.SAMPLES
+    place = Path(path).expanduser()
+    if idx.is_idx(place):
+        return True
+    if place.suffix.lower() in (".csv", ".tsv") and os.path.isfile(place):
+        return listed.is_list(place, target)
+    return os.path.isdir(place) and mostly_images(place)  # false, not an error, for a name too long
+
+
+LOOKED_AT = 2000
+
+
+def mostly_images(folder: Path) -> bool:
+    """Whether more than half of the files in the folders of a folder, as far as one looks, are images."""
+    images = others = 0
+    for parent, inner, names in os.walk(folder):
+        inner.sort()
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        if Path(parent) == folder:
+            continue
+        for name in names:
+            if name.startswith("."):
+                continue
+            is_image = name.lower().endswith(SUFFIXES)
+            images, others = images + is_image, others + (not is_image)
+        if images + others >= LOOKED_AT:
+            break
+    return images > others

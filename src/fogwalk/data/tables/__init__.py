@@ -1,0 +1,1 @@
+"""Tables: columns of numbers and words out of CSV, Parquet, JSON lines and spreadsheets, and which rows are held back."""

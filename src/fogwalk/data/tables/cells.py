@@ -1,0 +1,179 @@
+"""What the cells of a column spell: numbers however they are written, times, or words.
+
+Before this   table.py gives the columns.
+After this    encoding/columns.py decides with it what a column is; a table to predict for is read in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fogwalk.data.tables.table import MISSING
+
+Values = NDArray[np.float64]
+
+STRAYS = 0.1  # share of cells that may be no numbers in a column of numbers
+MOST_CLASSES = 20  # different whole numbers that mean classes
+
+_PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_WRITTEN = {
+    # thousands separator, decimal separator: what numbers look like, and what is taken out before the comma becomes a point
+    "1,234.5": (r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ","),
+    "1.234,5": (r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$", "."),
+    "1234,5": (r"^[+-]?\d+,\d+([eE][+-]?\d+)?$", ""),
+    "1 234,5": (r"^[+-]?\d{1,3}([ \x{00a0}\x{202f}]\d{3})+([.,]\d+)?$", r"[ \x{00a0}\x{202f}]"),
+    "1'234.5": (r"^[+-]?\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?$", r"['\x{2019}]"),
+    "12%": (r"^[+-]?\d+([.,]\d+)?\s?%$", r"\s?%"),
+    "$12": (
+        r"^[$\x{20ac}\x{a3}]\s?[+-]?\d+([.,]\d+)?$|^[+-]?\d+([.,]\d+)?\s?[$\x{20ac}\x{a3}]$",
+        r"\s?[$\x{20ac}\x{a3}]\s?",
+    ),
+}
+_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|\d{4,}\.\d+)$"  # a decimal point, and no thousands
+_SURELY = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})$"  # thousands, and no decimal point
+_INFINITE = r"(?i)^[+-]?inf(inity)?$"
+_DATE = (
+    r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+    r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$|^\d{4}/\d{1,2}/\d{1,2}( \d{1,2}:\d{2}(:\d{2})?)?$"
+    r"|^\d{1,2}:\d{2}(:\d{2})?$"
+)
+
+
+def texts(values: Any) -> Any:
+    """A column as text, blanks around it taken off; what stands for nothing is null."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_string(values.type):
+        return values.cast(pyarrow.string())
+    trimmed = compute.utf8_trim_whitespace(values)
+    lacking = compute.is_in(compute.utf8_lower(trimmed), value_set=pyarrow.array(MISSING))
+    return compute.if_else(lacking, pyarrow.scalar(None, pyarrow.string()), trimmed)
+
+
+def is_typed(values: Any) -> bool:
+    """Whether a column holds numbers or booleans by its type."""
+    from pyarrow import types
+
+    return bool(types.is_integer(values.type) or types.is_floating(values.type) or types.is_boolean(values.type))
+
+
+def is_time(values: Any) -> bool:
+    """Whether a column holds dates or times by its type, or spells them in nearly every cell."""
+    from pyarrow import types
+
+    if types.is_temporal(values.type):
+        return True
+    return not is_typed(values) and _share(texts(values), _DATE) > 0.95
+
+
+def _share(cells: Any, pattern: str) -> float:
+    """Of the cells that hold something, how many match."""
+    from pyarrow import compute
+
+    filled = len(cells) - cells.null_count
+    return (compute.sum(compute.match_substring_regex(cells, pattern)).as_py() or 0) / filled if filled else 0.0
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column read as numbers: NaN where nothing stands or what is no number, of which `wrong` are, `example` the first."""
+
+    values: Values
+    written: tuple[str, ...]
+    wrong: int
+    example: str
+
+
+def writing(values: Any, decimal_comma: bool) -> tuple[str, ...]:
+    """How a column of text writes its numbers, beyond the plain way: names out of 1,234.5 · 1.234,5 · 1234,5 · 1 234,5 ..."""
+    cells = texts(values)
+    found = {name: share for name, (pattern, _) in _WRITTEN.items() if (share := _share(cells, pattern))}
+    # 1,234 may be either: what also writes 1,5 or 12,34 has decimal commas.
+    if "1,234.5" in found and (decimal_comma or found.get("1234,5", 0) > found["1,234.5"]):
+        del found["1,234.5"]
+    elif "1,234.5" in found:
+        found.pop("1234,5", None)
+    if "1.234,5" in found and (_share(cells, _POINT) or not (decimal_comma or _share(cells, _SURELY))):
+        del found["1.234,5"]  # 1.234 is a plain number
+    return tuple(name for name in _WRITTEN if name in found)
+
+
+def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
+    """A column's numbers, written the plain way or in one of these."""
+    import pyarrow
+    from pyarrow import compute
+
+    if is_typed(values):
+        read = values.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+        return Numbers(np.asarray(read, dtype=np.float64), (), 0, "")
+    cells = texts(values)
+    nothing = pyarrow.scalar(None, pyarrow.string())
+    plain = compute.if_else(compute.match_substring_regex(cells, _PLAIN), cells, nothing)
+    grouped = "1.234,5" in written
+    if grouped:  # 1.234 is a thousand here
+        plain = compute.if_else(compute.match_substring_regex(plain, r"^[+-]?\d{1,3}(\.\d{3})+$"), nothing, plain)
+    for name in written:
+        pattern, out = _WRITTEN[name]
+        match = compute.match_substring_regex(cells, pattern)
+        chosen = compute.if_else(match, cells, nothing)
+        if out:
+            chosen = compute.replace_substring_regex(chosen, rf"\{out}" if out == "." else out, "")
+        plain = compute.coalesce(plain, compute.replace_substring(chosen, ",", "."))
+    infinite = compute.if_else(compute.match_substring_regex(cells, _INFINITE), cells, nothing)
+    plain = compute.coalesce(plain, infinite)
+    wrong = compute.and_(compute.is_valid(cells), compute.is_null(plain))
+    strays = cells.filter(wrong)
+    read = np.asarray(plain.cast(pyarrow.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return Numbers(read, written, len(strays), strays[0].as_py() if len(strays) else "")
+
+
+def spelled(values: Any) -> Any:
+    """A column's cells as words: whole numbers without a point, booleans as true and false, nothing as null."""
+    from pyarrow import compute, types
+
+    words = texts(values)
+    if types.is_floating(values.type):
+        return compute.replace_substring_regex(words, r"\.0+$", "")
+    return words
+
+
+# -- what predicting a column would be -------------------------------------------------------------------------------
+
+
+def task_of(values: Any, decimal_comma: bool) -> tuple[str, str]:
+    """What predicting this column is, and why: text, booleans and whole numbers of which there are at most 20 different ones
+    mean classification, other numbers regression."""
+    from pyarrow import types
+
+    words = texts(values)
+    filled = len(words) - words.null_count
+    if types.is_boolean(values.type):
+        return "classification", "it holds true and false"
+    written = writing(values, decimal_comma) if not is_typed(values) else ()
+    found = numbers(values, written)
+    if found.wrong > STRAYS * filled or not filled:
+        return "classification", "it holds words"
+    known = found.values[np.isfinite(found.values)]
+    different = len(np.unique(known))
+    if different <= MOST_CLASSES and np.all(known == np.round(known)):
+        return "classification", f"it holds {different} different whole numbers"
+    return (
+        "regression",
+        "it holds numbers" if different <= MOST_CLASSES else f"it holds {different:,} different numbers",
+    )
+
+
+def classes_of(values: Any) -> tuple[str, ...]:
+    """The different words of a column: as numbers where all are, else by the alphabet."""
+    from pyarrow import compute
+
+    words = [word for word in compute.unique(spelled(values)).to_pylist() if word is not None]
+    try:
+        return tuple(sorted(words, key=float))
+    except ValueError:
+        return tuple(sorted(words))

@@ -1,0 +1,243 @@
+"""A trained recogniser put to use: answers for new rows, how good they are beside what simpler methods get, and which columns
+mattered.
+
+Before this   tasks/recognition.py; training/checkpoint.py has loaded the model.
+After this    run.py offers it; cli/predict.py and cli/evaluate.py print it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fogwalk.data.images.images import read_images
+from fogwalk.data.tables.table import Table, read_table
+from fogwalk.encoding.columns import Columns, Target
+from fogwalk.encoding.pixels import Pixels
+from fogwalk.encoding.records import Rows
+from fogwalk.errors import DataError
+from fogwalk.objectives import rivals, scores
+from fogwalk.tasks.recognition import SCORED_AT_ONCE, Recognition, normalise
+
+PERMUTED = 5  # times each column is shuffled
+MOST_PERMUTED = 2000  # rows that are
+
+
+@dataclass(frozen=True)
+class Answers:
+    """For each row a class, with the probabilities of all [rows, classes]; or a number."""
+
+    target: Target
+    chances: NDArray[np.float64] | None
+    numbers: NDArray[np.float64] | None
+
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class of each row; none for numbers."""
+        if self.chances is None:
+            return []
+        return [self.target.classes[at] for at in self.chances.argmax(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """Scores of the model and of its rivals by name; for classes who was taken for whom; how much worse each column makes the
+    score when its cells are shuffled among the rows (mean, deviation); what to know about it, in words."""
+
+    source: str
+    rows: int
+    measure: str
+    scores: dict[str, dict[str, float]]
+    confusion: NDArray[np.int64] | None
+    importance: dict[str, tuple[float, float]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Records to answer for: what a person sees of them, their numbers, and the right answers where they are known."""
+
+    table: Table
+    inputs: NDArray[Any]
+    answers: Any
+
+
+def asked_rows(table: Table, columns: Columns, target: str) -> Asked:
+    """The rows of a table. Raises DataError where a column is missing or is not what was learned."""
+    return Asked(table, columns.encode(table), table.columns.get(target))
+
+
+def asked_images(path: str, pixels: Pixels, target: str) -> Asked:
+    """Images, with or without their labels; of IDX files the test part."""
+    import pyarrow
+
+    found = read_images((path,), size=pixels.height, channels=pixels.channels, target=None, test=True)
+    pixels.require(found.pixels)
+    labels = pyarrow.array([label or None for label in found.labels], pyarrow.string())
+    columns = {"image": pyarrow.array(found.names, pyarrow.string())}
+    known = labels.null_count < len(labels)
+    return Asked(Table(columns | ({target: labels} if known else {})), found.pixels, labels if known else None)
+
+
+def held_back(learned: Recognition) -> Asked:
+    """What a run validated on."""
+    chosen = np.flatnonzero(learned.held)
+    records = learned.records
+    answers = records.answers.take(chosen)
+    table = records.table.take(chosen) if isinstance(records, Rows) else Table({records.target: answers})
+    return Asked(table, learned.inputs[torch.from_numpy(chosen)].numpy(), answers)
+
+
+class Recogniser:
+    """A model with what it learned of records and answers."""
+
+    def __init__(self, model: nn.Module, encoder: Columns | Pixels, target: Target) -> None:
+        self.model = model.eval()
+        self.encoder = encoder
+        self.target = target
+        self._normalise = normalise(encoder)
+
+    def asked(self, path: str, encoding: str) -> Asked:
+        """What a path holds to be answered for."""
+        if isinstance(self.encoder, Pixels):
+            return asked_images(path, self.encoder, self.target.name)
+        return asked_rows(read_table((path,), encoding).table, self.encoder, self.target.name)
+
+    @torch.no_grad()
+    def answer(self, inputs: NDArray[Any]) -> Answers:
+        """What goes with each record, given as numbers."""
+        device = next(self.model.parameters()).device
+        outputs = []
+        for start in range(0, len(inputs), SCORED_AT_ONCE):
+            part = torch.from_numpy(np.array(inputs[start : start + SCORED_AT_ONCE]))
+            part = self._normalise(part, 0) if self._normalise else part
+            outputs.append(self.model(part.to(device)).float().cpu())
+        whole = torch.cat(outputs).double()
+        if self.target.classes:
+            return Answers(self.target, whole.softmax(1).numpy(), None)
+        return Answers(self.target, None, whole[:, 0].numpy() * self.target.scale + self.target.center)
+
+    def assess(self, asked: Asked, source: str, learned: Recognition | None) -> Assessment:
+        """Scores on records whose answers are known; beside the rivals where what was `learned` from is still there."""
+        if asked.answers is None:
+            asked.table.require(self.target.name, "data.target")
+            raise DataError(f"{source} says of nothing what '{self.target.name}' is: there is nothing to score")
+        notes: list[str] = []
+        asked = self._known(asked, notes)
+        right = self._right(asked)
+        answers = self.answer(asked.inputs)
+        measure = "accuracy" if self.target.classes else "R²"
+        told = {"this model": self._scores(right, answers)}
+        if learned is None:
+            notes.append("what it learned from is gone, or is another now: simpler methods cannot be tried on it")
+        elif not rivals.available():
+            notes.append("what simpler methods get is not shown: pip install 'fogwalk[samples]' (scikit-learn)")
+        else:
+            told |= self._rivals(learned, asked, right)
+        classes = self.target.classes
+        taken = (
+            scores.confusion(right, answers.chances.argmax(1), len(classes)) if answers.chances is not None else None
+        )
+        best = max((name for name in told if name != "this model"), key=lambda name: told[name][measure], default=None)
+        if best and told[best][measure] > told["this model"][measure]:
+            notes.append(
+                f"{best} does better here ({measure} {told[best][measure]:.3f}): on these {len(right):,} {learned.sizes.unit}s "  # type: ignore[union-attr]
+                "the network does not earn its keep"
+            )
+        return Assessment(
+            source=source,
+            rows=len(right),
+            measure=measure,
+            scores=told,
+            confusion=taken,
+            importance=self._importance(asked.table, right, measure),
+            notes=tuple(notes),
+        )
+
+    def _known(self, asked: Asked, notes: list[str]) -> Asked:
+        """The records whose answer is known, and a class that was learned."""
+        if self.target.classes:
+            known = self.target.codes(asked.answers) >= 0
+            what = "a class that was never learned, or none"
+        else:
+            known = np.isfinite(self.target.numbers(asked.answers))
+            what = "no number"
+        if not known.any():
+            raise DataError(
+                f"nothing here says what '{self.target.name}' is, of what was learned: there is nothing to score"
+            )
+        if known.all():
+            return asked
+        notes.append(f"{int((~known).sum()):,} of {len(known):,} have {what} in '{self.target.name}': not scored")
+        chosen = np.flatnonzero(known)
+        return Asked(asked.table.take(chosen), asked.inputs[chosen], asked.answers.take(chosen))
+
+    def _right(self, asked: Asked) -> NDArray[Any]:
+        return self.target.codes(asked.answers) if self.target.classes else self.target.numbers(asked.answers)
+
+    def _scores(self, right: NDArray[Any], answers: Answers) -> dict[str, float]:
+        if answers.chances is not None:
+            return scores.of_classes(right, answers.chances)
+        assert answers.numbers is not None
+        return scores.of_numbers(right, answers.numbers)
+
+    def _rivals(self, learned: Recognition, asked: Asked, right: NDArray[Any]) -> dict[str, dict[str, float]]:
+        rows = _flat(learned.inputs[torch.from_numpy(~learned.held)].numpy())
+        targets = learned.answers[torch.from_numpy(~learned.held)].numpy()
+        if self.target.classes:
+            found = rivals.of_classes(rows, targets, _flat(asked.inputs), len(self.target.classes))
+            return {name: scores.of_classes(right, chances) for name, chances in found}
+        told = rivals.of_numbers(rows, targets.astype(np.float64), _flat(asked.inputs))
+        scale, center = self.target.scale, self.target.center
+        return {name: scores.of_numbers(right, numbers * scale + center) for name, numbers in told}
+
+    def _importance(self, table: Table, right: NDArray[Any], measure: str) -> dict[str, tuple[float, float]]:
+        """By how much the score falls when a column's cells are shuffled. Breiman 2001."""
+        if not isinstance(self.encoder, Columns):
+            return {}
+        chance = np.random.default_rng(0)
+        if len(table) > MOST_PERMUTED:
+            some = np.sort(chance.choice(len(table), MOST_PERMUTED, replace=False))
+            table, right = table.take(some), right[some]
+        whole = self._scores(right, self.answer(self.encoder.encode(table)))[measure]
+        found = {}
+        for name in self.encoder.names:
+            falls = []
+            for _ in range(PERMUTED):
+                shuffled = table.columns[name].take(chance.permutation(len(table)))
+                changed = Table(table.columns | {name: shuffled}, table.decimal_comma)
+                falls.append(whole - self._scores(right, self.answer(self.encoder.encode(changed)))[measure])
+            found[name] = (float(np.mean(falls)), float(np.std(falls)))
+        return dict(sorted(found.items(), key=lambda item: -item[1][0]))
+
+
+def _flat(inputs: NDArray[Any]) -> NDArray[np.float64]:
+    rows = inputs.reshape(len(inputs), -1).astype(np.float64)
+    return rows / 255 if inputs.dtype == np.uint8 else rows
+
+
+def with_answers(table: Table, answers: Answers) -> Table:
+    """The table with the answers beside its own columns: the target's name with `predicted`, and each class's probability."""
+    import pyarrow
+
+    columns = dict(table.columns)
+    name = answers.target.name
+    if answers.chances is None:
+        assert answers.numbers is not None
+        columns[_free(columns, f"predicted {name}")] = pyarrow.array(answers.numbers)
+        return Table(columns)
+    columns[_free(columns, f"predicted {name}")] = pyarrow.array(answers.labels, pyarrow.string())
+    for at, one in enumerate(answers.target.classes):
+        columns[_free(columns, f"probability {one}")] = pyarrow.array(answers.chances[:, at])
+    return Table(columns)
+
+
+def _free(columns: dict[str, Any], name: str) -> str:
+    while name in columns:
+        name += " (new)"
+    return name

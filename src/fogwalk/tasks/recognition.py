@@ -1,0 +1,368 @@
+"""Recognising: rows of a table, or images, teach which class or what number goes with them.
+
+Before this   protocol.py; encoding/records.py, batches/rows.py, models/, objectives/.
+After this    trainer.py and training/loop.py use it through the protocol alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fogwalk.batches.batch import Batch
+from fogwalk.batches.changes import Augment, Normalise
+from fogwalk.batches.rows import Change, TrainingRows, every_row
+from fogwalk.data.images.images import is_images
+from fogwalk.data.tables import cells
+from fogwalk.data.tables.holdout import held_back, held_back_groups
+from fogwalk.encoding import columns as columns_of
+from fogwalk.encoding.columns import Columns, Target
+from fogwalk.encoding.pixels import FILE as PIXELS
+from fogwalk.encoding.pixels import Pixels
+from fogwalk.encoding.records import Records, reads, records_of, spelled
+from fogwalk.errors import DataError, SettingError
+from fogwalk.models.recipes import augmented, fitted
+from fogwalk.objectives.losses import class_loss, number_loss
+from fogwalk.registry import MODELS
+from fogwalk.settings import Settings, require_reads
+from fogwalk.tasks.protocol import Sizes
+
+SCORED_AT_ONCE = 1024  # rows or images
+CLASSES_SHOWN = 8
+UNEVEN = 10  # times as many of one class as of another
+
+
+class Recognition:
+    """Classification or regression. `encoding` is the folder of a saved one, when there is one."""
+
+    def __init__(self, settings: Settings, encoding: Path | None = None, *, until: float | None = None) -> None:
+        self.settings = settings
+        pictures = is_images(settings.data.path[0], settings.data.target) if len(settings.data.path) == 1 else False
+        _require_fitting(settings, "images" if pictures else "table")
+        self.classifies = settings.task == "classification"
+        self.records: Records = records_of(settings.data, pictures=pictures)
+        self.notes: list[str] = list(self.records.notes)
+        self._keep_answered()
+        name, answers = self.records.target, self.records.answers
+        classes = cells.classes_of(answers) if self.classifies else ()
+        codes = Target(name, classes).codes(answers) if self.classifies else None
+        if codes is not None:
+            _check_classes(name, classes, codes)
+        self.held = self._held_back(codes)
+        learned = np.flatnonzero(~self.held)
+        self.encoder: Any = self.records.load(encoding) if encoding else self.records.learn(learned)
+        if encoding:
+            self.target = Target.load(encoding)
+        elif self.classifies:
+            self.target = Target(name, classes)
+        else:
+            self.target = columns_of.numbers_target(name, answers, ~self.held, self.records.decimal_comma)
+        self.inputs = torch.from_numpy(np.asarray(self.records.encoded(self.encoder)).copy())
+        self.answers = self._numbers(answers)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the data: a resumed run compares it."""
+        return self.records.digest
+
+    # -- from records to numbers -------------------------------------------------------------------------------------
+
+    def _keep_answered(self) -> None:
+        """Let go of the records that do not say what is to be predicted."""
+        records, name = self.records, self.records.target
+        words = cells.spelled(records.answers)
+        filled = np.asarray(words.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+        if not self.classifies:
+            filled &= np.isfinite(_read_numbers(name, records.answers, records.decimal_comma))
+        if (lacking := int((~filled).sum())) and filled.any():
+            kind = "nothing" if self.classifies else "nothing or no finite number"
+            of = f"{lacking:,} of {len(filled):,} {records.unit}s"
+            self.notes.append(f"{of} have {kind} in '{name}', and are left out")
+            records.keep(np.flatnonzero(filled))
+        if len(records) < 4 or not filled.any():
+            count = len(records) if filled.any() else 0
+            raise DataError(
+                f"{count:,} {records.unit}{'s' * (count != 1)} say what '{name}' is: too few to learn from and to validate on"
+            )
+        different = cells.spelled(records.answers).unique().to_pylist()
+        if len(different) < 2:
+            raise DataError(
+                f"'{name}' is the same for every {records.unit}: {different[0]}",
+                expected="There is nothing to tell apart.",
+                remedy="Name another column to predict."
+                if records.unit == "row"
+                else "Give a folder for each class, two at least.",
+            )
+
+    def _held_back(self, codes: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        share, groups = self.settings.data.validation, self.records.groups()
+        if groups is None:
+            held = held_back(self.records.hashes(), share, codes)
+        elif len(np.unique(groups)) < 2:
+            raise DataError(
+                f"the group column '{self.settings.data.group}' holds one value: there is nothing to split by"
+            )
+        else:
+            held = held_back_groups(groups, share)
+        if not held.any():
+            raise DataError(
+                f"every {self.records.unit} is the same as another: none can be held back to validate on",
+                remedy="Give more of them.",
+            )
+        return held
+
+    def _numbers(self, answers: Any) -> Tensor:
+        if self.classifies:
+            return torch.from_numpy(self.target.codes(answers))
+        numbers = (self.target.numbers(answers) - self.target.center) / self.target.scale
+        return torch.from_numpy(numbers.astype(np.float32))
+
+    # -- what the trunk asks -----------------------------------------------------------------------------------------
+
+    @property
+    def sizes(self) -> Sizes:
+        """Rows or images, each by itself."""
+        held = int(self.held.sum())
+        outputs = len(self.target.classes) or 1
+        return Sizes(unit=self.records.unit, training=len(self.held) - held, validation=held, each=1, outputs=outputs)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Numbers for the planned event."""
+        told: dict[str, Any] = {
+            "path": list(self.settings.data.path),
+            "sha256": self.digest,
+            "target": self.target.name,
+            "training": self.sizes.training,
+            "validation": self.sizes.validation,
+        }
+        if isinstance(self.encoder, Columns):
+            told |= {"columns": self.encoder.names, "left_out": self.encoder.left_out}
+        return told | ({"classes": list(self.target.classes)} if self.classifies else {})
+
+    def words(self) -> list[str]:
+        """What the data is and how it is used."""
+        sizes, target = self.sizes, self.target
+        first, *others = self.records.words(self.encoder)
+        by = f"by whole groups of '{self.settings.data.group}'" if self.settings.data.group else "by the hash of each"
+        lines = [
+            f"{len(self.held):,} {sizes.unit}s; {first}; {sizes.training:,} to learn from, {sizes.validation:,} held back {by}"
+        ]
+        if self.classifies:
+            counts = np.bincount(self.answers.numpy(), minlength=len(target.classes))
+            shown = [f"{name} {count:,}" for name, count in zip(target.classes, counts, strict=True)][:CLASSES_SHOWN]
+            more = f" and {len(target.classes) - CLASSES_SHOWN} more" if len(target.classes) > CLASSES_SHOWN else ""
+            lines.append(f"predicts '{target.name}', one of {len(target.classes)} classes: {', '.join(shown)}{more}")
+            if counts.max() >= UNEVEN * max(counts.min(), 1):
+                lines.append(
+                    f"the classes are uneven, {counts.max() / counts.min():.0f} to 1: accuracy alone says little "
+                    "(--training.class-weights balanced makes them count alike)"
+                )
+        else:
+            lines.append(f"predicts '{target.name}', a number: {target.center:.4g} on average, ± {target.scale:.4g}")
+        if changes := self._changes:
+            lines.append(
+                f"images are changed at random while training: {', '.join(sorted(changes))} (--data.augment none)"
+            )
+        return [*lines, *self.notes, *others, *self.doubts()]
+
+    def doubts(self) -> list[str]:
+        """Columns that give the target away."""
+        if not isinstance(self.encoder, Columns):
+            return []
+        rows, right = (part.numpy() for part in self._learned)
+        classes, numbers = (right, None) if self.classifies else (None, right)
+        giving = columns_of.gives_away(self.encoder, rows, classes, numbers)
+        if not giving:
+            return []
+        shown = ", ".join(f"'{name}'" for name in giving[:4])
+        alone = "alone tells" if len(giving) == 1 else "each alone tell"
+        return [
+            f"{shown} {alone} '{self.target.name}' nearly always: known only afterwards? Then take it out of the table, "
+            "or the model learns nothing else"
+        ]
+
+    def chance(self) -> str:
+        """What the loss would be without learning."""
+        held = self._kept[1]
+        if not self.classifies:
+            loss = float(number_loss(self._loss, torch.zeros_like(held), held))
+            return f"loss {loss:.2f}: always the mean, {self.target.center:.4g}"
+        shares = np.bincount(self._learned[1].numpy(), minlength=len(self.target.classes)) / self.sizes.training
+        common = int(shares.argmax())
+        right = float((held == common).float().mean())
+        return (
+            f"loss {np.log(len(shares)):.2f} = ln {len(shares)}: guessing; always '{self.target.classes[common]}' is right in "
+            f"{right:.1%}"
+        )
+
+    def save_encoding(self, folder: Path) -> None:
+        """Write columns.json or pixels.json, and target.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.encoder.save(folder)
+        self.target.save(folder)
+
+    def fitted(self, settings: Settings) -> tuple[Settings, list[str]]:
+        """How many records an update learns from, and what trains well on so many."""
+        return fitted(settings, self.encoder, self.sizes.training, self.sizes.unit)
+
+    def resized(self, settings: Settings) -> Recognition:
+        """The same task on the same data for a model of other settings."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
+
+    def model(self) -> nn.Module:
+        """A fresh model of the chosen kind."""
+        return build_model(self.settings, self.encoder, self.target)
+
+    @staticmethod
+    def rebuilt(settings: Settings, encoding: Path) -> nn.Module:
+        """The model of these settings for what was learned of columns or pixels."""
+        return build_model(settings, load_encoder(encoding), Target.load(encoding))
+
+    def training(self) -> TrainingRows:
+        """What is learned from, shuffled anew in each epoch; images changed at random."""
+        settings, change = self.settings, self._normalise
+        if change is not None and self._changes:
+            change = Augment(change, self._changes, settings.seed)
+        return TrainingRows(*self._learned, settings.training.batch, settings.seed, change)
+
+    def validation(self) -> Iterator[Batch]:
+        """Everything held back, once."""
+        return every_row(*self._kept, SCORED_AT_ONCE, self._normalise)
+
+    @cached_property
+    def _normalise(self) -> Any:
+        return normalise(self.encoder)
+
+    @property
+    def _changes(self) -> frozenset[str]:
+        """How images are changed: as asked for; by themselves moved a little and, photographs, mirrored and cut."""
+        if not isinstance(self.encoder, Pixels):
+            return frozenset()
+        asked = self.settings.data.augment
+        if asked == "auto":
+            return augmented(self.encoder, self.settings.model_kind)
+        return frozenset() if asked == "none" else frozenset(asked.split(","))
+
+    @cached_property
+    def _learned(self) -> tuple[Tensor, Tensor]:
+        return self._side(~self.held)
+
+    @cached_property
+    def _kept(self) -> tuple[Tensor, Tensor]:
+        return self._side(self.held)
+
+    def _side(self, of: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        chosen = torch.from_numpy(of)
+        return self.inputs[chosen], self.answers[chosen]
+
+    @property
+    def _loss(self) -> str:
+        name = self.settings.training.loss
+        return ("cross-entropy" if self.classifies else "mean-squared") if name == "auto" else name
+
+    @cached_property
+    def _weights(self) -> Tensor | None:
+        """Of the classes, such that each counts alike over what is learned from."""
+        if not self.classifies or self.settings.training.class_weights == "none":
+            return None
+        counts = torch.bincount(self._learned[1], minlength=len(self.target.classes)).clamp(min=1)
+        return counts.sum() / (len(counts) * counts)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Mean cross-entropy in nats, or how far numbers are off, in standard deviations."""
+        if not self.classifies:
+            return number_loss(self._loss, outputs[:, 0], batch.targets)
+        weights = None if self._weights is None else self._weights.to(outputs.device)
+        return class_loss(outputs, batch.targets, weights, self.settings.training.label_smoothing)
+
+    def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
+        """Accuracy; or R², by the variance of all that is held back."""
+        if self.classifies:
+            return {"accuracy": float((outputs.argmax(1) == batch.targets).float().mean())}
+        spread = float(self._kept[1].var(correction=0)) or 1.0
+        return {"R²": 1 - float((outputs[:, 0].float() - batch.targets).square().mean()) / spread}
+
+    @torch.no_grad()
+    def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
+        """A record held back and what the model says of it, always the same one."""
+        held = np.flatnonzero(self.held)
+        place = int(held[int(torch.randint(len(held), (1,), generator=generator, device=generator.device))])
+        inputs = self.inputs[place : place + 1]
+        if self._normalise is not None:
+            inputs = self._normalise(inputs, 0)
+        outputs = model(inputs.to(next(model.parameters()).device))[0].float().cpu()
+        right = spelled(self.records.answers[place].as_py())
+        return self.records.shown(place, self.encoder), f" -> {self._told(outputs)} (it is {right})"
+
+    def _told(self, outputs: Tensor) -> str:
+        if not self.classifies:
+            return f"{float(outputs[0]) * self.target.scale + self.target.center:.4g}"
+        chances = outputs.softmax(0)
+        best = int(chances.argmax())
+        return f"{self.target.classes[best]}, {float(chances[best]):.0%}"
+
+
+def normalise(encoder: Any) -> Change | None:
+    """What is done to gathered records before a model reads them; nothing to rows, whose columns are numbers already."""
+    return Normalise(encoder.mean, encoder.deviation) if isinstance(encoder, Pixels) else None
+
+
+def load_encoder(encoding: Path) -> Columns | Pixels:
+    """What a run learned of how to make numbers of records."""
+    return Pixels.load(encoding) if (encoding / PIXELS).exists() else Columns.load(encoding)
+
+
+def build_model(settings: Settings, encoder: Columns | Pixels, target: Target) -> nn.Module:
+    """The model of these settings for such records and answers."""
+    model: nn.Module = MODELS.get(settings.model_kind)(settings.model, reads(encoder), len(target.classes) or 1)
+    return model
+
+
+def _read_numbers(name: str, values: Any, decimal_comma: bool) -> NDArray[np.float64]:
+    found = cells.numbers(values, cells.writing(values, decimal_comma))
+    if found.wrong > cells.STRAYS * len(values):
+        raise DataError(
+            f"'{name}' holds '{found.example}' and {found.wrong - 1:,} more cells that are no numbers",
+            remedy="Predict it as a class: --task classification.",
+        )
+    return found.values
+
+
+def _check_classes(name: str, classes: tuple[str, ...], codes: NDArray[np.int64]) -> None:
+    counts = np.bincount(codes, minlength=len(classes))
+    if len(classes) > max(len(codes) / 2, cells.MOST_CLASSES):
+        raise DataError(
+            f"'{name}' holds {len(classes):,} different words in {len(codes):,} rows: almost every row its own",
+            expected="What is predicted is one of some classes, each of which many rows are of.",
+            remedy="Name another column; or predict it as a number: --task regression.",
+        )
+    if single := [one for one, count in zip(classes, counts, strict=True) if count < 2]:
+        shown = ", ".join(f"'{one}'" for one in single[:CLASSES_SHOWN])
+        raise DataError(
+            f"'{name}' is {shown} once only: that cannot be both learned and validated",
+            remedy="Take it out, give more of it, or give it the name of a class it is like.",
+        )
+
+
+def _require_fitting(settings: Settings, sort: str) -> None:
+    require_reads(settings.model_kind, sort)
+    asked = settings.training.loss
+    if asked != "auto" and (asked == "cross-entropy") != (settings.task == "classification"):
+        fits = "cross-entropy" if settings.task == "classification" else "mean-squared, mean-absolute or huber"
+        raise SettingError(
+            "training.loss",
+            "task",
+            found=f"{asked} does not go with {settings.task}",
+            remedy=f"Leave it out, or choose {fits}.",
+        )

@@ -1,0 +1,128 @@
+"""Tables as people have them: read whole, or refused with the file and the line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from fogwalk.data.tables.table import read_table
+from fogwalk.errors import DataError
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def rows(path: Path, encoding: str = "auto") -> list[tuple[object, ...]]:
+    table = read_table([str(path)], encoding).table
+    return list(zip(*(values.to_pylist() for values in table.columns.values()), strict=True))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_whatever_stands_between_the_cells(tmp_path: Path, delimiter: str) -> None:
+    lines = [("a", "b", "c"), ("1", "x y", ""), ("2", "z", "n/a")]
+    path = written(tmp_path, "t.csv", "".join(delimiter.join(line) + "\n" for line in lines))
+    assert read_table([str(path)]).table.names == ["a", "b", "c"]
+    assert rows(path) == lines[1:]
+
+
+def test_quoted_cells_hold_delimiters_quotes_and_line_ends(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.csv", 'name,said\r\n"Smith, J.","one\r\ntwo"\r\nBo,"""yes"""\r\n')
+    assert rows(path) == [("Smith, J.", "one\r\ntwo"), ("Bo", '"yes"')]
+
+
+def test_old_windows_tables_are_read_and_said(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.csv", "Straße,größe\nä,1\né,2\n".encode("cp1252"))
+    found = read_table([str(path)])
+    assert found.table.names == ["Straße", "größe"]
+    assert "Windows-1252" in found.notes[0]
+    assert rows(path, "cp1252") == [("ä", "1"), ("é", "2")]
+
+
+def test_marks_of_utf8_and_utf16_are_no_part_of_the_first_name(tmp_path: Path) -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        path = written(tmp_path, f"{encoding}.csv", "a,b\n1,2\n3,4\n".encode(encoding))
+        assert read_table([str(path)]).table.names == ["a", "b"]
+
+
+def test_gzip_and_several_files_of_the_same_columns(tmp_path: Path) -> None:
+    written(tmp_path, "1.csv", "a,b\n1,2\n")
+    written(tmp_path, "2.csv.gz", gzip.compress(b"b,a\n4,3\n"))
+    table = read_table([str(tmp_path)]).table
+    assert {name: values.to_pylist() for name, values in table.columns.items()} == {"a": ["1", "3"], "b": ["2", "4"]}
+
+
+def test_files_of_other_columns_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, "1.csv", "a,b\n1,2\n")
+    written(tmp_path, "2.csv", "a,c\n1,2\n")
+    with pytest.raises(DataError, match=r"2.csv has no column 'b', but 1.csv has"):
+        read_table([str(tmp_path)])
+
+
+def test_json_lines_keep_numbers_and_booleans(tmp_path: Path) -> None:
+    lines = [{"a": 1, "b": True, "c": "x", "d": [1]}, {"a": 2.5, "c": None, "d": []}]
+    path = written(tmp_path, "t.jsonl", "\n".join(map(json.dumps, lines)))
+    found = read_table([str(path)])
+    assert {name: values.to_pylist() for name, values in found.table.columns.items()} == {
+        "a": [1.0, 2.5],
+        "b": [True, None],
+        "c": ["x", None],
+    }
+    assert "'d' of t.jsonl holds lists" in found.notes[0]
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    table = pyarrow.table({"a": [1, 2], "b": pyarrow.array(["x", "y"]).dictionary_encode(), "c": [[1], [2]]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    found = read_table([str(tmp_path / "t.parquet")])
+    assert {name: values.to_pylist() for name, values in found.table.columns.items()} == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_the_first_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["size", "kind", None], [1.5, "x", None], [2, None, None]):
+        book.active.append(row)
+    book.create_sheet("other")
+    book.save(tmp_path / "t.xlsx")
+    found = read_table([str(tmp_path / "t.xlsx")])
+    assert {name: values.to_pylist() for name, values in found.table.columns.items()} == {
+        "size": [1.5, 2.0],
+        "kind": ["x", None],
+    }
+    assert "2 sheets" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.csv", "a,b\n1,2\n1,2,3\n", r"t.csv line 3 has 3 fields, but the header has 2"),
+        ("t.csv", 'a,b\n"x\ny",2\n1\n', r"t.csv line 4 has 1 fields, but the header has 2"),
+        ("t.csv", "5.1,3.5\n4.9,3.0\n", r"t.csv has no header: its first line is '5.1,3.5'"),
+        ("t.csv", "a,b,a\n1,2,3\n", r"t.csv names the column 'a' twice"),
+        ("t.csv", "a,b\n", r"t.csv holds a header and no rows"),
+        ("t.csv", "", r"t.csv is empty"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n0000", r"t.csv is a PNG image, not CSV"),
+        ("t.csv", b"a,b\n\x00\xff\x00,1\n", r"t.csv is binary, not CSV"),
+        ("t.jsonl", '{"a": 1}\n[1]\n', r"t.jsonl line 2"),
+        ("t.jsonl", "", r"t.jsonl is empty"),
+        ("t.parquet", b"PAR1 and no more", r"t.parquet is not a Parquet table"),
+        ("t.xlsx", b"PK\x03\x04 and no more", r"t.xlsx is not an .xlsx spreadsheet"),
+        ("t.pdf", b"%PDF-1.4", r"t.pdf is not a table"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_file_and_the_line(
+    tmp_path: Path, name: str, content: str | bytes, told: str
+) -> None:
+    path = written(tmp_path, name, content)
+    with pytest.raises(DataError, match=told) as caught:
+        read_table([str(path)])
+    assert caught.value.exit_code == 3

@@ -1,0 +1,253 @@
+"""Rows and images are learned by the one loop: known answers, controls, no leak, exact resume, the same scores again."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fogwalk
+from fogwalk import trainer
+from fogwalk.data.recognise import settled
+from fogwalk.data.toys import TOYS
+from fogwalk.events import Event, StepDone
+from fogwalk.predicting import Assessment
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import loss_trace, read_all
+from fogwalk.settings import Source
+from fogwalk.tasks.recognition import Recognition
+from fogwalk.training import plan
+from fogwalk.verify import verify
+
+QUICK = {"threads": 1, "training": {"steps": 150, "compile": "off", "evaluate_every": 50, "sample_every": 0}}
+
+
+def table(path: Path, rows: list[tuple[Any, ...]], *names: str) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+    return path
+
+
+def toy(folder: Path, name: str, count: int = 600, seed: int = 0) -> Path:
+    points, classes = TOYS[name](np.random.default_rng(seed))
+    rows = [(*point, f"c{one}") for point, one in zip(points.tolist(), classes.tolist(), strict=True)]
+    return table(folder / f"toy{seed}.csv", rows[:count], "x", "y", "class")
+
+
+def task(path: Path, target: str, **values: str) -> Recognition:
+    chosen = {"data.path": str(path), "data.target": target, "threads": "1", **values}
+    return Recognition(plan.close_before_data(settled(Source("command line", chosen))))
+
+
+def train(path: Path, out: Path, target: str | None, **more: Any) -> fogwalk.Run:
+    settings = {**QUICK, **more}
+    data = {"target": target} if target else {}
+    return fogwalk.train(str(path), quiet=True, out=str(out), data=data, **settings)
+
+
+def test_a_toy_is_learned_and_its_scores_are_those_of_the_last_validation(tmp_path: Path) -> None:
+    run = train(toy(tmp_path, "sample:xor"), tmp_path / "run", "class")
+    result = run.evaluate()
+    assert isinstance(result, Assessment)
+    assert result.scores["this model"]["accuracy"] > 0.95
+    best = min(
+        (record for record in run.events() if record["event"] == "evaluated"), key=lambda one: one["validation_loss"]
+    )
+    assert result.scores["this model"]["accuracy"] == pytest.approx(best["metrics"]["accuracy"])
+    assert result.scores["this model"]["cross-entropy"] == pytest.approx(best["validation_loss"], abs=1e-4)
+    assert result.scores["logistic regression"]["accuracy"] < 0.8, "no straight line parts it"
+    assert result.confusion is not None
+    assert result.confusion.sum() == result.rows == 60
+    other, answers = run.predict(str(toy(tmp_path, "sample:xor", seed=1)))
+    assert (
+        np.mean([one == right for one, right in zip(answers.labels, other.columns["class"].to_pylist(), strict=True)])
+        > 0.95
+    )
+    assert answers.chances is not None
+    assert answers.chances.sum(1) == pytest.approx(np.ones(600))
+
+
+def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    size, age = chance.uniform(20, 200, 500), chance.uniform(0, 90, 500)
+    price = 1000 * size - 300 * age + chance.normal(0, 2000, 500)
+    rows = [*zip(size.tolist(), age.tolist(), price.tolist(), strict=True)]
+    run = train(table(tmp_path / "houses.csv", rows, "size", "age", "price"), tmp_path / "run", "price")
+    result = run.evaluate()
+    assert isinstance(result, Assessment)
+    assert result.scores["this model"]["R²"] > 0.97
+    assert result.scores["always the mean"]["R²"] < 0.1
+    assert list(result.importance) == ["size", "age"]
+    _, answers = run.predict(str(tmp_path / "houses.csv"))
+    assert answers.numbers is not None
+    assert np.corrcoef(answers.numbers, price)[0, 1] > 0.98
+    assert np.abs(answers.numbers - price).mean() < 12_000
+
+
+def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    points, classes = TOYS["sample:xor"](chance)
+    shuffled = chance.permutation(classes)
+    rows = [(*point, f"c{one}") for point, one in zip(points.tolist(), shuffled.tolist(), strict=True)]
+    run = train(table(tmp_path / "t.csv", rows, "x", "y", "class"), tmp_path / "run", "class", model={"hidden": "16"})
+    result = run.evaluate()
+    assert isinstance(result, Assessment)
+    assert 0.35 < result.scores["this model"]["accuracy"] < 0.65
+    assert result.scores["this model"]["cross-entropy"] > 0.67
+
+
+def test_what_is_held_back_teaches_the_encoding_nothing(tmp_path: Path) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (number * 1.5, f"w{number % 4}", number % 3, number % 2 == 0) for number in range(200)
+    ]
+    honest = task(table(tmp_path / "a.csv", rows, "size", "word", "level", "answer"), "answer")
+    assert honest.held.sum() == 20
+    leaking = Recognition.__new__(Recognition)
+    leaking.__dict__.update(honest.__dict__)
+    held = np.flatnonzero(honest.held)
+    # A leak is planted: what is held back is made unlike everything else; then the columns are learned as before.
+    import pyarrow
+
+    cells = honest.records.table.columns["size"].to_pylist()  # type: ignore[attr-defined]
+    words = honest.records.table.columns["word"].to_pylist()  # type: ignore[attr-defined]
+    for place in held:
+        cells[place], words[place] = "1e12", "never"
+    honest.records.table.columns["size"] = pyarrow.array(cells)  # type: ignore[attr-defined]
+    honest.records.table.columns["word"] = pyarrow.array(words)  # type: ignore[attr-defined]
+    assert honest.records.learn(np.flatnonzero(~honest.held)) == honest.encoder
+    assert honest.records.learn(np.arange(200)) != honest.encoder, "the leak would be caught"
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+def images(folder: Path) -> Path:
+    chance = np.random.default_rng(0)
+    for name, bright in (("dark", 60), ("light", 180)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = chance.normal(bright, 40, (18, 20, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    return folder / "photos"
+
+
+def regression(folder: Path) -> Path:
+    return table(folder / "t.csv", [(number, number % 7, number * 0.37) for number in range(300)], "a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("lay", "values"),
+    [
+        (lambda folder: toy(folder, "sample:moons"), {"data.target": "class", "model.dropout": "0.2"}),
+        (regression, {"data.target": "c", "training.loss": "huber"}),
+        (images, {"model.hidden": "16", "data.augment": "shift,flip,crop"}),
+        (images, {"model_kind": "vision", "model.layers": "1", "model.width": "24"}),
+    ],
+    ids=["classes", "numbers", "convolutional", "vision"],
+)
+def test_a_crashed_run_goes_on_as_if_nothing_had_happened(
+    lay: Callable[[Path], Path], values: dict[str, str], tmp_path: Path
+) -> None:
+    base = {
+        "data.path": str(lay(tmp_path)),
+        "training.steps": "12",
+        "training.save_every": "4",
+        "training.evaluate_every": "6",
+        "training.compile": "off",
+        "training.batch": "8",
+        "threads": "1",
+        **values,
+    }
+
+    def begun(out: str, crash_at: int | None = None) -> RunFolder:
+        def crash(event: Event) -> None:
+            if isinstance(event, StepDone) and event.step == crash_at:
+                raise Crash
+
+        return trainer.train(settled(Source("command line", base | {"out": str(tmp_path / out)})), listeners=[crash])
+
+    whole = begun("whole")
+    with pytest.raises(Crash):
+        begun("broken", 10)
+    broken = RunFolder(tmp_path / "broken")
+    trainer.resume(str(broken.path))
+    assert loss_trace(broken.events) == loss_trace(whole.events)
+    name = "checkpoints/000012/model.safetensors"
+    assert (broken.path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert all(check.passed for check in verify(broken, replay=True)), list(verify(broken, replay=True))
+
+
+def test_the_task_that_fits_is_found_and_said(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", [(1.5, "x", 3), (2.5, "y", 4)] * 20, "a", "b", "c")
+    for target, expected in (("a", "regression"), ("b", "classification"), ("c", "classification")):
+        settings = settled(Source("command line", {"data.path": str(path), "data.target": target}))
+        assert (settings.task, settings.model_kind) == (expected, "plain")
+        assert settings.origin("task").startswith(f"found: '{target}' is predicted, and it holds")
+    chosen = {"data.path": str(path), "data.target": "c", "task": "regression"}
+    assert settled(Source("command line", chosen)).task == "regression"
+
+
+def test_groups_stand_on_one_side(tmp_path: Path) -> None:
+    rows = [(number * 0.1, number % 2, f"person {number // 10}") for number in range(300)]
+    made = task(table(tmp_path / "t.csv", rows, "a", "answer", "who"), "answer", **{"data.group": "who"})
+    assert "who" not in made.encoder.names
+    people = np.array(made.records.table.columns["who"].to_pylist())  # type: ignore[attr-defined]
+    assert not set(people[made.held]) & set(people[~made.held])
+
+
+def test_class_weights_make_classes_count_alike(tmp_path: Path) -> None:
+    rows = [(number * 0.01, "rare" if number % 10 == 0 else "common") for number in range(400)]
+    path = table(tmp_path / "t.csv", rows, "a", "answer")
+    made = task(path, "answer", **{"training.class_weights": "balanced"})
+    weights = made._weights
+    assert weights is not None
+    assert float(weights[1] / weights[0]) == pytest.approx(9.0, rel=0.05)
+    assert any(
+        "uneven" in words for words in task(table(path, rows + [(5.0, "common")] * 40, "a", "answer"), "answer").words()
+    )
+
+
+def test_images_of_all_sorts_are_read_and_what_is_wrong_is_said(tmp_path: Path) -> None:
+    folder = images(tmp_path)
+    dark = folder / "dark"
+    Image.new("CMYK", (40, 30)).save(dark / "print.jpg")
+    Image.new("I;16", (40, 30)).save(dark / "deep.png")
+    Image.new("L", (40, 30)).save(dark / "moving.gif", save_all=True, append_images=[Image.new("L", (40, 30), 200)])
+    (dark / "cut.png").write_bytes((dark / "0.png").read_bytes()[:200])
+    (dark / "text.jpg").write_text("no image")
+    (dark / "notes.txt").write_text("not meant")
+    (folder / "loose.png").write_bytes((dark / "0.png").read_bytes())
+    (folder / "none").mkdir()
+    made = task(folder, "label")
+    told = "\n".join(made.words())
+    assert made.sizes.training + made.sizes.validation == 63
+    assert made.target.classes == ("dark", "light")
+    for words in (
+        "2 of 65 images are left out",
+        "text.jpg (is no image)",
+        "'none' holds no images",
+        "1 images stand in no class's folder",
+        "1 files are no images by their names",
+        "1 images move",
+        "1 CMYK",
+        "of 2 sizes",
+    ):
+        assert words in told, told
+
+
+def test_images_are_learned_and_answered_for(tmp_path: Path) -> None:
+    run = train(images(tmp_path), tmp_path / "run", None, model={"channels": "4,8", "hidden": "8"})
+    result = run.evaluate()
+    assert isinstance(result, Assessment)
+    assert result.scores["this model"]["accuracy"] == 1
+    assert "nearest neighbours (5)" in result.scores
+    shown, answers = run.predict(str(tmp_path / "photos" / "light"))
+    assert set(answers.labels) == {"light"}
+    assert shown.columns["image"][0].as_py() == "0.png"
+    assert len([record for record in read_all(run.folder.events) if record["event"] == "evaluated"]) == 3
