@@ -22,7 +22,8 @@ from fogwalk.encoding.pixels import Pixels
 from fogwalk.encoding.records import Rows
 from fogwalk.errors import DataError
 from fogwalk.objectives import rivals, scores
-from fogwalk.tasks.recognition import SCORED_AT_ONCE, Recognition, normalise
+from fogwalk.tasks.protocol import SCORED_AT_ONCE
+from fogwalk.tasks.recognition import Recognition, normalise
 
 PERMUTED = 5  # times each column is shuffled
 MOST_PERMUTED = 2000  # rows that are
@@ -51,6 +52,7 @@ class Assessment:
 
     source: str
     rows: int
+    unit: str
     measure: str
     scores: dict[str, dict[str, float]]
     confusion: NDArray[np.int64] | None
@@ -152,6 +154,7 @@ class Recogniser:
         return Assessment(
             source=source,
             rows=len(right),
+            unit="image" if isinstance(self.encoder, Pixels) else "row",
             measure=measure,
             scores=told,
             confusion=taken,
@@ -187,8 +190,8 @@ class Recogniser:
         return scores.of_numbers(right, answers.numbers)
 
     def _rivals(self, learned: Recognition, asked: Asked, right: NDArray[Any]) -> dict[str, dict[str, float]]:
-        rows = _flat(learned.inputs[torch.from_numpy(~learned.held)].numpy())
-        targets = learned.answers[torch.from_numpy(~learned.held)].numpy()
+        rows, targets = rivals.some(*learned.learned)
+        rows = _flat(rows)
         if self.target.classes:
             found = rivals.of_classes(rows, targets, _flat(asked.inputs), len(self.target.classes))
             return {name: scores.of_classes(right, chances) for name, chances in found}

@@ -16,6 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from tests.trials.battery import Battery, Outcome
@@ -39,6 +42,10 @@ KINDS = {
     # Saved every third step: steps wait to be logged when a save begins.
     "transformer": ["--preset", "tiny", *THIRD, "--optimizer.name", "sgd", "--training.accumulate", "2"],
     "three-layer net": ["--model-kind", "mlp", "--model.hidden", "300,300", *THIRD],
+    "classes": ["--target", "kind", "--model.hidden", "400,400", *EVERY, *ALONE, "--training.compile", "off"],
+    "numbers": ["--target", "size", "--model.hidden", "400,400", *THIRD, *ALONE, "--training.loss", "huber"],
+    "images": ["--data.augment", "shift,flip,crop", "--model.channels", "16,32", *THIRD, *ALONE],
+    "patches": ["--model-kind", "vision", "--model.layers", "2", *EVERY, *ALONE, "--training.compile", "off"],
 }
 
 
@@ -46,15 +53,15 @@ KINDS = {
 class Reference:
     """What an uninterrupted run did, and how long it took."""
 
-    text: Path
+    paths: dict[str, Path]
     seconds: dict[str, float]
     losses: dict[str, dict[int, float]]
     digests: dict[str, str]
 
 
-def command(text: Path, out: Path, kind: str) -> list[str]:
+def command(path: Path, out: Path, kind: str) -> list[str]:
     """The run that all trials of a kind repeat."""
-    return [sys.executable, "-m", "fogwalk", "train", str(text), "--out", str(out), *COMMON, *KINDS[kind]]
+    return [sys.executable, "-m", "fogwalk", "train", str(path), "--out", str(out), *COMMON, *KINDS[kind]]
 
 
 def text_of(folder: Path) -> Path:
@@ -66,19 +73,53 @@ def text_of(folder: Path) -> Path:
     return path
 
 
+def table_of(folder: Path) -> Path:
+    """400 rows of numbers, words of a few and of many, and missing cells; the same on every machine."""
+    chance = random.Random(0)
+    rows = ["size,age,colour,street,kind"]
+    for number in range(400):
+        size, age = chance.gauss(100, 30), "" if number % 11 == 0 else chance.randint(0, 90)
+        colour, street = chance.choice(("red", "green", "blue")), f"street {chance.randint(0, 40)}"
+        rows.append(f"{size:.3f},{age},{colour},{street},{'large' if size + chance.gauss(0, 20) > 100 else 'small'}")
+    path = folder / "table.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def images_of(folder: Path) -> Path:
+    """Two classes of 40 images in colour, the same on every machine."""
+    chance = np.random.default_rng(0)
+    place = folder / "images"
+    for name, bright in (("dark", 80), ("light", 150)):
+        (place / name).mkdir(parents=True, exist_ok=True)
+        for number in range(40):
+            pixels = chance.normal(bright, 50, (24, 24, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(place / name / f"{number}.png")
+    return place
+
+
+# What a kind learns from, where it is no text.
+DATA: dict[str, Callable[[Path], Path]] = {
+    "classes": table_of,
+    "numbers": table_of,
+    "images": images_of,
+    "patches": images_of,
+}
+
+
 def prepare(*kinds: str) -> Callable[[Path], Reference]:
     """Run each kind without a kill; compiled twice, so that trials find a cache as warm as it was timed with."""
 
     def run(folder: Path) -> Reference:
-        text = text_of(folder)
+        paths = {kind: DATA.get(kind, text_of)(folder) for kind in kinds}
         seconds, losses, digests = {}, {}, {}
-        for kind in kinds:
+        for kind, path in paths.items():
             for number in range(2 if kind == "compiled" else 1):
                 out = folder / f"{kind} {number}"
-                seconds[kind] = seconds_of(command(text, out, kind), out)
+                seconds[kind] = seconds_of(command(path, out, kind), out)
             losses[kind] = loss_trace(out / "events.jsonl")
             digests[kind] = digest(out)
-        return Reference(text, seconds, losses, digests)
+        return Reference(paths, seconds, losses, digests)
 
     return run
 
@@ -142,12 +183,12 @@ def killed_after(words: list[str], seconds: float, out: Path) -> None:
 
 
 def trial(shared: object, number: int, folder: Path) -> Outcome:
-    """Kill, resume, compare."""
+    """Kill, resume, compare; the kinds that were prepared by turns."""
     assert isinstance(shared, Reference)
     chance = random.Random(number)
-    kind = ("eager", "compiled")[number % 2]
+    kind = list(shared.paths)[number % len(shared.paths)]
     out = folder / "run"
-    killed_after(command(shared.text, out, kind), chance.uniform(0, shared.seconds[kind]), out)
+    killed_after(command(shared.paths[kind], out, kind), chance.uniform(0, shared.seconds[kind]), out)
     struck = phase(out)
     if number % 5 == 4:
         killed_after(resume(out), chance.uniform(0, shared.seconds[kind]), out)
@@ -164,7 +205,7 @@ def finish_and_compare(shared: Reference, kind: str, out: Path, struck: str) -> 
     """Resume to the end, or begin where nothing had been begun; then every loss and every weight must be equal."""
     begun = (out / "settings.toml").is_file()
     done = subprocess.run(
-        resume(out) if begun else command(shared.text, out, kind), capture_output=True, text=True, check=False
+        resume(out) if begun else command(shared.paths[kind], out, kind), capture_output=True, text=True, check=False
     )
     if done.returncode:
         return Outcome(False, struck, f"resume ended with {done.returncode}: {done.stderr.strip()[-300:]}")
@@ -178,6 +219,14 @@ def finish_and_compare(shared: Reference, kind: str, out: Path, struck: str) -> 
         return Outcome(False, struck, "losses are equal, the last checkpoint is not")
     return Outcome(True, struck, kind)
 
+
+RECOGNITION_KILLS = Battery(
+    "kills of tables and images",
+    "after SIGKILL at a random moment a run of a table or of images equals the uninterrupted one to the bit",
+    24,
+    prepare("classes", "numbers", "images", "patches"),
+    trial,
+)
 
 KILLS = Battery(
     "kills",
@@ -222,7 +271,7 @@ def trial_at_operation(shared: object, number: int, folder: Path) -> Outcome:
     out = folder / "run"
     operation = number + 1 if number < BEGINNING else LATER + number - BEGINNING
     kind = ("transformer", "three-layer net")[number % 2]
-    words = command(shared.text, out, kind)
+    words = command(shared.paths[kind], out, kind)
     process = subprocess.run(
         [sys.executable, "-c", _AT_OPERATION, str(operation), *words[3:]], capture_output=True, check=False
     )

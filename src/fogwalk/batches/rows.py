@@ -19,24 +19,31 @@ Change = Callable[[Tensor, int], Tensor]
 
 
 class TrainingRows:
-    """Every row once an epoch, in an order drawn from (seed, epoch)."""
+    """Each of some `rows` of all inputs once an epoch, in an order drawn from (seed, epoch). Inputs may lie on the disk: only
+    what a step sees is read."""
 
-    def __init__(self, inputs: Tensor, targets: Tensor, batch: int, seed: int, change: Change | None = None) -> None:
+    def __init__(
+        self, inputs: Tensor, targets: Tensor, rows: Tensor, batch: int, seed: int, change: Change | None = None
+    ) -> None:
         self.inputs = inputs
         self.targets = targets
+        self.rows = rows
         self.change = change
-        self.per_epoch = len(targets)
+        self.per_epoch = len(rows)
         self._epochs = Epochs(self.per_epoch, batch, lambda epoch: shuffled(self.per_epoch, seed, epoch))
 
     def at(self, step: int) -> Batch:
         """The batch that update number `step` (from 0) learns from."""
         numbers = np.concatenate([numbers for _, numbers in self._epochs.at(step)])
-        chosen = torch.from_numpy(numbers.astype(np.int64))
+        chosen = self.rows[torch.from_numpy(numbers.astype(np.int64))]
         inputs = self.inputs[chosen]
         return Batch(self.change(inputs, step) if self.change else inputs, self.targets[chosen])
 
 
-def every_row(inputs: Tensor, targets: Tensor, batch: int, change: Change | None = None) -> Iterator[Batch]:
-    """Every row once, in their order."""
-    for part, answers in zip(inputs.split(batch), targets.split(batch), strict=True):
-        yield Batch(change(part, 0) if change else part, answers)
+def every_row(
+    inputs: Tensor, targets: Tensor, rows: Tensor, batch: int, change: Change | None = None
+) -> Iterator[Batch]:
+    """Each of some rows once, in their order."""
+    for chosen in rows.split(batch):
+        part = inputs[chosen]
+        yield Batch(change(part, 0) if change else part, targets[chosen])

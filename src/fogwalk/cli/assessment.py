@@ -17,6 +17,7 @@ def as_record(result: Assessment, classes: tuple[str, ...]) -> dict[str, Any]:
     return {
         "source": result.source,
         "rows": result.rows,
+        "unit": result.unit,
         "measure": result.measure,
         "scores": {
             name: {key: None if math.isnan(value) else value for key, value in row.items()}
@@ -34,9 +35,8 @@ def print_assessment(record: dict[str, Any], name: str) -> None:
     from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import print_table
 
-    print(
-        f"{name}, step {record['step']}, on {record['source']}: {record['rows']:,} row{'s' * (record['rows'] != 1)}\n"
-    )
+    things = f"{record['rows']:,} {record['unit']}{'s' * (record['rows'] != 1)}"
+    print(f"{name}, step {record['step']}, on {record['source']}: {things}\n")
     measures = list(record["scores"]["this model"])
     rows = [
         (
@@ -61,8 +61,9 @@ def print_assessment(record: dict[str, Any], name: str) -> None:
         (printable(column), f"{row['mean']:+.4f}", f"± {row['deviation']:.4f}")
         for column, row in record["importance"].items()
     ]
-    print(f"\nwhich columns mattered: {record['measure']} lost when a column's cells are shuffled among the rows")
-    print_table(("column", "lost", ""), told[:SHOWN], right=(1, 2))
+    if told:
+        print(f"\nwhich columns mattered: {record['measure']} lost when a column's cells are shuffled among the rows")
+        print_table(("column", "lost", ""), told[:SHOWN], right=(1, 2))
     if len(told) > SHOWN:
         print(f"and {len(told) - SHOWN} more columns (--json has them all)")
     for words in record["notes"]:

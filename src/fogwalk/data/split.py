@@ -85,8 +85,7 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
     texts: Counter[bytes] = Counter()  # characters of each different document, while these are few
     for part in corpus.parts():
         encoded = part.text.encode("utf-8", "surrogatepass")
-        if pieces or not part.last:
-            content.update(encoded)
+        content.update(encoded)
         if len(encoded) == len(part.text):
             plain.append(encoded)
             waiting += len(encoded)
@@ -98,8 +97,7 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
         length += len(part.text)
         pieces += 1
         if part.last:
-            digest = content.digest() if pieces > 1 else hashlib.sha256(encoded).digest()
-            document = _Document(part.document, length, digest)
+            document = _Document(part.document, length, content.digest())
             if len(listed) <= LISTED:
                 listed.append(document)
             if pieces > 1:
@@ -110,8 +108,7 @@ def survey(corpus: Corpus, share: float, most: int) -> Survey:
             if len(texts) <= LISTED:
                 texts[document.hash] += length
             documents, characters = documents + 1, characters + length
-            content = hashlib.sha256() if pieces > 1 else content
-            length = pieces = 0
+            length, pieces, content = 0, 0, hashlib.sha256()
     alphabet.update(_letters(plain))
     share = min(share, most / max(characters, 1))
     if documents <= LISTED:

@@ -56,8 +56,7 @@ def _regressors() -> dict[str, Callable[[], Any]]:
 
 
 def of_classes(rows: Matrix, right: NDArray[np.int64], asked: Matrix, classes: int) -> Iterator[tuple[str, Matrix]]:
-    """Each rival's probabilities [asked, classes], learned from at most 20,000 of the rows."""
-    rows, right = _some(rows, right)
+    """Each rival's probabilities [asked, classes]."""
     for name, build in _classifiers().items():
         model = _fitted(build(), rows, right)
         chances = np.zeros((len(asked), classes))
@@ -66,13 +65,13 @@ def of_classes(rows: Matrix, right: NDArray[np.int64], asked: Matrix, classes: i
 
 
 def of_numbers(rows: Matrix, right: NDArray[np.float64], asked: Matrix) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Each rival's numbers, learned from at most 20,000 of the rows."""
-    rows, right = _some(rows, right)
+    """Each rival's numbers."""
     for name, build in _regressors().items():
         yield name, np.asarray(_fitted(build(), rows, right).predict(asked))
 
 
-def _some(rows: Matrix, right: NDArray[Any]) -> tuple[Matrix, NDArray[Any]]:
+def some(rows: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """At most 20,000 of the rows, with their answers."""
     if len(rows) <= MOST_ROWS:
         return rows, right
     chosen = np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False)

@@ -124,8 +124,8 @@ def _build(chosen: Mapping[str, Any], origins: Mapping[str, str], known: Mapping
         if kinds is not None and kind in MODEL_GROUPS and kind not in kinds:
             raise SettingError(
                 key,
-                found=f"{flag(key)} belongs to the model kind{'s' * (len(kinds) > 1)} {' and '.join(kinds)}, but this model is of the "
-                f"kind {kind}",
+                found=f"{flag(key)} belongs to the model kind{'s' * (len(kinds) > 1)} {' and '.join(kinds)}, but this model "
+                f"is of the kind {kind}",
                 remedy=f"Leave it out, or add --model-kind {kinds[0]}.",
                 origin=f"It came from {origins[key]}.",
             )

@@ -28,16 +28,21 @@ class Training(Protocol):
         ...
 
 
+SCORED_AT_ONCE = 1024  # rows or images, when validating and answering
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """How much there is: examples to learn from and to validate on, of which a `unit` is one (token, row or image); how many
-    stand in each record of a batch; and how many numbers a model gives back for each."""
+    stand in each record of a batch; and how many numbers a model gives back for each. `record` is the shape of a row (columns) or
+    of an image (channels, rows, columns)."""
 
     unit: str
     training: int
     validation: int
     each: int
     outputs: int
+    record: tuple[int, ...] = ()
 
     def step(self, settings: Settings) -> int:
         """Examples that one update learns from."""

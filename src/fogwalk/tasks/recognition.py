@@ -33,9 +33,8 @@ from fogwalk.models.recipes import augmented, fitted
 from fogwalk.objectives.losses import class_loss, number_loss
 from fogwalk.registry import MODELS
 from fogwalk.settings import Settings, require_reads
-from fogwalk.tasks.protocol import Sizes
+from fogwalk.tasks.protocol import SCORED_AT_ONCE, Sizes
 
-SCORED_AT_ONCE = 1024  # rows or images
 CLASSES_SHOWN = 8
 UNEVEN = 10  # times as many of one class as of another
 
@@ -65,7 +64,7 @@ class Recognition:
             self.target = Target(name, classes)
         else:
             self.target = columns_of.numbers_target(name, answers, ~self.held, self.records.decimal_comma)
-        self.inputs = torch.from_numpy(np.asarray(self.records.encoded(self.encoder)).copy())
+        self.inputs = _tensor(self.records.encoded(self.encoder))
         self.answers = self._numbers(answers)
 
     @property
@@ -132,7 +131,14 @@ class Recognition:
         """Rows or images, each by itself."""
         held = int(self.held.sum())
         outputs = len(self.target.classes) or 1
-        return Sizes(unit=self.records.unit, training=len(self.held) - held, validation=held, each=1, outputs=outputs)
+        return Sizes(
+            unit=self.records.unit,
+            training=len(self.held) - held,
+            validation=held,
+            each=1,
+            outputs=outputs,
+            record=tuple(self.inputs.shape[1:]),
+        )
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -178,7 +184,7 @@ class Recognition:
         """Columns that give the target away."""
         if not isinstance(self.encoder, Columns):
             return []
-        rows, right = (part.numpy() for part in self._learned)
+        rows, right = self.learned
         classes, numbers = (right, None) if self.classifies else (None, right)
         giving = columns_of.gives_away(self.encoder, rows, classes, numbers)
         if not giving:
@@ -192,11 +198,11 @@ class Recognition:
 
     def chance(self) -> str:
         """What the loss would be without learning."""
-        held = self._kept[1]
+        held = self._kept
         if not self.classifies:
             loss = float(number_loss(self._loss, torch.zeros_like(held), held))
             return f"loss {loss:.2f}: always the mean, {self.target.center:.4g}"
-        shares = np.bincount(self._learned[1].numpy(), minlength=len(self.target.classes)) / self.sizes.training
+        shares = np.bincount(self.answers.numpy()[~self.held], minlength=len(self.target.classes)) / self.sizes.training
         common = int(shares.argmax())
         right = float((held == common).float().mean())
         return (
@@ -234,11 +240,13 @@ class Recognition:
         settings, change = self.settings, self._normalise
         if change is not None and self._changes:
             change = Augment(change, self._changes, settings.seed)
-        return TrainingRows(*self._learned, settings.training.batch, settings.seed, change)
+        return TrainingRows(
+            self.inputs, self.answers, self._rows(~self.held), settings.training.batch, settings.seed, change
+        )
 
     def validation(self) -> Iterator[Batch]:
         """Everything held back, once."""
-        return every_row(*self._kept, SCORED_AT_ONCE, self._normalise)
+        return every_row(self.inputs, self.answers, self._rows(self.held), SCORED_AT_ONCE, self._normalise)
 
     @cached_property
     def _normalise(self) -> Any:
@@ -254,17 +262,19 @@ class Recognition:
             return augmented(self.encoder, self.settings.model_kind)
         return frozenset() if asked == "none" else frozenset(asked.split(","))
 
-    @cached_property
-    def _learned(self) -> tuple[Tensor, Tensor]:
-        return self._side(~self.held)
+    @staticmethod
+    def _rows(of: NDArray[np.bool_]) -> Tensor:
+        return torch.from_numpy(np.flatnonzero(of))
+
+    @property
+    def learned(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What is learned from, as numbers, and the answers."""
+        return self.inputs.numpy()[~self.held], self.answers.numpy()[~self.held]
 
     @cached_property
-    def _kept(self) -> tuple[Tensor, Tensor]:
-        return self._side(self.held)
-
-    def _side(self, of: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(of)
-        return self.inputs[chosen], self.answers[chosen]
+    def _kept(self) -> Tensor:
+        """The answers of what is held back."""
+        return self.answers[torch.from_numpy(self.held)]
 
     @property
     def _loss(self) -> str:
@@ -276,7 +286,9 @@ class Recognition:
         """Of the classes, such that each counts alike over what is learned from."""
         if not self.classifies or self.settings.training.class_weights == "none":
             return None
-        counts = torch.bincount(self._learned[1], minlength=len(self.target.classes)).clamp(min=1)
+        counts = torch.bincount(self.answers[torch.from_numpy(~self.held)], minlength=len(self.target.classes)).clamp(
+            min=1
+        )
         return counts.sum() / (len(counts) * counts)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
@@ -290,7 +302,7 @@ class Recognition:
         """Accuracy; or R², by the variance of all that is held back."""
         if self.classifies:
             return {"accuracy": float((outputs.argmax(1) == batch.targets).float().mean())}
-        spread = float(self._kept[1].var(correction=0)) or 1.0
+        spread = float(self._kept.var(correction=0)) or 1.0
         return {"R²": 1 - float((outputs[:, 0].float() - batch.targets).square().mean()) / spread}
 
     @torch.no_grad()
@@ -311,6 +323,11 @@ class Recognition:
         chances = outputs.softmax(0)
         best = int(chances.argmax())
         return f"{self.target.classes[best]}, {float(chances[best]):.0%}"
+
+
+def _tensor(numbers: NDArray[Any]) -> Tensor:
+    """Without a copy, where they may be written to: images may be more than memory holds."""
+    return torch.from_numpy(numbers if numbers.flags.writeable else numbers.copy())
 
 
 def normalise(encoder: Any) -> Change | None:

@@ -6,14 +6,15 @@ After this    trainer.py trains inside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from fogwalk.errors import RunError
-from fogwalk.settings import Mlp, Settings, Transformer
-from fogwalk.tasks.protocol import Sizes
+from fogwalk.settings import Convolutional, Mlp, Plain, Settings, Transformer, Vision
+from fogwalk.tasks.protocol import SCORED_AT_ONCE, Sizes
 
 
 @contextmanager
@@ -41,6 +42,14 @@ _SCORE = 18  # a token, for each token of the vocabulary
 _DROPPED = 20  # a token in a layer, for each head and place it looks at, where some of its attention is dropped
 
 
+# Of rows and images (benchmarks/recognition_memory.py): bytes for each hidden number of a record in a step, and in a validation,
+# which works through so many records at once; and for each number of a record as it is read, hashed and held.
+_HIDDEN, _SLID = 25, 11.5
+_TURNED = 60  # a parameter of a plain network under muon, whose products of large matrices need room
+_VALIDATED, _VIEWED = 5, 36
+_READ = 3
+
+
 def planned_memory(settings: Settings, sizes: Sizes, parameters: int) -> int:
     """Bytes that training will hold at most."""
     model, training = settings.model, settings.training
@@ -52,4 +61,28 @@ def planned_memory(settings: Settings, sizes: Sizes, parameters: int) -> int:
             held += examples * model.layers * model.heads * model.context * _DROPPED
     elif isinstance(model, Mlp):
         held += examples * (model.context * model.embedding + sum(model.hidden)) * 12
+    else:
+        validated = min(SCORED_AT_ONCE, sizes.validation)
+        if isinstance(model, Plain) and settings.optimizer.name == "muon":
+            held += parameters * _TURNED
+        hidden, each, each_validated = _hidden(model, sizes.record)
+        held += hidden * max(examples * each, validated * each_validated)
+        held += (
+            (sizes.training + sizes.validation) * math.prod(sizes.record) * (4 if sizes.unit == "row" else 1) * _READ
+        )
     return int(held)
+
+
+def _hidden(model: Plain | Convolutional | Vision, record: tuple[int, ...]) -> tuple[int, float, float]:
+    """Hidden numbers of one record; and the bytes of each in a step and in a validation."""
+    if isinstance(model, Plain):
+        return sum(model.widths) + math.prod(record), _HIDDEN, _VALIDATED
+    channels, high, wide = record
+    if isinstance(model, Vision):
+        patches = (high // model.patch) * (wide // model.patch)
+        return patches * model.layers * model.width, _WIDTH, _VIEWED
+    hidden = channels * high * wide
+    for channels in model.channels:
+        hidden += channels * high * wide
+        high, wide = (high // 2, wide // 2) if min(high, wide) > 1 else (high, wide)
+    return hidden + sum(model.widths), _SLID, _VALIDATED

@@ -262,7 +262,9 @@ def _length(steps: int | None) -> str:
 def describe(settings: Settings, sizes: Sizes, count: int, why: Iterable[str]) -> list[Told]:
     """The model and plan lines, for a person."""
     training, optimizer = settings.training, settings.optimizer
-    size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
+    size = f"{count:,} parameters"
+    if count >= 100_000:
+        size = f"{count / 1e6:.2f} M parameters ({count * 4 / 1e6:.1f} MB)"
     plan_words = (
         f"{_length(training.steps)} x {sizes.words(settings)} "
         f"({settings.origin('training.steps')}); {optimizer.name} at rate {optimizer.learning_rate:g}, "

@@ -85,6 +85,13 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert {name: values.to_pylist() for name, values in found.table.columns.items()} == {"a": [1, 2], "b": ["x", "y"]}
 
 
+def test_what_is_no_number_is_nothing_and_bytes_are_left_out(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"a": [1.0, float("nan")], "b": [b"\xff", b"x"]}), tmp_path / "t.parquet")
+    found = read_table([str(tmp_path / "t.parquet")])
+    assert {name: values.to_pylist() for name, values in found.table.columns.items()} == {"a": [1.0, None]}
+    assert found.notes == ("'b' of t.parquet holds binary, and is left out",)
+
+
 def test_the_first_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
     import openpyxl
 

@@ -122,7 +122,7 @@ def read(
     whole = hashlib.sha256(b"images\0")
     for at in good:
         whole.update(f"{labels[at]}\0{digests[at]}\0".encode("utf-8", "surrogatepass"))
-    key = hashlib.sha256(f"{whole.hexdigest()}\0{side}\0{depth}\0 1".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{whole.hexdigest()}\0{side}\0{depth}\0 2".encode()).hexdigest()[:32]
     chosen = [places[at] for at in good]
 
     def write(folder: Path) -> None:
@@ -131,14 +131,19 @@ def read(
             for number, found in enumerate(_all(chosen, side, depth)):
                 if isinstance(found, str):
                     damaged[number] = found
-                    found = np.zeros((depth, side, side), np.uint8)
-                file.write(found.tobytes())
+                else:
+                    file.write(found.tobytes())
         (folder / "damaged.json").write_text(json.dumps(damaged), encoding="utf-8")
 
     def opened(folder: Path) -> tuple[Pixels, dict[int, str]]:
-        shape = (len(chosen), depth, side, side)
         told = json.loads((folder / "damaged.json").read_text(encoding="utf-8"))
-        pixels = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r", shape=shape)
+        shape = (len(chosen) - len(told), depth, side, side)
+        # To be written to, and never written back: torch takes no other memory.
+        pixels = (
+            np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="c", shape=shape)
+            if shape[0]
+            else np.zeros(shape, np.uint8)
+        )
         return pixels, {int(number): why for number, why in told.items()}
 
     pixels, damaged = cached("images", key, write, opened)
@@ -147,8 +152,6 @@ def read(
         shown = ", ".join(f"{names[at]} ({why})" for at, why in sorted(bad.items())[:3])
         notes.append(f"{len(bad):,} of {len(places):,} images are left out: {shown}{' …' if len(bad) > 3 else ''}")
     kept = [number for number in range(len(good)) if number not in damaged]
-    if len(kept) < len(good):
-        pixels = pixels[kept]
     return Images(
         pixels,
         tuple(labels[good[number]] for number in kept),

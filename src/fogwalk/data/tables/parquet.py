@@ -29,6 +29,8 @@ def read(place: Path, encoding: str, say: Say) -> Table:
             values = values.dictionary_decode()
         if types.is_nested(values.type):
             say(f"'{name}' of {place.name} holds lists or records, and is left out")
+        elif types.is_binary(values.type) or types.is_large_binary(values.type) or types.is_duration(values.type):
+            say(f"'{name}' of {place.name} holds {values.type}, and is left out")
         elif types.is_decimal(values.type):
             columns[name] = values.cast(pyarrow.float64())
         elif types.is_large_string(values.type) or types.is_string_view(values.type):

@@ -31,11 +31,21 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Table:
-    """Columns as pyarrow arrays of text, numbers, booleans or times; a cell that is None holds nothing. `decimal_comma` tells
-    that numbers are likely written 1.234,5, as where semicolons stand between the cells."""
+    """Columns as pyarrow arrays of text, numbers, booleans or times; a cell that is None holds nothing, and so does one among
+    numbers that is none. `decimal_comma` tells that numbers are likely written 1.234,5, as where semicolons stand between."""
 
     columns: dict[str, Any]
     decimal_comma: bool = False
+
+    def __post_init__(self) -> None:
+        from pyarrow import compute, scalar, types
+
+        def known(values: Any) -> Any:
+            if not types.is_floating(values.type) or not compute.any(compute.is_nan(values)).as_py():
+                return values
+            return compute.if_else(compute.is_nan(values), scalar(None, values.type), values)
+
+        object.__setattr__(self, "columns", {name: known(values) for name, values in self.columns.items()})
 
     @property
     def names(self) -> list[str]:
