@@ -19,7 +19,7 @@ from fogwalk.data.images.images import read_images
 from fogwalk.data.tables.table import Table, read_table
 from fogwalk.encoding.columns import Columns, Target
 from fogwalk.encoding.pixels import Pixels
-from fogwalk.encoding.records import Rows
+from fogwalk.encoding.records import Rows, label_array
 from fogwalk.errors import DataError
 from fogwalk.objectives import rivals, scores
 from fogwalk.tasks.protocol import SCORED_AT_ONCE
@@ -67,23 +67,26 @@ class Asked:
     table: Table
     inputs: NDArray[Any]
     answers: Any
+    notes: tuple[str, ...] = ()
 
 
-def asked_rows(table: Table, columns: Columns, target: str) -> Asked:
+def asked_rows(table: Table, columns: Columns, target: str, notes: tuple[str, ...] = ()) -> Asked:
     """The rows of a table. Raises DataError where a column is missing or is not what was learned."""
-    return Asked(table, columns.encode(table), table.columns.get(target))
+    return Asked(table, columns.encode(table), table.columns.get(target), notes)
 
 
 def asked_images(path: str, pixels: Pixels, target: str) -> Asked:
     """Images, with or without their labels; of IDX files the test part."""
     import pyarrow
 
-    found = read_images((path,), size=pixels.height, channels=pixels.channels, target=None, test=True)
+    found = read_images((path,), size=pixels.height, channels=pixels.channels, target=target, answering=True)
     pixels.require(found.pixels)
-    labels = pyarrow.array([label or None for label in found.labels], pyarrow.string())
-    columns = {"image": pyarrow.array(found.names, pyarrow.string())}
+    labels = label_array(found.labels)
+    names = [name.encode("utf-8", "replace").decode() for name in found.names]
+    columns = {"image": pyarrow.array(names, pyarrow.string())}
     known = labels.null_count < len(labels)
-    return Asked(Table(columns | ({target: labels} if known else {})), found.pixels, labels if known else None)
+    shown = Table(columns | ({target: labels.cast(pyarrow.string())} if known else {}))
+    return Asked(shown, found.pixels, labels if known else None, found.notes)
 
 
 def held_back(learned: Recognition) -> Asked:
@@ -108,7 +111,8 @@ class Recogniser:
         """What a path holds to be answered for."""
         if isinstance(self.encoder, Pixels):
             return asked_images(path, self.encoder, self.target.name)
-        return asked_rows(read_table((path,), encoding).table, self.encoder, self.target.name)
+        found = read_table((path,), encoding)
+        return asked_rows(found.table, self.encoder, self.target.name, found.notes)
 
     @torch.no_grad()
     def answer(self, inputs: NDArray[Any]) -> Answers:
@@ -129,7 +133,7 @@ class Recogniser:
         if asked.answers is None:
             asked.table.require(self.target.name, "data.target")
             raise DataError(f"{source} says of nothing what '{self.target.name}' is: there is nothing to score")
-        notes: list[str] = []
+        notes = list(asked.notes)
         asked = self._known(asked, notes)
         right = self._right(asked)
         answers = self.answer(asked.inputs)
@@ -207,14 +211,15 @@ class Recogniser:
         if len(table) > MOST_PERMUTED:
             some = np.sort(chance.choice(len(table), MOST_PERMUTED, replace=False))
             table, right = table.take(some), right[some]
-        whole = self._scores(right, self.answer(self.encoder.encode(table)))[measure]
+        rows = self.encoder.encode(table, strict=False)
+        whole = self._scores(right, self.answer(rows))[measure]
         found = {}
-        for name in self.encoder.names:
+        for name, places in self.encoder.places().items():
             falls = []
             for _ in range(PERMUTED):
-                shuffled = table.columns[name].take(chance.permutation(len(table)))
-                changed = Table(table.columns | {name: shuffled}, table.decimal_comma)
-                falls.append(whole - self._scores(right, self.answer(self.encoder.encode(changed)))[measure])
+                changed = rows.copy()
+                changed[:, places] = rows[chance.permutation(len(rows))][:, places]
+                falls.append(whole - self._scores(right, self.answer(changed))[measure])
             found[name] = (float(np.mean(falls)), float(np.std(falls)))
         return dict(sorted(found.items(), key=lambda item: -item[1][0]))
 
@@ -228,7 +233,7 @@ def with_answers(table: Table, answers: Answers) -> Table:
     """The table with the answers beside its own columns: the target's name with `predicted`, and each class's probability."""
     import pyarrow
 
-    columns = dict(table.columns)
+    columns = {name: _plain(values) for name, values in table.columns.items()}
     name = answers.target.name
     if answers.chances is None:
         assert answers.numbers is not None
@@ -238,6 +243,13 @@ def with_answers(table: Table, answers: Answers) -> Table:
     for at, one in enumerate(answers.target.classes):
         columns[_free(columns, f"probability {one}")] = pyarrow.array(answers.chances[:, at])
     return Table(columns)
+
+
+def _plain(values: Any) -> Any:
+    """Times as they are written."""
+    import pyarrow
+
+    return values.cast(pyarrow.string()) if pyarrow.types.is_temporal(values.type) else values
 
 
 def _free(columns: dict[str, Any], name: str) -> str:

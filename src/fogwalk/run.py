@@ -7,7 +7,7 @@ After this    the public door, `fogwalk.train` and `fogwalk.load`; cli/ asks the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -251,9 +251,14 @@ class Run:
         """What a classification tells apart; empty for any other task."""
         return () if self.settings.task == "language" else self._recogniser.target.classes
 
-    def predict(self, path: str, *, encoding: str | None = None) -> tuple[Table, Answers]:
-        """The rows of a table, or the names of images, and what goes with each: a class with its probabilities, or a number."""
+    def predict(
+        self, path: str, *, encoding: str | None = None, say: Callable[[str], None] = lambda words: None
+    ) -> tuple[Table, Answers]:
+        """The rows of a table, or the names of images, and what goes with each: a class with its probabilities, or a number.
+        `say` is told what was left out or read otherwise than it stands."""
         self._require("classification", "regression", instead=f"Let it write: fogwalk generate {self.folder.name}")
         with hardware.exactly(self.settings.threads or hardware.cores()):
             asked = self._recogniser.asked(path, encoding or self.settings.data.encoding)
+            for words in asked.notes:
+                say(words)
             return asked.table, self._recogniser.answer(asked.inputs)

@@ -381,6 +381,14 @@ CASES = [
         ("is cut off",),
         idx(FIVE[:-3], bytes([0, 0, 8, 1, 0, 0, 0, 5]) + bytes(5)),
     ),
+    Case("IDX cut off in its header", "train mnist", 3, ("is not an IDX file",), idx(FIVE[:9], FIVE[:9])),
+    Case(
+        "groups of images",
+        "train pictures --data.group who",
+        2,
+        ("images have no column of groups",),
+        pictures(a=4, b=4),
+    ),
     Case("IDX that is none", "train mnist", 3, ("is not an IDX file",), idx(b"hello", b"hello")),
     Case(
         "IDX labels without images",

@@ -98,6 +98,13 @@ def test_saved_and_read_again_they_are_the_same(tmp_path: Path) -> None:
         assert Target.load(tmp_path) == target
 
 
+def test_each_column_knows_its_places_in_a_row() -> None:
+    many = [f"word {number % 30}" for number in range(90)]
+    columns = learned(many=many, size=[None, *map(float, range(89))], few=[f"w{number % 3}" for number in range(90)])
+    assert columns.places() == {"many": [5], "size": [0, 1], "few": [2, 3, 4]}
+    assert columns.encode(table(many=many[:1], size=[None], few=["w1"]))[0, :5].tolist() == [0, 1, 0, 1, 0]
+
+
 def test_infinities_count_as_missing() -> None:
     columns = learned(a=[1.0, float("inf"), 3.0, 2.0])
     assert columns.encode(table(a=[float("-inf"), 2.0])).tolist() == [[0, 1], [0, 0]]
@@ -127,3 +134,25 @@ def test_a_column_that_gives_the_target_away_is_told() -> None:
     columns = learned(**rows)
     # What is drawn in at the ends is not quite straight any more; the rest is.
     assert gives_away(columns, columns.encode(table(**rows)), None, numbers) in ([], ["double"])
+
+
+def test_what_numbers_the_rows_is_left_out_though_some_of_them_are_held_back() -> None:
+    kept = [number for number in range(100) if number % 7]
+    found = learned(
+        **{
+            "column 1": kept,
+            "PassengerId": kept,
+            "paid": [number % 4 for number in kept],
+            "humid": [n * 2 for n in kept],
+        }
+    )
+    assert found.names == ["paid", "humid"]
+
+
+def test_a_stray_word_among_the_numbers_of_other_rows_is_missing_and_no_error() -> None:
+    columns = learned(a=["1", "2", "3", None])
+    assert columns.encode(table(a=["2", "x"])).tolist() == [[0, 0], [0, 1]]
+    with pytest.raises(DataError, match="'a' holds 'x'"):
+        columns.encode(table(a=["x"]))
+    assert columns.encode(table(a=["x"]), strict=False).tolist() == [[0, 1]]
+    assert columns.encode(table(a=[1e300]))[0, 0] == pytest.approx(3, abs=1e-4)

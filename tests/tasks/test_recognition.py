@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import fogwalk
 from fogwalk import trainer
+from fogwalk.cli import main
 from fogwalk.data.recognise import settled
 from fogwalk.data.toys import TOYS
 from fogwalk.events import Event, StepDone
@@ -111,8 +115,6 @@ def test_what_is_held_back_teaches_the_encoding_nothing(tmp_path: Path) -> None:
     leaking.__dict__.update(honest.__dict__)
     held = np.flatnonzero(honest.held)
     # A leak is planted: what is held back is made unlike everything else; then the columns are learned as before.
-    import pyarrow
-
     cells = honest.records.table.columns["size"].to_pylist()  # type: ignore[attr-defined]
     words = honest.records.table.columns["word"].to_pylist()  # type: ignore[attr-defined]
     for place in held:
@@ -251,3 +253,53 @@ def test_images_are_learned_and_answered_for(tmp_path: Path) -> None:
     assert set(answers.labels) == {"light"}
     assert shown.columns["image"][0].as_py() == "0.png"
     assert len([record for record in read_all(run.folder.events) if record["event"] == "evaluated"]) == 3
+
+
+def test_a_class_may_be_called_none_and_deep_images_keep_their_brightness(tmp_path: Path) -> None:
+    for name, bright in (("none", 10_000), ("crack", 40_000)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((20, 20), bright + number * 300, np.uint16)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    made = task(tmp_path / "photos", "label")
+    assert made.target.classes == ("crack", "none")
+    means = [float(made.inputs[made.answers == code].float().mean()) for code in range(2)]
+    assert means == pytest.approx([159, 42], abs=3)
+
+
+def test_moving_pictures_that_are_cut_and_huge_ones_stop_nothing(tmp_path: Path) -> None:
+    folder = images(tmp_path)
+    frames = [Image.new("L", (40, 30), number * 9) for number in range(9)]
+    frames[0].save(tmp_path / "m.gif", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "m.gif").read_bytes()
+    for cut in range(20, len(whole), 37):
+        (folder / "dark" / f"cut{cut}.gif").write_bytes(whole[:cut])
+    Image.new("1", (25_000, 17_000)).save(folder / "dark" / "huge.png")
+    told = "\n".join(task(folder, "label").words())
+    assert "images are left out" in told
+
+
+def test_a_list_of_images_is_answered_for_with_or_without_its_labels(tmp_path: Path) -> None:
+    folder = images(tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in sorted(folder.rglob("*.png"))]
+    rows = [(name, name.split("/")[1], "somebody") for name in names]
+    path = table(tmp_path / "list.csv", rows, "file", "label", "by")
+    run = train(path, tmp_path / "run", "label", model={"channels": "4", "hidden": "8"})
+    result = run.evaluate(str(path))
+    assert isinstance(result, Assessment)
+    assert result.rows == 60
+    unlabelled = [*((name, "", "x") for name in names[:5]), ("gone.png", "", "x")]
+    said: list[str] = []
+    shown, answers = run.predict(str(table(tmp_path / "new.csv", unlabelled, "file", "label", "by")), say=said.append)
+    assert len(shown) == len(answers.labels) == 5
+    assert any("gone.png" in words for words in said)
+
+
+def test_times_of_a_table_are_written_as_they_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = [datetime.datetime(2024, 1, 1 + number % 28, 10) for number in range(60)]
+    columns = {"size": [float(number) for number in range(60)], "day": pyarrow.array(days, pyarrow.timestamp("ns"))}
+    parquet.write_table(pyarrow.table(columns | {"big": [number > 30 for number in range(60)]}), tmp_path / "t.parquet")
+    train(tmp_path / "t.parquet", tmp_path / "run", "big")
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.parquet"), "--json"]) == 0
+    assert '"day": "2024-01-01 10:00:00' in capsys.readouterr().out

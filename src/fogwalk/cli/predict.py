@@ -41,7 +41,7 @@ def run(found: argparse.Namespace) -> int:
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
-    table, answers = run.predict(found.path, encoding=found.encoding)
+    table, answers = run.predict(found.path, encoding=found.encoding, say=lambda words: print(words, file=sys.stderr))
     whole = with_answers(table, answers)
     rows = zip(*(values.to_pylist() for values in whole.columns.values()), strict=True)
     if out is not None:

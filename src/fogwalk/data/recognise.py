@@ -17,7 +17,7 @@ from fogwalk.data.images.images import is_images
 from fogwalk.data.sources.protocol import TEXT_COLUMNS
 from fogwalk.data.tables.cells import is_time, spelled, task_of, texts
 from fogwalk.data.tables.samples import TARGETS
-from fogwalk.data.tables.table import Table, format_of, read_table
+from fogwalk.data.tables.table import Table, forget, format_of, read_table
 from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.registry import TABLES, TASKS
 from fogwalk.settings import Settings, Source, resolve, typed
@@ -41,7 +41,7 @@ def found(*sources: Source) -> list[Source]:
         return []  # refused, with the tasks there are, when the settings are put together
     if task == "language" or not paths:
         return []
-    if len(paths) == 1 and is_images(paths[0], target):
+    if len(paths) == 1 and is_images(paths[0]):
         why = "found: images"
         values = {"task": "classification", "model_kind": "convolutional"}
         return [Source(why, values)]
@@ -81,7 +81,7 @@ def _columns(paths: Sequence[str], chosen: Mapping[str, Any]) -> str:
     return f"The columns: {', '.join(table.names[:20])}."
 
 
-LOOKED_AT = 100_000_000  # bytes of a table that are read to see whether it holds a text
+LOOKED_AT = 30_000_000  # bytes of a table that are read to see whether it holds a text
 LONG = 30  # characters, on average, of what is text rather than words
 
 
@@ -95,6 +95,7 @@ def _require_text(path: str, chosen: Mapping[str, Any]) -> None:
     except FogwalkError:
         return  # told where it is read as a text
     if any(name.lower() in TEXT_COLUMNS or _is_text(values) for name, values in table.columns.items()):
+        forget()
         return
     likely = likely_targets(table)
     first = likely[0] if likely else table.names[-1]

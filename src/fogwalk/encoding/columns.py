@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,8 +81,9 @@ class Columns:
         """For each column of many words, how many there are, the unknown one counted."""
         return tuple(len(column.words) + 1 for column in self.read if isinstance(column, Category) and column.listed)
 
-    def encode(self, table: Table) -> Matrix:
-        """Rows as float32 [rows, numbers + lists]. Raises DataError where a column is missing or is not what was learned."""
+    def encode(self, table: Table, *, strict: bool = True) -> Matrix:
+        """Rows as float32 [rows, numbers + lists]. Raises DataError where a column is missing or, if `strict`, is not what was
+        learned."""
         for name in self.names:
             if name not in table.columns:
                 raise DataError(
@@ -93,7 +95,7 @@ class Columns:
         for column in self.read:
             values = table.columns[column.name]
             if isinstance(column, Number):
-                floats += _scaled(column, values)
+                floats += _scaled(column, values, strict)
             else:
                 codes = _codes(column, values)
                 if column.listed:
@@ -103,6 +105,17 @@ class Columns:
                     ones[np.arange(len(codes)), codes] = 1
                     floats.append(ones[:, 1:])
         return np.concatenate([*floats, *listed], axis=1) if floats or listed else np.zeros((len(table), 0), np.float32)
+
+    def places(self) -> dict[str, list[int]]:
+        """Where in an encoded row each column stands."""
+        found, at, listed = {}, 0, self.numbers
+        for column in self.read:
+            if isinstance(column, Category) and column.listed:
+                found[column.name], listed = [listed], listed + 1
+            else:
+                found[column.name] = list(range(at, at + _width(column)))
+                at += _width(column)
+        return found
 
     def save(self, folder: Path) -> None:
         """Write columns.json."""
@@ -130,15 +143,16 @@ def _width(column: Number | Category) -> int:
     return 0 if column.listed else len(column.words)
 
 
-def _scaled(column: Number, values: Any) -> list[Matrix]:
+def _scaled(column: Number, values: Any, strict: bool) -> list[Matrix]:
     found = cells.numbers(values, column.written)
     finite = np.isfinite(found.values)
-    if found.wrong and found.wrong > max(cells.STRAYS * (found.wrong + finite.sum()), 1):
+    if strict and found.wrong > finite.sum():
         raise DataError(
             f"the column '{column.name}' holds '{found.example}', but the model learned numbers there",
             expected=f"{found.wrong:,} of its {len(found.values):,} cells are no numbers.",
         )
-    x = np.where(finite, (found.values - column.center) / column.scale, 0.0)
+    x = np.where(finite, np.clip(found.values, -1e150, 1e150) - column.center, 0.0) / column.scale
+    x = np.clip(x, -1e6, 1e6)
     x = x / np.sqrt(1 + (x / FAR) ** 2)
     parts = [x[:, None].astype(np.float32)]
     return [*parts, (~finite)[:, None].astype(np.float32)] if column.indicator else parts
@@ -200,12 +214,12 @@ def _is_numbered(name: str, values: cells.Values, different: int, rows: int) -> 
     """Whether whole numbers, another in each row, only number them: by name, or 0, 1, 2 ... in their order."""
     if different < rows or rows < 3 or not np.all(np.isfinite(values)) or not np.all(values == np.round(values)):
         return False
-    by_name = name.lower().replace(" ", "_")
+    by_name = re.sub(r"(?<=[a-z])(?=I[dD]$)", "_", name).lower().replace(" ", "_")
     if by_name in ("id", "index", "row", "nr", "no", "#", "rowid", "key") or by_name.endswith(
         ("_id", "_index", "_no", "_key")
     ):
         return True
-    return by_name.startswith(("column_1", "unnamed")) and bool(np.all(np.diff(values) == 1))
+    return by_name.startswith(("column_1", "unnamed")) and bool(np.all(np.diff(values) > 0))
 
 
 def number(name: str, found: cells.Numbers) -> Number:
@@ -309,7 +323,11 @@ def _tells(own: Matrix, classes: NDArray[np.int64] | None, numbers: cells.Values
     if groups[-1] + 1 > len(own) / 10:
         changes = np.flatnonzero(np.diff(ordered))
         return len(changes) + 1 <= len(np.unique(classes)) and most < 0.99
-    right = sum(np.bincount(ordered[groups == group]).max() for group in range(groups[-1] + 1))
+    count = int(classes.max()) + 1
+    met, counts = np.unique(groups * count + ordered, return_counts=True)
+    most_of_each = np.zeros(groups[-1] + 1)
+    np.maximum.at(most_of_each, met // count, counts)
+    right = most_of_each.sum()
     return bool(right / len(own) > 0.99 and most < 0.95)
 
 

@@ -6,6 +6,7 @@ After this    tasks/recognition.py splits them, and hands them to the loop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -178,6 +179,12 @@ class Pictures:
     decimal_comma = False
 
     def __init__(self, data: Data) -> None:
+        if data.group:
+            raise SettingError(
+                "data.group",
+                found="images have no column of groups",
+                remedy="Leave --data.group out, or split the images into folders yourself and score the others with evaluate.",
+            )
         found = read_images(data.path, size=data.size, channels=None, target=data.target)
         self.images: Images = found
         self.digest, self.notes = found.digest, list(found.notes)
@@ -189,9 +196,7 @@ class Pictures:
     @property
     def answers(self) -> Any:
         """The labels."""
-        import pyarrow
-
-        return pyarrow.array([label or None for label in self.images.labels], pyarrow.string())
+        return label_array(self.images.labels)
 
     def keep(self, chosen: Chosen) -> None:
         """Let go of all other images."""
@@ -234,6 +239,16 @@ class Pictures:
     def shown(self, place: int, encoder: Any) -> str:
         """Its name."""
         return self.images.names[place]
+
+
+def label_array(labels: Sequence[str | None]) -> Any:
+    """Labels as a column; one that is called `none` is a label like any other, and one that is not there is nothing."""
+    import pyarrow
+
+    codes = {label: number for number, label in enumerate(dict.fromkeys(label for label in labels if label))}
+    places = pyarrow.array([codes[label] if label else None for label in labels], pyarrow.int32())
+    words = pyarrow.array([word.encode("utf-8", "replace").decode() for word in codes], pyarrow.string())
+    return pyarrow.DictionaryArray.from_arrays(places, words)
 
 
 def records_of(data: Data, *, pictures: bool) -> Records:

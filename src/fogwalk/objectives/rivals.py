@@ -27,7 +27,7 @@ def available() -> bool:
     return True
 
 
-def _classifiers() -> dict[str, Callable[[], Any]]:
+def _classifiers(rows: int) -> dict[str, Callable[[], Any]]:
     from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -36,12 +36,12 @@ def _classifiers() -> dict[str, Callable[[], Any]]:
     return {
         "always the commonest": lambda: DummyClassifier(strategy="prior"),
         "logistic regression": lambda: LogisticRegression(max_iter=2000),
-        "nearest neighbours (5)": lambda: KNeighborsClassifier(5),
+        "nearest neighbours (5)": lambda: KNeighborsClassifier(min(5, rows)),
         "gradient boosting": lambda: HistGradientBoostingClassifier(random_state=0),
     }
 
 
-def _regressors() -> dict[str, Callable[[], Any]]:
+def _regressors(rows: int) -> dict[str, Callable[[], Any]]:
     from sklearn.dummy import DummyRegressor
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import LinearRegression
@@ -50,15 +50,17 @@ def _regressors() -> dict[str, Callable[[], Any]]:
     return {
         "always the mean": lambda: DummyRegressor(),
         "linear regression": lambda: LinearRegression(),
-        "nearest neighbours (5)": lambda: KNeighborsRegressor(5),
+        "nearest neighbours (5)": lambda: KNeighborsRegressor(min(5, rows)),
         "gradient boosting": lambda: HistGradientBoostingRegressor(random_state=0),
     }
 
 
 def of_classes(rows: Matrix, right: NDArray[np.int64], asked: Matrix, classes: int) -> Iterator[tuple[str, Matrix]]:
     """Each rival's probabilities [asked, classes]."""
-    for name, build in _classifiers().items():
+    for name, build in _classifiers(len(rows)).items():
         model = _fitted(build(), rows, right)
+        if model is None:
+            continue
         chances = np.zeros((len(asked), classes))
         chances[:, model.classes_] = model.predict_proba(asked)
         yield name, chances
@@ -66,8 +68,10 @@ def of_classes(rows: Matrix, right: NDArray[np.int64], asked: Matrix, classes: i
 
 def of_numbers(rows: Matrix, right: NDArray[np.float64], asked: Matrix) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Each rival's numbers."""
-    for name, build in _regressors().items():
-        yield name, np.asarray(_fitted(build(), rows, right).predict(asked))
+    for name, build in _regressors(len(rows)).items():
+        model = _fitted(build(), rows, right)
+        if model is not None:
+            yield name, np.asarray(model.predict(asked))
 
 
 def some(rows: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -79,6 +83,10 @@ def some(rows: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], NDArray
 
 
 def _fitted(model: Any, rows: Matrix, right: NDArray[Any]) -> Any:
+    """The model, learned; None where it cannot learn from these, as a line that parts classes from rows of a single one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what has not converged is a rival all the same
-        return model.fit(rows, right)
+        try:
+            return model.fit(rows, right)
+        except ValueError:
+            return None

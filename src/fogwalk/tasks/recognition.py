@@ -44,7 +44,12 @@ class Recognition:
 
     def __init__(self, settings: Settings, encoding: Path | None = None, *, until: float | None = None) -> None:
         self.settings = settings
-        pictures = is_images(settings.data.path[0], settings.data.target) if len(settings.data.path) == 1 else False
+        # A run knows what it learned from, wherever that is now.
+        pictures = (
+            (encoding / PIXELS).exists()
+            if encoding
+            else len(settings.data.path) == 1 and is_images(settings.data.path[0])
+        )
         _require_fitting(settings, "images" if pictures else "table")
         self.classifies = settings.task == "classification"
         self.records: Records = records_of(settings.data, pictures=pictures)

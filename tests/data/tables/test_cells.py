@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogwalk.data.tables.cells import is_time, numbers, task_of, texts, writing
+from fogwalk.data.tables.cells import is_time, numbers, spelled, task_of, texts, writing
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,14 @@ from fogwalk.data.tables.cells import is_time, numbers, task_of, texts, writing
         (["1'234.5"], False, [1234.5]),
         (["12%", "3,5 %"], False, [12, 3.5]),
         (["$12", "3 €"], False, [12, 3]),
+        (["$1,234", "$950", "$12,500.50"], False, [1234, 950, 12500.5]),
+        (["0.125", "1.500"], True, [0.125, 1.5]),
+        ([2**60 + 1, 1], False, [float(2**60), 1]),
         (["inf", "-Infinity"], False, [math.inf, -math.inf]),
     ],
 )
 def test_numbers_are_read_however_they_are_written(
-    cells: list[str], decimal_comma: bool, expected: list[float]
+    cells: list[object], decimal_comma: bool, expected: list[float]
 ) -> None:
     values = pyarrow.array(cells)
     found = numbers(values, writing(values, decimal_comma))
@@ -77,9 +80,16 @@ def test_times_are_known_by_how_they_look(cells: list[str]) -> None:
         ([float(number) for number in range(21)], "regression"),
         ([0.5, 1.5], "regression"),
         (["1,5", "2,5"], "regression"),
+        (["True", "FALSE"], "classification"),
     ],
 )
 def test_the_rule_for_classes_and_numbers(cells: list[object], task: str) -> None:
     found, why = task_of(pyarrow.array(cells), False)
     assert found == task
     assert why.startswith("it holds")
+
+
+def test_words_are_the_same_whatever_file_they_come_from() -> None:
+    assert spelled(pyarrow.array(["True", "FALSE", "3.0", "x.0"])).to_pylist() == ["true", "false", "3", "x.0"]
+    assert spelled(pyarrow.array([True, False])).to_pylist() == ["true", "false"]
+    assert spelled(pyarrow.array([3.0, 2.5])).to_pylist() == ["3", "2.5"]

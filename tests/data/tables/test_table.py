@@ -117,6 +117,7 @@ def test_the_first_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
         ("t.csv", "a,b,a\n1,2,3\n", r"t.csv names the column 'a' twice"),
         ("t.csv", "a,b\n", r"t.csv holds a header and no rows"),
         ("t.csv", "", r"t.csv is empty"),
+        ("t.csv", '"a,b\n' + "1,2\n" * 50_000, r"t.csv"),
         ("t.csv", b"\x89PNG\r\n\x1a\n0000", r"t.csv is a PNG image, not CSV"),
         ("t.csv", b"a,b\n\x00\xff\x00,1\n", r"t.csv is binary, not CSV"),
         ("t.jsonl", '{"a": 1}\n[1]\n', r"t.jsonl line 2"),
@@ -133,3 +134,20 @@ def test_what_is_wrong_is_told_with_the_file_and_the_line(
     with pytest.raises(DataError, match=told) as caught:
         read_table([str(path)])
     assert caught.value.exit_code == 3
+
+
+def test_whole_numbers_stay_whole_and_what_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
+    huge = "1" + "0" * 400
+    lines = f'{{"a": 9007199254740993, "t": "\\ud83d", "h": {huge}}}\n{{"a": 2, "t": "x", "h": 1.5}}\n'
+    columns = read_table([str(written(tmp_path, "t.jsonl", lines))]).table.columns
+    assert columns["a"].to_pylist() == [9007199254740993, 2]
+    assert columns["t"].to_pylist() == ["?", "x"]
+    assert columns["h"].to_pylist() == [float("inf"), 1.5]
+
+
+def test_columns_of_types_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+    ids = pyarrow.array([b"0123456789abcdef", b"fedcba9876543210"], pyarrow.binary(16))
+    parquet.write_table(pyarrow.table({"id": ids, "a": [1, 2]}), tmp_path / "t.parquet")
+    found = read_table([str(tmp_path / "t.parquet")])
+    assert found.table.names == ["a"]
+    assert "'id' of t.parquet holds fixed_size_binary[16]" in found.notes[0]

@@ -47,8 +47,8 @@ def read(place: Path, *, test: bool) -> Images:
         assert found
         part = found["part"].lower().strip("-_.")
     else:
-        tests = [name for name in parts if name in TEST]
-        trains = [name for name in parts if name not in TEST]
+        tests = [name for name in parts if name.endswith(TEST)]
+        trains = [name for name in parts if not name.endswith(TEST)]
         part = (tests or trains)[0] if test else (trains or tests)[0]
     files = parts[part]
     if "images" not in files:
@@ -73,7 +73,7 @@ def read(place: Path, *, test: bool) -> Images:
     rows = pixels.reshape(len(pixels), -1)
     notes = (
         (f"the test part is left alone; fogwalk evaluate --data {folder.name} takes it",)
-        if not test and set(parts) & set(TEST)
+        if not test and any(name.endswith(TEST) for name in parts)
         else ()
     )
     return Images(
@@ -90,7 +90,7 @@ def array(place: Path, axes: int) -> NDArray[np.uint8]:
     """One file's bytes in their shape; raises DataError where it is not what its name says."""
     with opened(place) as stream:
         raw = stream.read()
-    if len(raw) < 4 or raw[:2] != b"\x00\x00" or raw[2] != 8 or raw[3] != axes:
+    if len(raw) < 4 + 4 * axes or raw[:2] != b"\x00\x00" or raw[2] != 8 or raw[3] != axes:
         raise DataError(
             f"{place} is not an IDX file of {axes} axes of bytes",
             expected="Such begin with 00 00 08 and the number of axes.",

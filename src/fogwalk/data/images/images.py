@@ -37,24 +37,24 @@ class Images:
 
 
 def read_images(
-    paths: Sequence[str], *, size: int | None, channels: int | None, target: str | None, test: bool = False
+    paths: Sequence[str], *, size: int | None, channels: int | None, target: str | None, answering: bool = False
 ) -> Images:
-    """The images of one path. Their size and channels are chosen where they are left open. `test` takes the test part of IDX
-    files, where there is one. Raises DataError that names the file."""
+    """The images of one path. Their size and channels are chosen where they are left open. `answering` takes the test part of IDX
+    files, where there is one, and images without a label. Raises DataError that names the file."""
     from fogwalk.data.images import folders, idx, listed, samples
 
     (path,) = paths
     if path in samples.SAMPLES:
         return samples.read(path)
-    place = Path(path)
+    place = Path(path).expanduser()
     if idx.is_idx(place):
-        return idx.read(place, test=test)
+        return idx.read(place, test=answering)
     if place.suffix.lower() in (".csv", ".tsv"):
-        return listed.read(place, target, size, channels)
+        return listed.read(place, target, size, channels, answering=answering)
     return folders.read(place, size, channels)
 
 
-def is_images(path: str, target: str | None = None) -> bool:
+def is_images(path: str) -> bool:
     """Whether a path holds images to be told apart, by the names of its files alone."""
     from fogwalk.data.images import idx, listed, samples
 
@@ -64,7 +64,7 @@ def is_images(path: str, target: str | None = None) -> bool:
     if idx.is_idx(place):
         return True
     if place.suffix.lower() in (".csv", ".tsv") and os.path.isfile(place):
-        return listed.is_list(place, target)
+        return listed.is_list(place)
     return os.path.isdir(place) and mostly_images(place)  # false, not an error, for a name too long
 
 

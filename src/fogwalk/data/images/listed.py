@@ -6,6 +6,8 @@ After this    images.py asks for it where a path is a table whose cells are such
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +15,43 @@ import numpy as np
 
 from fogwalk.data.images import pictures
 from fogwalk.data.images.images import SUFFIXES, Images
+from fogwalk.data.opening import opened
 from fogwalk.data.tables.cells import spelled
+from fogwalk.data.tables.delimited import DELIMITERS
 from fogwalk.data.tables.table import Table, read_table
 from fogwalk.errors import DataError, FogwalkError
 
+LOOKED_AT = 1 << 16  # bytes of a table that are read to see whether it names images
 
-def is_list(place: Path, target: str | None) -> bool:
-    """Whether most cells of some column end as the names of images do."""
+
+def is_list(place: Path) -> bool:
+    """Whether most cells of some column, as far as one looks, end as the names of images do."""
     try:
-        table = read_table([str(place)]).table
-    except FogwalkError:
+        with opened(place) as stream:
+            start = stream.read(LOOKED_AT).decode("utf-8", "replace")
+        delimiter = max(DELIMITERS, key=start.partition("\n")[0].count)
+        rows = list(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter))[1:200]
+    except (FogwalkError, csv.Error):
         return False
-    return _column_of_files(table) is not None
+    width = max(map(len, rows), default=0)
+    return any(_mostly_images([row[at] for row in rows if at < len(row) and row[at]]) for at in range(width))
+
+
+def _mostly_images(cells: list[str]) -> bool:
+    return bool(cells) and sum(cell.lower().endswith(SUFFIXES) for cell in cells) > 0.5 * len(cells)
 
 
 def _column_of_files(table: Table) -> str | None:
     for name, values in table.columns.items():
         cells = [cell for cell in values.slice(0, 200).to_pylist() if isinstance(cell, str) and cell]
-        if cells and sum(cell.lower().endswith(SUFFIXES) for cell in cells) > 0.5 * len(cells):
+        if _mostly_images(cells):
             return name
     return None
 
 
-def read(place: Path, target: str | None, size: int | None, channels: int | None) -> Images:
-    """Each image of the list with its label; names that no file has are left out, and said."""
+def read(place: Path, target: str | None, size: int | None, channels: int | None, *, answering: bool = False) -> Images:
+    """Each image of the list with its label; names that no file has are left out, and said. When `answering`, images may be
+    without a label, and the list without the column."""
     table = read_table([str(place)]).table
     column = _column_of_files(table)
     if column is None:
@@ -44,12 +59,15 @@ def read(place: Path, target: str | None, size: int | None, channels: int | None
             f"{place} names no images", expected=f"One column should hold names such as photo.jpg: {table.names}"
         )
     others = [name for name in table.names if name != column]
+    if answering and target not in table.columns:
+        target, others = None, []
     if target is None and len(others) == 1:
         target = others[0]
     labels: list[Any] = [""] * len(table)
     if target is not None:
         table.require(target, "data.target")
         labels = spelled(table.columns[target]).to_pylist()
+        labels = [label or "" for label in labels] if answering else labels
     elif others:
         raise DataError(
             f"{place} has several columns beside '{column}'",

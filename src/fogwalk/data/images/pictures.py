@@ -48,6 +48,7 @@ def header(place: Path) -> Header:
     """Read a picture's first bytes."""
     from PIL import Image, UnidentifiedImageError
 
+    Image.MAX_IMAGE_PIXELS = None  # the limit is this file's own
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -60,8 +61,17 @@ def header(place: Path) -> Header:
                 return Header(grey, wide, high, frames, picture.mode)
     except UnidentifiedImageError:
         return Header(why="is no image" if place.stat().st_size else "is empty")
-    except (OSError, ValueError, SyntaxError) as error:
-        return Header(why=str(error).splitlines()[0][:80] or "cannot be read")
+    except Exception as error:  # noqa: BLE001  # Pillow raises whatever its many decoders do
+        return Header(why=_told(error))
+
+
+def _told(error: Exception) -> str:
+    words = (str(error).splitlines() or [""])[0][:80]
+    return (
+        "is truncated"
+        if "truncated" in words or isinstance(error, IndexError | EOFError)
+        else words or "cannot be read"
+    )
 
 
 def decoded(place: Path, size: int, channels: int) -> Pixels:
@@ -74,7 +84,7 @@ def decoded(place: Path, size: int, channels: int) -> Pixels:
             picture.draft("RGB" if channels == 3 else "L", (size * 2, size * 2))  # a JPEG is decoded small at once
             whole: Image.Image = ImageOps.exif_transpose(picture) or picture
             if whole.mode.startswith("I") or whole.mode == "F":
-                whole = _of_eight_bits(whole)
+                whole = _of_eight_bits(whole, deep=whole.mode.startswith("I;16"))
             if whole.mode in ("RGBA", "LA", "PA") or "transparency" in whole.info:
                 whole = whole.convert("RGBA")
                 ground = Image.new("RGBA", whole.size, (255, 255, 255, 255))
@@ -85,20 +95,13 @@ def decoded(place: Path, size: int, channels: int) -> Pixels:
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def _of_eight_bits(picture: Any) -> Any:
-    """16 bits, or 32: the highest 8 of the 16; of floating point what lies between 0 and 1, or its own range."""
+def _of_eight_bits(picture: Any, *, deep: bool) -> Any:
+    """The highest 8 of 16 bits; of 32, and of floating point, the range that its values seem to have."""
     from PIL import Image
 
     array = np.asarray(picture, dtype=np.float64)
-    top = (
-        1.0
-        if array.max() <= 1
-        else 255.0
-        if array.max() <= 255
-        else 65535.0
-        if array.max() <= 65535
-        else float(array.max())
-    )
+    ranges = (65535.0,) if deep else (1.0, 255.0, 65535.0)
+    top = next((one for one in ranges if array.max() <= one), max(float(array.max()), 1.0))
     return Image.fromarray((np.clip(array / top, 0, 1) * 255).astype(np.uint8))
 
 
@@ -204,8 +207,8 @@ def _all(places: Sequence[Path], size: int, channels: int) -> Iterator[Pixels | 
     def one(place: Path) -> Pixels | str:
         try:
             return decoded(place, size, channels)
-        except (OSError, ValueError, SyntaxError) as error:
-            return "is truncated" if "truncated" in str(error) else str(error).splitlines()[0][:80]
+        except Exception as error:  # noqa: BLE001  # as above
+            return _told(error)
 
     waiting = iter(places)
     with ThreadPoolExecutor() as pool:

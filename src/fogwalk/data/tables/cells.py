@@ -23,17 +23,20 @@ _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WRITTEN = {
     # thousands separator, decimal separator: what numbers look like, and what is taken out before the comma becomes a point
     "1,234.5": (r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ","),
-    "1.234,5": (r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$", "."),
+    "1.234,5": (r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?$", "."),
     "1234,5": (r"^[+-]?\d+,\d+([eE][+-]?\d+)?$", ""),
     "1 234,5": (r"^[+-]?\d{1,3}([ \x{00a0}\x{202f}]\d{3})+([.,]\d+)?$", r"[ \x{00a0}\x{202f}]"),
     "1'234.5": (r"^[+-]?\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?$", r"['\x{2019}]"),
-    "12%": (r"^[+-]?\d+([.,]\d+)?\s?%$", r"\s?%"),
+}
+# What may stand before or behind a number: how such cells look, and what is taken off first.
+_SIGNED = {
+    "12%": (r"^[+-]?[\d.,' \x{00a0}\x{202f}\x{2019}]+%$", r"\s?%$"),
     "$12": (
-        r"^[$\x{20ac}\x{a3}]\s?[+-]?\d+([.,]\d+)?$|^[+-]?\d+([.,]\d+)?\s?[$\x{20ac}\x{a3}]$",
-        r"\s?[$\x{20ac}\x{a3}]\s?",
+        r"^([$\x{20ac}\x{a3}]\s?[+-]?[\d.,' ]+|[+-]?[\d.,' \x{00a0}\x{202f}\x{2019}]+[$\x{20ac}\x{a3}])$",
+        r"^[$\x{20ac}\x{a3}]\s?|\s?[$\x{20ac}\x{a3}]$",
     ),
 }
-_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|\d{4,}\.\d+)$"  # a decimal point, and no thousands
+_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|\d{4,}\.\d+|0?\.\d+)$"  # a decimal point, and no thousands
 _SURELY = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})$"  # thousands, and no decimal point
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
 _DATE = (
@@ -92,6 +95,8 @@ class Numbers:
 def writing(values: Any, decimal_comma: bool) -> tuple[str, ...]:
     """How a column of text writes its numbers, beyond the plain way: names out of 1,234.5 · 1.234,5 · 1234,5 · 1 234,5 ..."""
     cells = texts(values)
+    signs = tuple(name for name, (pattern, _) in _SIGNED.items() if _share(cells, pattern))
+    cells = _unsigned(cells, signs)
     found = {name: share for name, (pattern, _) in _WRITTEN.items() if (share := _share(cells, pattern))}
     # 1,234 may be either: what also writes 1,5 or 12,34 has decimal commas.
     if "1,234.5" in found and (decimal_comma or found.get("1234,5", 0) > found["1,234.5"]):
@@ -100,7 +105,18 @@ def writing(values: Any, decimal_comma: bool) -> tuple[str, ...]:
         found.pop("1234,5", None)
     if "1.234,5" in found and (_share(cells, _POINT) or not (decimal_comma or _share(cells, _SURELY))):
         del found["1.234,5"]  # 1.234 is a plain number
-    return tuple(name for name in _WRITTEN if name in found)
+    return (*(name for name in _WRITTEN if name in found), *signs)
+
+
+def _unsigned(cells: Any, written: tuple[str, ...]) -> Any:
+    from pyarrow import compute
+
+    for name in written:
+        if name in _SIGNED:
+            pattern, sign = _SIGNED[name]
+            bare = compute.replace_substring_regex(cells, sign, "")
+            cells = compute.if_else(compute.match_substring_regex(cells, pattern), bare, cells)
+    return cells
 
 
 def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
@@ -109,15 +125,15 @@ def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
     from pyarrow import compute
 
     if is_typed(values):
-        read = values.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+        read = values.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Numbers(np.asarray(read, dtype=np.float64), (), 0, "")
-    cells = texts(values)
+    cells = _unsigned(texts(values), written)
     nothing = pyarrow.scalar(None, pyarrow.string())
     plain = compute.if_else(compute.match_substring_regex(cells, _PLAIN), cells, nothing)
     grouped = "1.234,5" in written
     if grouped:  # 1.234 is a thousand here
         plain = compute.if_else(compute.match_substring_regex(plain, r"^[+-]?\d{1,3}(\.\d{3})+$"), nothing, plain)
-    for name in written:
+    for name in (name for name in written if name in _WRITTEN):
         pattern, out = _WRITTEN[name]
         match = compute.match_substring_regex(cells, pattern)
         chosen = compute.if_else(match, cells, nothing)
@@ -134,12 +150,11 @@ def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
 
 def spelled(values: Any) -> Any:
     """A column's cells as words: whole numbers without a point, booleans as true and false, nothing as null."""
-    from pyarrow import compute, types
+    from pyarrow import compute
 
-    words = texts(values)
-    if types.is_floating(values.type):
-        return compute.replace_substring_regex(words, r"\.0+$", "")
-    return words
+    words = compute.replace_substring_regex(texts(values), r"^([+-]?\d+)\.0+$", r"\1")
+    boolean = compute.match_substring_regex(words, r"(?i)^(true|false)$")
+    return compute.if_else(boolean, compute.utf8_lower(words), words)
 
 
 # -- what predicting a column would be -------------------------------------------------------------------------------

@@ -27,7 +27,12 @@ def read(place: Path, encoding: str, say: Say) -> Table:
     text = _text(place, encoding, say).lstrip("\r\n")
     start = text[: text.find("\n", 0) + 1] or text
     delimiter = max(DELIMITERS, key=start.count)
-    header = named(place, next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+    csv.field_size_limit(max(len(text) + 1, 131_072))
+    try:
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise DataError(f"{place} line 1 is not CSV: {error}") from None
+    header = named(place, first)
     _require_header(place, header, text, delimiter)
     try:
         table = arrow.read_csv(
@@ -41,7 +46,10 @@ def read(place: Path, encoding: str, say: Say) -> Table:
         raise DataError(f"{place} is not CSV: {str(error).splitlines()[0]}") from None
     if table.num_rows < 2:
         raise DataError(f"{place} holds a header and no rows", expected="A table to learn from has rows.")
-    columns = {name: _whole(table[name].slice(1)) for name in header}
+    try:
+        columns = {name: _whole(table[name].slice(1)) for name in header}
+    except pyarrow.ArrowException:
+        raise DataError(f"{place} holds more than two gigabytes in one column", remedy="Save it as Parquet.") from None
     return Table(columns, decimal_comma=delimiter == ";")
 
 
@@ -96,7 +104,6 @@ def _is_number(name: str) -> bool:
 
 def _tell_line(place: Path, text: str, delimiter: str, width: int) -> None:
     """Raise DataError with the number of the first line that does not fit."""
-    csv.field_size_limit(len(text) + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:

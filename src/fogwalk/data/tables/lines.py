@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 from fogwalk.data.sources.lines import objects
 from fogwalk.data.sources.protocol import Wanted
@@ -25,8 +27,10 @@ def read(place: Path, encoding: str, say: Say) -> Table:
             say(f"'{name}' of {place.name} holds lists or objects, and is left out")
         elif kinds == {bool}:
             columns[name] = pyarrow.array(values, pyarrow.bool_())
+        elif kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):  # type: ignore[arg-type]
+            columns[name] = pyarrow.array(values, pyarrow.int64())
         elif kinds and kinds <= {int, float}:
-            columns[name] = pyarrow.array([None if value is None else float(value) for value in values])  # type: ignore[arg-type]
+            columns[name] = pyarrow.array([None if value is None else _float(value) for value in values])
         else:
             texts = [None if value is None else _spelled(value) for value in values]
             columns[name] = pyarrow.array(texts, pyarrow.string())
@@ -34,4 +38,12 @@ def read(place: Path, encoding: str, say: Say) -> Table:
 
 
 def _spelled(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.encode("utf-8", "replace").decode()  # half of a surrogate pair, which JSON can spell, is no text
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def read(place: Path, encoding: str, say: Say) -> Table:
             values = values.dictionary_decode()
         if types.is_nested(values.type):
             say(f"'{name}' of {place.name} holds lists or records, and is left out")
-        elif types.is_binary(values.type) or types.is_large_binary(values.type) or types.is_duration(values.type):
+        elif not any(known(values.type) for known in _known()):
             say(f"'{name}' of {place.name} holds {values.type}, and is left out")
         elif types.is_decimal(values.type):
             columns[name] = values.cast(pyarrow.float64())
@@ -38,3 +39,17 @@ def read(place: Path, encoding: str, say: Say) -> Table:
         else:
             columns[name] = values
     return Table(columns)
+
+
+def _known() -> tuple[Callable[[Any], bool], ...]:
+    """Tests of the types that a column may have."""
+    from pyarrow import types
+
+    text = (types.is_string, types.is_large_string, types.is_string_view)
+    return (*text, types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, _is_when, types.is_null)
+
+
+def _is_when(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_temporal(kind) and not types.is_duration(kind))

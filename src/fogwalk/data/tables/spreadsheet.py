@@ -41,7 +41,7 @@ def _column(cells: list[Any]) -> Any:
     import pyarrow
 
     kinds = {type(cell) for cell in cells if cell is not None}
-    if kinds and kinds <= {int, float}:
+    if kinds and kinds <= {int, float} and kinds != {int}:
         return pyarrow.array([None if cell is None else float(cell) for cell in cells])
     if len(kinds) == 1:
         try:

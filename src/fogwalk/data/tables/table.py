@@ -7,7 +7,7 @@ After this    encoding/columns.py makes numbers of the columns; holdout.py tells
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,14 +81,21 @@ def near(name: str, names: Sequence[str]) -> str:
     return told if told.startswith("Did") else ""
 
 
+_HASHED = 50_000  # rows at once
+
+
 def row_hashes(table: Table) -> Hashes:
     """64 bits of each row's BLAKE2b over its cells as text."""
     import pyarrow
     from pyarrow import compute
 
-    cells = [values.cast(pyarrow.string()) for values in table.columns.values()]
-    rows = compute.binary_join_element_wise(*cells, "\x1f", null_handling="replace", null_replacement="\x1e")
-    return hashes(row.encode("utf-8", "surrogatepass") for row in rows.to_pylist())
+    def joined() -> Iterator[bytes]:
+        for start in range(0, len(table), _HASHED):  # in portions: one array of text holds two gigabytes at most
+            cells = [values.slice(start, _HASHED).cast(pyarrow.string()) for values in table.columns.values()]
+            rows = compute.binary_join_element_wise(*cells, "\x1f", null_handling="replace", null_replacement="\x1e")
+            yield from (row.encode("utf-8", "surrogatepass") for row in rows.to_pylist())
+
+    return hashes(joined())
 
 
 def hashes(records: Iterable[bytes]) -> Hashes:
@@ -118,6 +125,11 @@ def read_table(paths: Sequence[str], encoding: str = "auto") -> Found:
 
 # The table that was read last: what a path holds is asked for before it is read in earnest.
 _read: dict[tuple[object, ...], Found] = {}
+
+
+def forget() -> None:
+    """Let go of the table that was read last."""
+    _read.clear()
 
 
 def _stamps(paths: Sequence[str]) -> tuple[object, ...]:
