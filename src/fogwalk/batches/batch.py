@@ -6,6 +6,7 @@ After this    windows.py cuts a text into batches, rows.py gathers rows or image
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,3 +69,9 @@ class Epochs:
 def shuffled(count: int, seed: int, epoch: int) -> Numbers:
     """The numbers 0 ... count - 1 in an order drawn from (seed, epoch)."""
     return np.random.default_rng([seed, epoch]).permutation(np.arange(count, dtype=np.uint32))
+
+
+def drawn_seed(place: str) -> int:
+    """A seed of 63 bits out of where chance is needed, such as `seed/step`."""
+    digest = hashlib.sha256(place.encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1

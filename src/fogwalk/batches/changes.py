@@ -7,7 +7,6 @@ After this    rows.py applies it to each batch; validation and answers see image
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 
 import torch
@@ -15,9 +14,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from fogwalk.batches.batch import drawn_seed
+
 Bytes = UInt8[Tensor, "batch channels rows columns"]
 Image = Float[Tensor, "batch channels rows columns"]
-NAMES = ("flip", "shift", "crop")
 SHIFTED = 14  # an image is moved by up to a part of so many of its side
 SMALLEST = 0.6  # of an image's side that is cut out at least
 
@@ -42,18 +42,13 @@ class Augment:
         self.seed = seed
 
     def __call__(self, images: Bytes, step: int) -> Image:
-        chance = torch.Generator().manual_seed(_seed(self.seed, step))
+        chance = torch.Generator().manual_seed(drawn_seed(f"images/{self.seed}/{step}"))
         if "shift" in self.changes:
             images = shifted(images, chance)
         if "flip" in self.changes:
             images = flipped(images, chance)
         changed = self.normalise(images, step)
         return cut(changed, chance) if "crop" in self.changes else changed
-
-
-def _seed(seed: int, step: int) -> int:
-    digest = hashlib.sha256(f"images/{seed}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def flipped(images: Tensor, chance: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fogwalk.data.decoding import known
 from fogwalk.data.files import Files, find_files
-from fogwalk.data.opening import PARQUET, first_bytes, raw_digest
+from fogwalk.data.opening import PARQUET, ending, first_bytes, raw_digest
 from fogwalk.data.samples import sample
 from fogwalk.data.sources.protocol import Piece, Source, Wanted
 from fogwalk.errors import DataError, NoText, SettingError
@@ -44,11 +44,8 @@ class Part(NamedTuple):
 
 def format_of(place: Path) -> str:
     """The name of the data format, by how the file's name ends and begins."""
-    suffixes = [suffix.lower() for suffix in place.suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
-        suffixes.pop()
-    if suffixes and suffixes[-1] in _ENDINGS:
-        return _ENDINGS[suffixes[-1]]
+    if (known_ending := ending(place)) in _ENDINGS:
+        return _ENDINGS[known_ending]
     return "parquet" if first_bytes(place).startswith(PARQUET) else "text"
 
 

@@ -32,6 +32,14 @@ MAGIC = {
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 
 
+def ending(place: Path) -> str:
+    """What a file's name ends with, in lower case, once .gz or .zst is taken off."""
+    suffixes = [suffix.lower() for suffix in place.suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".zst", ".zstd"):
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
 def first_bytes(place: Path, count: int = 16) -> bytes:
     """How a file begins; raises NoText when it cannot be read."""
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fogwalk.data.images.images import is_images
 from fogwalk.data.sources.protocol import TEXT_COLUMNS
-from fogwalk.data.tables.cells import is_time, spelled, task_of, texts
+from fogwalk.data.tables.cells import is_long_text, is_time, spelled, task_of
 from fogwalk.data.tables.samples import TARGETS
 from fogwalk.data.tables.table import Table, forget, format_of, read_table
 from fogwalk.errors import FogwalkError, UsageError
@@ -82,7 +82,6 @@ def _columns(paths: Sequence[str], chosen: Mapping[str, Any]) -> str:
 
 
 LOOKED_AT = 30_000_000  # bytes of a table that are read to see whether it holds a text
-LONG = 30  # characters, on average, of what is text rather than words
 
 
 def _require_text(path: str, chosen: Mapping[str, Any]) -> None:
@@ -94,7 +93,7 @@ def _require_text(path: str, chosen: Mapping[str, Any]) -> None:
         table = read_table([path], chosen.get("data.encoding") or "auto").table
     except FogwalkError:
         return  # told where it is read as a text
-    if any(name.lower() in TEXT_COLUMNS or _is_text(values) for name, values in table.columns.items()):
+    if any(name.lower() in TEXT_COLUMNS or is_long_text(values) for name, values in table.columns.items()):
         forget()
         return
     likely = likely_targets(table)
@@ -105,17 +104,6 @@ def _require_text(path: str, chosen: Mapping[str, Any]) -> None:
         expected=f"The columns, the likeliest first: {', '.join(ordered[:20])}{', …' if len(ordered) > 20 else ''}.",
         remedy=f"fogwalk train {shlex.quote(place.name)} --target {shlex.quote(first)}",
     )
-
-
-def _is_text(values: Any) -> bool:
-    from pyarrow import compute, types
-
-    if not types.is_string(values.type):
-        return False
-    words = texts(values)
-    filled = len(words) - words.null_count
-    length = compute.mean(compute.utf8_length(words)).as_py() or 0
-    return bool(length > LONG and compute.count_distinct(words).as_py() > filled / 2)
 
 
 BY_NAME = ("target", "label", "class", "y", "outcome", "species", "price", "survived", "churn", "result", "quality")

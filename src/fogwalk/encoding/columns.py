@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ MOST_WORDS = 10_000  # that a column may have to be read as words
 RARE = 2  # rows a word of many must stand in to be learned by itself
 FAR = 3.0  # scaled numbers beyond about this are drawn in
 NORMAL = 1.349  # between the quartiles of a standard normal distribution
-LONG = 30  # characters, on average, of what is text rather than words
 FILE = "columns.json"
 
 Matrix = NDArray[np.float32]
@@ -201,8 +199,7 @@ def _learned(name: str, values: Any, decimal_comma: bool) -> Number | Category |
     if cells.is_time(values):
         return "dates or times"
     if not types.is_boolean(values.type):
-        written = cells.writing(values, decimal_comma) if not cells.is_typed(values) else ()
-        found = cells.numbers(values, written)
+        found = cells.read_numbers(values, decimal_comma)
         if found.wrong <= cells.STRAYS * filled and np.isfinite(found.values).any():
             if _is_numbered(name, found.values, different, rows):
                 return "numbers the rows"
@@ -234,8 +231,7 @@ def _words(name: str, values: Any, different: int, filled: int, rows: int) -> Ca
     from pyarrow import compute
 
     words = cells.spelled(values)
-    length = compute.mean(compute.utf8_length(words)).as_py() or 0
-    if length > LONG and different > filled / 2:
+    if cells.is_long_text(values):
         return "free text"
     if different > max(filled / 2, ONE_HOT) or different > MOST_WORDS:
         return f"{different:,} different words in {filled:,} rows"
@@ -288,9 +284,9 @@ class Target:
 
 def numbers_target(name: str, values: Any, learned: NDArray[np.bool_], decimal_comma: bool) -> Target:
     """Mean and deviation, over the rows to learn from."""
-    written = cells.writing(values, decimal_comma) if not cells.is_typed(values) else ()
-    known = cells.numbers(values, written).values[learned]
-    return Target(name, (), written, float(known.mean()), float(known.std()) or 1.0)
+    found = cells.read_numbers(values, decimal_comma)
+    known = found.values[learned]
+    return Target(name, (), found.written, float(known.mean()), float(known.std()) or 1.0)
 
 
 def gives_away(
@@ -299,12 +295,10 @@ def gives_away(
     """The columns each of which alone tells the target, but for one row in a hundred; so may a name that was written down
     after what is to be predicted had happened."""
     told = []
-    at = 0
-    for column in columns.read:
-        width = _width(column)
-        own, at = rows[:, at : at + width], at + width
-        if width and _tells(own, classes, numbers):
-            told.append(column.name)
+    for name, places in columns.places().items():
+        # The number of a word in its list is no measure of it.
+        if places[0] < columns.numbers and _tells(rows[:, places], classes, numbers):
+            told.append(name)
     return told
 
 
@@ -338,7 +332,7 @@ def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.mean((one - one.mean()) * (other - other.mean())) / spread)
 
 
-def summary(columns: Columns, asked: Sequence[str] = ()) -> str:
+def summary(columns: Columns) -> str:
     """What is read, in words: 4 columns: 3 numbers, 1 of words."""
     numbers = sum(isinstance(column, Number) for column in columns.read)
     words = len(columns.read) - numbers

@@ -352,7 +352,7 @@ def build_model(settings: Settings, encoder: Columns | Pixels, target: Target) -
 
 
 def _read_numbers(name: str, values: Any, decimal_comma: bool) -> NDArray[np.float64]:
-    found = cells.numbers(values, cells.writing(values, decimal_comma))
+    found = cells.read_numbers(values, decimal_comma)
     if found.wrong > cells.STRAYS * len(values):
         raise DataError(
             f"'{name}' holds '{found.example}' and {found.wrong - 1:,} more cells that are no numbers",

@@ -6,13 +6,12 @@ After this    listeners: saving, validating, sampling, progress and the run fold
 
 from __future__ import annotations
 
-import hashlib
 import math
 
 import torch
 from torch import nn
 
-from fogwalk.batches.batch import Batch
+from fogwalk.batches.batch import Batch, drawn_seed
 from fogwalk.errors import Diverged
 from fogwalk.events import Listener, StepDone
 from fogwalk.training.gradients import clip, first_not_finite
@@ -62,8 +61,7 @@ def loop(state: State, recipe: Recipe, emit: Listener, stop: Stop, *, until: int
 
 def seed_chance(seed: int, step: int) -> None:
     """Make what dropout draws in a step a pure function of (seed, step), so that no generator needs saving."""
-    digest = hashlib.sha256(f"{seed}/{step}".encode()).digest()
-    torch.manual_seed(int.from_bytes(digest[:8], "little", signed=False) >> 1)
+    torch.manual_seed(drawn_seed(f"{seed}/{step}"))
 
 
 def _diverged(model: nn.Module, batch: Batch, step: int, loss: float, recipe: Recipe) -> Diverged:

@@ -11,22 +11,15 @@ import hashlib
 import numpy as np
 
 from fogwalk.data.images.images import Images
+from fogwalk.data.scikit import datasets
 from fogwalk.data.tables.table import hashes
-from fogwalk.errors import UsageError
 
 SAMPLES = ("sample:digits",)
 
 
 def read(name: str) -> Images:
     """1,797 digits written by 43 people, in 17 shades of grey."""
-    try:
-        from sklearn import datasets
-    except ImportError:
-        raise UsageError(
-            f"{name} comes with scikit-learn, which is not installed",
-            remedy="pip install 'fogwalk[samples]', or try sample:spirals, which needs nothing.",
-        ) from None
-    found = datasets.load_digits()
+    found = datasets(name).load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)[:, None]
     return Images(
         pixels,

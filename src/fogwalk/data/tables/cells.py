@@ -17,6 +17,7 @@ from fogwalk.data.tables.table import MISSING
 Values = NDArray[np.float64]
 
 STRAYS = 0.1  # share of cells that may be no numbers in a column of numbers
+LONG = 30  # characters, on average, of what is text rather than words
 MOST_CLASSES = 20  # different whole numbers that mean classes
 
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -148,6 +149,20 @@ def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
     return Numbers(read, written, len(strays), strays[0].as_py() if len(strays) else "")
 
 
+def read_numbers(values: Any, decimal_comma: bool) -> Numbers:
+    """A column's numbers, however it writes them."""
+    return numbers(values, () if is_typed(values) else writing(values, decimal_comma))
+
+
+def is_long_text(values: Any) -> bool:
+    """Whether a column holds texts: long ones, most of them different."""
+    from pyarrow import compute
+
+    words = spelled(values)
+    length = compute.mean(compute.utf8_length(words)).as_py() or 0
+    return bool(length > LONG and compute.count_distinct(words).as_py() > (len(words) - words.null_count) / 2)
+
+
 def spelled(values: Any) -> Any:
     """A column's cells as words: whole numbers without a point, booleans as true and false, nothing as null."""
     from pyarrow import compute
@@ -169,8 +184,7 @@ def task_of(values: Any, decimal_comma: bool) -> tuple[str, str]:
     filled = len(words) - words.null_count
     if types.is_boolean(values.type):
         return "classification", "it holds true and false"
-    written = writing(values, decimal_comma) if not is_typed(values) else ()
-    found = numbers(values, written)
+    found = read_numbers(values, decimal_comma)
     if found.wrong > STRAYS * filled or not filled:
         return "classification", "it holds words"
     known = found.values[np.isfinite(found.values)]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fogwalk.data.samples import unknown_sample
+from fogwalk.data.scikit import datasets
 from fogwalk.data.toys import SEED, TOYS
-from fogwalk.errors import UsageError
 
 # Each with the column that is predicted where none is named.
 CARRIED = {
@@ -44,18 +44,10 @@ def columns(name: str) -> dict[str, Any]:
 
 
 def _carried(name: str) -> Any:
-    try:
-        from sklearn import datasets
-    except ImportError:
-        raise UsageError(
-            f"{name} comes with scikit-learn, which is not installed",
-            remedy="pip install 'fogwalk[samples]', or try sample:spirals, which needs nothing.",
-        ) from None
+    carrier = datasets(name)
     loaders = {
-        "sample:iris": datasets.load_iris,
-        "sample:wine": datasets.load_wine,
-        "sample:breast-cancer": datasets.load_breast_cancer,
+        "sample:iris": carrier.load_iris,
+        "sample:wine": carrier.load_wine,
+        "sample:breast-cancer": carrier.load_breast_cancer,
     }
-    if name in loaders:
-        return loaders[name]()
-    return datasets.load_diabetes(scaled=False)
+    return loaders[name]() if name in loaders else carrier.load_diabetes(scaled=False)

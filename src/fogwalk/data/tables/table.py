@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogwalk.data.files import find_files
-from fogwalk.data.opening import raw_digest
+from fogwalk.data.opening import ending, raw_digest
 from fogwalk.data.tables.samples import columns as sample_columns
 from fogwalk.errors import DataError
-from fogwalk.registry import TABLES, did_you_mean
+from fogwalk.registry import TABLES, did_you_mean, nearest
 
 # What stands for nothing, in lower case; so does a cell that is empty or blank.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "missing")
@@ -70,15 +70,9 @@ class Table:
             raise DataError(
                 f"there is no column '{name}'",
                 expected=f"The columns: {', '.join(self.names[:20])}{', …' if len(self.names) > 20 else ''}.",
-                remedy=did_you_mean(name, self.names) if len(self.names) > 20 else near(name, self.names),
+                remedy=did_you_mean(name, self.names) if len(self.names) > 20 or nearest(name, self.names) else "",
                 origin=f"It came from --{flag}.",
             )
-
-
-def near(name: str, names: Sequence[str]) -> str:
-    """The nearest names, where any is near."""
-    told = did_you_mean(name, names)
-    return told if told.startswith("Did") else ""
 
 
 _HASHED = 50_000  # rows at once
@@ -170,9 +164,8 @@ _ENDINGS = {".tsv": "csv", ".tab": "csv", ".ndjson": "jsonl", ".pq": "parquet", 
 
 def format_of(place: Path) -> str:
     """What a file's name says it is, .gz and .zst taken off: csv, jsonl, parquet, xlsx, or another ending."""
-    path = Path(place.name)
-    ending = (path.with_suffix("") if path.suffix.lower() in (".gz", ".zst") else path).suffix.lower()
-    return _ENDINGS.get(ending, ending[1:])
+    name = ending(place)
+    return _ENDINGS.get(name, name[1:])
 
 
 def _joined(tables: list[tuple[str, Table]]) -> Table:
