@@ -1,6 +1,6 @@
 """Whether a corpus is tokenised at least as fast as the tokenizers library used plainly does it, side by side in one run.
 
-Usage: python -m benchmarks.tokenising [--turns 3]
+Usage: python -m benchmarks.tokenising [--turns 5]
 The text is `sample:python-source`, twice: as one document and as its paragraphs in a JSONL file. Plainly is: read the file, then
 `encode` for the one text or `encode_batch` for the many, and the ids put into an array on the disk. Ours streams, splits
 training from validation, counts, and writes checksummed shards, in a cache that is empty. Both use byte pairs learned before.
@@ -62,7 +62,7 @@ def timed(work: Callable[..., int], *on: Any) -> tuple[float, int]:
 def main() -> int:
     """Print the table; exit 1 when the library alone is faster."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
     text = sample("sample:python-source")
     print(f"{described()}; {len(text):,} characters, {VOCABULARY} tokens\n")

@@ -54,8 +54,7 @@ def test_a_single_text_gives_its_last_part(tmp_path: Path) -> None:
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\x00"), min_size=1), min_size=1))
 @settings(max_examples=60)
 def test_the_alphabet_holds_every_letter_once_in_order(texts: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(split, "_AT_ONCE", 5)
+    with tempfile.TemporaryDirectory() as name:
         rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
         put(Path(name), {"a.jsonl": rows})
         found = survey(Corpus([f"{name}/a.jsonl"]), 0.1, 8_000_000)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,7 +28,8 @@ Stream = NDArray[np.uint16 | np.uint32]
 
 MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
-_AT_ONCE = 2_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
+_AT_ONCE = 1_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
+_BESIDE = 3  # portions encoded at a time: two keep the cores busy while the ids of the third are put into arrays
 
 
 @dataclass(kw_only=True)
@@ -117,17 +119,17 @@ def _key(corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer) -> s
 def _encoded(
     corpus: Corpus, split: Split, several: bool, tokenizer: Tokenizer
 ) -> Iterator[tuple[_Pending, NDArray[np.uint32]]]:
-    """Every stretch of text with its ids, documents' ends marked. While some are encoded, the next are read."""
+    """Every stretch of text with its ids, documents' ends marked. While some are encoded, the next are read; and while the
+    library's ids are put into arrays, which takes one core, it encodes the next."""
     end = np.array([tokenizer.end], dtype=np.uint32) if several and tokenizer.end >= 0 else None
-    with ThreadPoolExecutor(1) as beside:
-        before: Future[list[tuple[_Pending, NDArray[np.uint32]]]] | None = None
+    with ThreadPoolExecutor(_BESIDE) as beside:
+        coming: deque[Future[list[tuple[_Pending, NDArray[np.uint32]]]]] = deque()
         for portion in _portions(corpus, split):
-            coming = beside.submit(_together, portion, tokenizer, end)
-            if before is not None:
-                yield from before.result()
-            before = coming
-        if before is not None:
-            yield from before.result()
+            coming.append(beside.submit(_together, portion, tokenizer, end))
+            if len(coming) > _BESIDE:
+                yield from coming.popleft().result()
+        for rest in coming:
+            yield from rest.result()
 
 
 def _portions(corpus: Corpus, split: Split) -> Iterator[list[_Pending]]:
@@ -150,7 +152,7 @@ def _together(
     """What is learned from in one piece, what is held back in its own pieces: it may have to end between two of them."""
     learned = [pending for pending in waiting if pending.side == "training"]
     held = [pending for pending in waiting if pending.side == "validation"]
-    found = list(zip(held, _one_by_one(held, tokenizer, end), strict=True))
+    found = list(zip(held, _apart(held, tokenizer, end), strict=True))
     if learned:
         text = "".join(pending.text for pending in learned)
         found.append((_Pending("training", text, False, learned[0].text), _joined(learned, tokenizer, end)))
@@ -164,6 +166,16 @@ def _joined(learned: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint3
         return np.concatenate(_one_by_one(learned, tokenizer, end))
     mark = tokenizer.mark
     return tokenizer.encode("".join(pending.text + mark if pending.ends else pending.text for pending in learned))
+
+
+def _apart(pieces: list[_Pending], tokenizer: Tokenizer, end: NDArray[np.uint32] | None) -> list[NDArray[np.uint32]]:
+    """The ids of each: cut out of all of them where each ends, unless one holds a mark of its own or goes on elsewhere."""
+    if pieces and end is not None and tokenizer.mark is not None and all(pending.ends for pending in pieces):
+        ids = _joined(pieces, tokenizer, end)
+        ends = np.flatnonzero(ids == tokenizer.end) + 1
+        if len(ends) == len(pieces):
+            return np.split(ids, ends[:-1])
+    return _one_by_one(pieces, tokenizer, end)
 
 
 def _one_by_one(
@@ -181,10 +193,14 @@ def _stretches(corpus: Corpus, split: Split) -> Iterator[_Pending]:
     for held, part in sides(corpus, split):
         side = SIDES[held]
         text = rest[side] + part.text
-        cut = len(text) if part.last else safe_cut(text)
-        rest[side] = text[cut:]
-        if cut or part.last:
-            yield _Pending(side, text[:cut], part.last)
+        if part.last:
+            rest[side] = ""
+            yield _Pending(side, text, True)
+        elif cut := safe_cut(text):
+            rest[side] = text[cut:]
+            yield _Pending(side, text[:cut], False)
+        else:
+            rest[side] = text
 
 
 def _opened(path: Path, kind: type[np.uint16] | type[np.uint32]) -> Stream:

@@ -113,16 +113,16 @@ class Corpus:
                     self._check_unchanged(name, place)
             yield from self._remembered
             return
-        kept: list[Part] | None = []
+        kept: list[Part] = []
         size = 0
         for part in self._parts():
-            size += len(part.text) + EACH
-            if kept is not None and size <= REMEMBERED:
+            if size <= REMEMBERED:
+                size += len(part.text) + EACH
                 kept.append(part)
-            else:
-                kept = None
+            elif kept:
+                kept = []
             yield part
-        self._remembered = kept
+        self._remembered = kept if size <= REMEMBERED else None
 
     def forget(self) -> None:
         """Let go of what was remembered: the corpus will not be read again soon."""
@@ -151,7 +151,8 @@ class Corpus:
             source: Source = SOURCES.get(format_of(place))
             for piece in source(place, self.wanted, self._say):
                 began = True
-                self._check_time()
+                if self.until is not None:
+                    self._check_time(self.until)
                 yield piece if piece.text.isascii() else Piece(self._scalar(piece.text, place), piece.last)
         except DataError as error:
             if began or (name in self.files.named and not isinstance(error, NoText)) or error.origin:
@@ -160,8 +161,8 @@ class Corpus:
             return
         self._check_unchanged(name, place)
 
-    def _check_time(self) -> None:
-        if self.until is not None and time.perf_counter() > self.until:
+    def _check_time(self, until: float) -> None:
+        if time.perf_counter() > until:
             raise SettingError(
                 "minutes",
                 found="the minutes are over, and the text is not read to its end yet",

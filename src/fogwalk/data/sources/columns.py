@@ -85,7 +85,9 @@ def documents(place: Path, column: str, texts: Iterable[str | None], say: Callab
     rows = without = 0
     for text in texts:
         rows += 1
-        if text:
+        if text and len(text) <= CUT:
+            yield Piece(text, True)
+        elif text:
             for start in range(0, len(text), CUT):
                 yield Piece(text[start : start + CUT], start + CUT >= len(text))
         else:
