@@ -52,9 +52,12 @@ def test_marks_of_utf8_and_utf16_are_no_part_of_the_first_name(tmp_path: Path) -
         assert read_table([str(path)]).table.names == ["a", "b"]
 
 
-def test_gzip_and_several_files_of_the_same_columns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", ["gz", "zst", "zstd"])
+def test_packed_ones_and_several_files_of_the_same_columns(tmp_path: Path, packed: str) -> None:
     written(tmp_path, "1.csv", "a,b\n1,2\n")
-    written(tmp_path, "2.csv.gz", gzip.compress(b"b,a\n4,3\n"))
+    content = b"b,a\n4,3\n"
+    short = gzip.compress(content) if packed == "gz" else bytes(pyarrow.compress(content, "zstd", asbytes=True))
+    written(tmp_path, f"2.csv.{packed}", short)
     table = read_table([str(tmp_path)]).table
     assert {name: values.to_pylist() for name, values in table.columns.items()} == {"a": ["1", "3"], "b": ["2", "4"]}
 
