@@ -30,7 +30,7 @@ from fogwalk.data.recognise import settled
 from fogwalk.data.tables.samples import CARRIED, columns
 from fogwalk.data.tables.table import Table
 from fogwalk.data.toys import TOYS
-from fogwalk.encoding.columns import Target, learn
+from fogwalk.encoding.columns import Target
 from fogwalk.objectives import rivals, scores
 from fogwalk.settings import Source
 
@@ -96,10 +96,12 @@ def folds(name: str, seed: int, chosen: dict[str, str], folder: Path) -> dict[st
 
 
 def _scored(table: Table, target: str, classes: bool, learned: Any, scored: Any) -> dict[str, float]:
-    """The rivals, which learn from all rows of the fold; numbers scaled as the network's are."""
-    own = table.without([target])
-    encoder = learn(own.take(learned), decimal_comma=False)
-    x, asked = (encoder.encode(own.take(places)).astype(np.float64) for places in (learned, scored))
+    """The rivals, which learn from all rows of the fold, and from the table's own numbers, each column standardised."""
+    own = np.stack(
+        [np.array(values.to_pylist(), dtype=float) for values in table.without([target]).columns.values()], 1
+    )
+    middle, spread = own[learned].mean(0), own[learned].std(0)
+    x, asked = ((own[places] - middle) / np.where(spread > 0, spread, 1) for places in (learned, scored))
     values = table.columns[target]
     if classes:
         told = Target(target, tuple(sorted(set(values.to_pylist()))))

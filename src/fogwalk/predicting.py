@@ -7,7 +7,7 @@ After this    run.py offers it; cli/predict.py and cli/evaluate.py print it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fogwalk.data.images.images import read_images
-from fogwalk.data.tables.table import Table, read_table
+from fogwalk.data.tables.table import Table, hashes, read_table
 from fogwalk.encoding.columns import Columns, Target
 from fogwalk.encoding.pixels import Pixels
 from fogwalk.encoding.records import Rows, label_array
@@ -27,6 +27,8 @@ from fogwalk.tasks.recognition import Recognition, normalise
 
 PERMUTED = 5  # times each column is shuffled
 MOST_PERMUTED = 2000  # rows that are
+MANY_COLUMNS = 200  # from so many on each is shuffled once, and fewer rows are
+SEEN = 0.05  # of the records: so many that were learned from are said
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Asked:
     inputs: NDArray[Any]
     answers: Any
     notes: tuple[str, ...] = ()
+    held_back: bool = False
 
 
 def asked_rows(table: Table, columns: Columns, target: str, notes: tuple[str, ...] = ()) -> Asked:
@@ -95,7 +98,7 @@ def held_back(learned: Recognition) -> Asked:
     records = learned.records
     answers = records.answers.take(chosen)
     table = records.table.take(chosen) if isinstance(records, Rows) else Table({records.target: answers})
-    return Asked(table, learned.inputs[torch.from_numpy(chosen)].numpy(), answers)
+    return Asked(table, learned.inputs[torch.from_numpy(chosen)].numpy(), answers, held_back=True)
 
 
 class Recogniser:
@@ -135,6 +138,7 @@ class Recogniser:
             raise DataError(f"{source} says of nothing what '{self.target.name}' is: there is nothing to score")
         notes = list(asked.notes)
         asked = self._known(asked, notes)
+        notes += _familiar(asked, learned)
         right = self._right(asked)
         answers = self.answer(asked.inputs)
         measure = "accuracy" if self.target.classes else "R²"
@@ -144,21 +148,27 @@ class Recogniser:
         elif not rivals.available():
             notes.append("what simpler methods get is not shown: pip install 'fogwalk[samples]' (scikit-learn)")
         else:
-            told |= self._rivals(learned, asked, right)
+            told |= self._rivals(learned, asked, right, notes)
         classes = self.target.classes
         taken = (
             scores.confusion(right, answers.chances.argmax(1), len(classes)) if answers.chances is not None else None
         )
         best = max((name for name in told if name != "this model"), key=lambda name: told[name][measure], default=None)
+        unit = "image" if isinstance(self.encoder, Pixels) else "row"
         if best and told[best][measure] > told["this model"][measure]:
             notes.append(
-                f"{best} does better here ({measure} {told[best][measure]:.3f}): on these {len(right):,} {learned.sizes.unit}s "  # type: ignore[union-attr]
+                f"{best} does better here ({measure} {told[best][measure]:.3f}): on these {len(right):,} {unit}s "
                 "the network does not earn its keep"
+            )
+        elif (trivial := told.get(rivals.TRIVIAL[bool(classes)])) and trivial[measure] >= told["this model"][measure]:
+            notes.append(
+                f"{rivals.TRIVIAL[bool(classes)]} does as well here: on these {len(right):,} {unit}s the network does not earn "
+                "its keep"
             )
         return Assessment(
             source=source,
             rows=len(right),
-            unit="image" if isinstance(self.encoder, Pixels) else "row",
+            unit=unit,
             measure=measure,
             scores=told,
             confusion=taken,
@@ -182,7 +192,9 @@ class Recogniser:
             return asked
         notes.append(f"{int((~known).sum()):,} of {len(known):,} have {what} in '{self.target.name}': not scored")
         chosen = np.flatnonzero(known)
-        return Asked(asked.table.take(chosen), asked.inputs[chosen], asked.answers.take(chosen))
+        return replace(
+            asked, table=asked.table.take(chosen), inputs=asked.inputs[chosen], answers=asked.answers.take(chosen)
+        )
 
     def _right(self, asked: Asked) -> NDArray[Any]:
         return self.target.codes(asked.answers) if self.target.classes else self.target.numbers(asked.answers)
@@ -193,30 +205,49 @@ class Recogniser:
         assert answers.numbers is not None
         return scores.of_numbers(right, answers.numbers)
 
-    def _rivals(self, learned: Recognition, asked: Asked, right: NDArray[Any]) -> dict[str, dict[str, float]]:
-        rows, targets = rivals.some(*learned.learned)
-        rows = _flat(rows)
+    def _rivals(
+        self, learned: Recognition, asked: Asked, right: NDArray[Any], notes: list[str]
+    ) -> dict[str, dict[str, float]]:
+        whole = np.flatnonzero(~learned.held)
+        places = rivals.some(whole)
+        if len(places) < len(whole):
+            notes.append(
+                f"the simpler methods learned from {len(places):,} of its {len(whole):,} {learned.sizes.unit}s"
+            )
+        inputs, targets = learned.inputs[torch.from_numpy(places)].numpy(), learned.answers.numpy()[places]
+        if isinstance(self.encoder, Columns):
+            rows, others = rivals.of_rows(inputs, asked.inputs, len(self.encoder.lists))
+        else:
+            (rows, side), (others, _) = rivals.of_images(inputs), rivals.of_images(asked.inputs)
+            if side:
+                notes.append(f"the simpler methods read the images made smaller, {side} x {side} pixels")
         if self.target.classes:
-            found = rivals.of_classes(rows, targets, _flat(asked.inputs), len(self.target.classes))
-            return {name: scores.of_classes(right, chances) for name, chances in found}
-        told = rivals.of_numbers(rows, targets.astype(np.float64), _flat(asked.inputs))
-        scale, center = self.target.scale, self.target.center
-        return {name: scores.of_numbers(right, numbers * scale + center) for name, numbers in told}
+            found = rivals.of_classes(rows, targets, others, len(self.target.classes))
+            told = {name: scores.of_classes(right, chances) for name, chances in found}
+        else:
+            scale, center = self.target.scale, self.target.center
+            answers = rivals.of_numbers(rows, targets.astype(np.float64), others)
+            told = {name: scores.of_numbers(right, numbers * scale + center) for name, numbers in answers}
+        if missing := [name for name in rivals.names(bool(self.target.classes)) if name not in told]:
+            notes.append(f"{', '.join(missing)} could not learn from these {learned.sizes.unit}s")
+        return told
 
     def _importance(self, table: Table, right: NDArray[Any], measure: str) -> dict[str, tuple[float, float]]:
         """By how much the score falls when a column's cells are shuffled. Breiman 2001."""
         if not isinstance(self.encoder, Columns):
             return {}
         chance = np.random.default_rng(0)
-        if len(table) > MOST_PERMUTED:
-            some = np.sort(chance.choice(len(table), MOST_PERMUTED, replace=False))
+        many = len(self.encoder.read) > MANY_COLUMNS
+        most = MOST_PERMUTED * MANY_COLUMNS // len(self.encoder.read) if many else MOST_PERMUTED
+        if len(table) > most:
+            some = np.sort(chance.choice(len(table), most, replace=False))
             table, right = table.take(some), right[some]
         rows = self.encoder.encode(table, strict=False)
         whole = self._scores(right, self.answer(rows))[measure]
         found = {}
         for name, places in self.encoder.places().items():
             falls = []
-            for _ in range(PERMUTED):
+            for _ in range(1 if many else PERMUTED):
                 changed = rows.copy()
                 changed[:, places] = rows[chance.permutation(len(rows))][:, places]
                 falls.append(whole - self._scores(right, self.answer(changed))[measure])
@@ -224,9 +255,22 @@ class Recogniser:
         return dict(sorted(found.items(), key=lambda item: -item[1][0]))
 
 
-def _flat(inputs: NDArray[Any]) -> NDArray[np.float64]:
-    rows = inputs.reshape(len(inputs), -1).astype(np.float64)
-    return rows / 255 if inputs.dtype == np.uint8 else rows
+def _familiar(asked: Asked, learned: Recognition | None) -> list[str]:
+    """What makes the scores look better than they will be on new records."""
+    if asked.held_back:
+        return ["the checkpoint in use is the one that did best on these; --data PATH scores on what nothing has seen"]
+    if learned is None:
+        return []
+    known = hashes(
+        record.tobytes() for record, held in zip(learned.inputs.numpy(), learned.held, strict=True) if not held
+    )
+    seen = int(np.isin(hashes(record.tobytes() for record in asked.inputs), known).sum())
+    if seen < max(SEEN * len(asked.inputs), 1):
+        return []
+    return [
+        f"{seen:,} of these {len(asked.inputs):,} {learned.sizes.unit}s, or their equals, it learned from: on new ones it will "
+        "do worse"
+    ]
 
 
 def with_answers(table: Table, answers: Answers) -> Table:

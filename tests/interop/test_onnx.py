@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,49 @@ def test_models_of_images_leave_too(kind: str, tmp_path: Path) -> None:
         **QUICK,
     )
     check(run, "sample:digits", tmp_path / "there", None)
+
+
+def test_what_the_document_says_makes_the_inputs(tmp_path: Path) -> None:
+    """docs/onnx.md alone, followed without Fogwalk: numbers, missing ones, words of few and of many, words never met."""
+    import onnxruntime
+
+    chance = np.random.default_rng(1)
+    lines = ["size,colour,shop,kind"]
+    for _ in range(300):
+        size, colour, shop = chance.normal(5, 9), chance.choice(["red", "green", "blue"]), chance.integers(30)
+        lines.append(f"{'' if chance.random() < 0.1 else size},{colour},shop {shop},{'big' if size > 5 else 'small'}")
+    path, new = tmp_path / "t.csv", tmp_path / "new.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cells: list[tuple[float | None, str, str]] = [
+        (7.5, "red", "shop 3"),
+        (None, "violet", "shop 29"),
+        (-1e4, "blue", "shop 77"),
+    ]
+    rows = [",".join("" if cell is None else str(cell) for cell in row) for row in cells]
+    new.write_text("\n".join(["size,colour,shop", *rows]) + "\n", encoding="utf-8")
+    run = fogwalk.train(str(path), quiet=True, out=str(tmp_path / "run"), data={"target": "kind"}, **QUICK)
+    onnx.export(run, tmp_path / "there")
+    told, columns = (json.loads((tmp_path / "there" / f"{name}.json").read_text()) for name in ("model", "columns"))
+    inputs = np.zeros((len(cells), told["inputs"]["shape"][1]), dtype=np.float32)
+    kinds = {column["name"]: column for column in columns["read"]}
+    assert kinds["size"]["indicator"], "the table has missing cells"
+    assert kinds["shop"]["listed"], "and words of many"
+    assert not kinds["colour"]["listed"], "and of few"
+    for at, row in enumerate(cells):
+        for (name, column), cell in zip(kinds.items(), row, strict=True):
+            places = told["inputs"]["places"][name]
+            if column["kind"] == "number":
+                x = 0.0 if cell is None else (float(cell) - column["center"]) / column["scale"]
+                inputs[at, places] = [x / math.sqrt(1 + (x / 3) ** 2), cell is None]
+            elif column["listed"]:
+                inputs[at, places[0]] = column["words"].index(cell) + 1 if cell in column["words"] else 0
+            elif cell in column["words"]:
+                inputs[at, places[column["words"].index(cell)]] = 1
+    session = onnxruntime.InferenceSession(str(tmp_path / "there" / "model.onnx"))
+    (found,) = session.run(None, {"inputs": inputs})
+    _, answers = run.predict(str(new))
+    assert answers.chances is not None
+    assert np.allclose(found, answers.chances, rtol=1e-4, atol=1e-5)
 
 
 def check(run: fogwalk.Run, path: str, there: Path, columns: int | None) -> None:

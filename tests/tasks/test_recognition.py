@@ -19,6 +19,7 @@ from fogwalk import trainer
 from fogwalk.cli import main
 from fogwalk.data.recognise import settled
 from fogwalk.data.toys import TOYS
+from fogwalk.encoding import columns
 from fogwalk.events import Event, StepDone
 from fogwalk.predicting import Assessment
 from fogwalk.runs.folder import RunFolder
@@ -111,8 +112,6 @@ def test_what_is_held_back_teaches_the_encoding_nothing(tmp_path: Path) -> None:
     ]
     honest = task(table(tmp_path / "a.csv", rows, "size", "word", "level", "answer"), "answer")
     assert honest.held.sum() == 20
-    leaking = Recognition.__new__(Recognition)
-    leaking.__dict__.update(honest.__dict__)
     held = np.flatnonzero(honest.held)
     # A leak is planted: what is held back is made unlike everything else; then the columns are learned as before.
     cells = honest.records.table.columns["size"].to_pylist()  # type: ignore[attr-defined]
@@ -123,6 +122,27 @@ def test_what_is_held_back_teaches_the_encoding_nothing(tmp_path: Path) -> None:
     honest.records.table.columns["word"] = pyarrow.array(words)  # type: ignore[attr-defined]
     assert honest.records.learn(np.flatnonzero(~honest.held)) == honest.encoder
     assert honest.records.learn(np.arange(200)) != honest.encoder, "the leak would be caught"
+
+
+def test_what_is_learned_of_columns_and_answers_comes_from_rows_to_learn_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    learn = columns.learn
+
+    def watched(table: Any, **how: Any) -> columns.Columns:
+        given.append(table)
+        return learn(table, **how)
+
+    monkeypatch.setattr(columns, "learn", watched)
+    honest = task(regression(tmp_path), "c")
+    learned = np.flatnonzero(~honest.held)
+    assert given, "columns are learned"
+    for table in given:
+        assert table.columns["a"].to_pylist() == honest.records.table.columns["a"].take(learned).to_pylist()  # type: ignore[attr-defined]
+    right = np.array([float(cell) for cell in honest.records.answers.take(learned).to_pylist()])
+    assert honest.target.center == pytest.approx(right.mean())
+    assert honest.target.scale == pytest.approx(right.std())
 
 
 class Crash(BaseException):
@@ -303,3 +323,25 @@ def test_times_of_a_table_are_written_as_they_stand(tmp_path: Path, capsys: pyte
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.parquet"), "--json"]) == 0
     assert '"day": "2024-01-01 10:00:00' in capsys.readouterr().out
+
+
+def test_what_makes_scores_look_better_than_they_are_is_said(tmp_path: Path) -> None:
+    path = toy(tmp_path, "sample:moons")
+    run = train(path, tmp_path / "run", "class")
+    held, again, new = run.evaluate(), run.evaluate(str(path)), run.evaluate(str(toy(tmp_path, "sample:moons", seed=1)))
+    assert isinstance(held, Assessment)
+    assert isinstance(again, Assessment)
+    assert isinstance(new, Assessment)
+    assert "the checkpoint in use is the one that did best on these" in held.notes[0]
+    assert "540 of these 600 rows, or their equals, it learned from" in again.notes[0]
+    assert not any("it learned from" in words or "did best on these" in words for words in new.notes)
+
+
+def test_a_network_that_does_no_better_than_the_commonest_class_is_told(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    rows = [(x, "rare" if at % 20 == 0 else "common") for at, x in enumerate(chance.normal(size=600).tolist())]
+    run = train(table(tmp_path / "t.csv", rows, "x", "class"), tmp_path / "run", "class")
+    found = run.evaluate()
+    assert isinstance(found, Assessment)
+    assert found.scores["this model"]["accuracy"] == found.scores["always the commonest"]["accuracy"]
+    assert any("does not earn its keep" in words for words in found.notes)

@@ -61,7 +61,7 @@ def run(found: argparse.Namespace) -> int:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _write(out: Path, names: list[str], rows: object) -> None:

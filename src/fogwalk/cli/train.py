@@ -62,7 +62,7 @@ def train(found: argparse.Namespace, settings: Settings) -> int:
 
 
 def next_lines(folder: RunFolder) -> list[str]:
-    """What a person would type after a training; each line works as it stands."""
+    """What a person would type after a training; each works as it stands, once what is written in capitals is put in."""
     from fogwalk.interop.huggingface import require_held
 
     name = shlex.quote(folder.name if folder.path.parent == RUNS else str(folder.path))
@@ -71,7 +71,9 @@ def next_lines(folder: RunFolder) -> list[str]:
     command = "fogwalk" if shutil.which("fogwalk") else own
     settings = load_settings(folder.settings)
     if settings.task != "language":
-        return [f"{command} evaluate {name}", f"{command} predict {name} NEW.csv --out answers.csv"]
+        images = (folder.checkpoint(max(folder.steps_saved())) / "encoding" / "pixels.json").is_file()
+        new = "PHOTOS" if images else "NEW.csv"
+        return [f"{command} evaluate {name}", f"{command} predict {name} {new} --out answers.csv"]
     lines = [f"{command} generate {name} --tokens 300", f"{command} evaluate {name}"]
     with suppress(ExportError):  # not suggested where it would be refused
         require_held(settings.model)

@@ -99,6 +99,6 @@ def _told(encoder: Columns | Pixels, target: Target) -> dict[str, Any]:
     kind = "uint8" if isinstance(encoder, Pixels) else "float32"
     inputs: dict[str, Any] = {"shape": ["batch", *shape], "type": kind}
     if isinstance(encoder, Columns):
-        inputs["columns"] = encoder.names
+        inputs["places"] = encoder.places()
     answers = {"target": target.name, "classes": list(target.classes)} if target.classes else {"target": target.name}
     return {"inputs": inputs, "answers": answers}
