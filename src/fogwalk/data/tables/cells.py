@@ -98,7 +98,7 @@ def is_time(values: Any) -> bool:
     if is_typed(values):
         return False
     cells = texts(values)
-    return _share(cells, _DATE) > 0.95 or _share(cells, _DIGITS) == 1
+    return _share(cells, _DATE) > 0.95 or _share(cells[:100], _DIGITS) == 1 == _share(cells, _DIGITS)
 
 
 def _share(cells: Any, pattern: str) -> float:
@@ -123,15 +123,12 @@ def writing(values: Any, decimal_comma: bool) -> tuple[str, ...]:
     """How a column of text writes its numbers, beyond the plain way: names out of 1,234.5 · 1.234,5 · 1234,5 · 1 234,5 ..."""
     cells, signs = _unsigned(texts(values), None)
     found = {name for name, (pattern, _) in _WRITTEN.items() if _share(cells, pattern)}
-    # 1,234 and 1.234 may be either: what else the column holds tells, or else the whole table.
-    point, comma = _share(cells, _POINT), _share(cells, _COMMA)
-    decimal = decimal_comma if point == comma else comma > point
-    if decimal:
-        found.discard("1,234.5")
-    else:
-        found.discard("1.234,5")  # 1.234 is a plain number
-        if "1,234.5" in found:
-            found.discard("1234,5")
+    if found & {"1,234.5", "1.234,5"}:  # 1,234 and 1.234 may be either: other cells tell, or else the whole table
+        point, comma = _share(cells, _POINT), _share(cells, _COMMA)
+        if decimal_comma if point == comma else comma > point:
+            found.discard("1,234.5")
+        else:
+            found -= {"1.234,5"} | ({"1234,5"} if "1,234.5" in found else set())  # 1.234 is a plain number
     return (*(name for name in _WRITTEN if name in found), *signs)
 
 
@@ -151,7 +148,8 @@ def _unsigned(cells: Any, written: tuple[str, ...] | None) -> tuple[Any, tuple[s
     """Cells without what stands around their numbers, of these ways or any; and which of them were met."""
     from pyarrow import compute
 
-    cells = compute.replace_substring(cells, "\N{MINUS SIGN}", "-")
+    if compute.any(compute.match_substring(cells, "\N{MINUS SIGN}")).as_py():
+        cells = compute.replace_substring(cells, "\N{MINUS SIGN}", "-")
     met = []
     for name, (pattern, sign, instead) in _SIGNED.items():
         if (written is None or name in written) and _share(cells, pattern):
