@@ -122,11 +122,11 @@ def _require_header(place: Path, first: list[str], text: str, delimiter: str) ->
     """Raise DataError where the first line is data: mostly numbers, of which a header has few unless they count."""
     numbers = [number for name in first if (number := _number(name)) is not None]
     if len(numbers) > len(first) / 2 and not _counts(numbers, words=len(numbers) < len(first)):
+        names = [*(f"x{number}" for number in range(1, min(len(first), 4))), *["…"] * (len(first) > 4), "target"]
         raise DataError(
             f"{place} has no header: its first line is {text.splitlines()[0][:60]!r}",
             expected="The first line names the columns.",
-            remedy=f"Put a line above it, such as {delimiter.join(f'x{n}' for n in range(1, min(len(first), 4)))}"
-            f"{delimiter}{'… ' if len(first) > 4 else ''}target.",
+            remedy=f"Put a line above it, such as {delimiter.join(names)}.",
         )
 
 
