@@ -74,6 +74,8 @@ def test_semicolons_mean_decimal_commas_unless_a_cell_says_otherwise(
     [
         "2019,2020,2021",
         "country,2010,2015,2020",
+        "country,1990,2018",
+        "country,2023,2022,2021",
         "label,0,1,2,3",
         ",0,1,2,3",
         "y,400.5,401.25,402,402.5,404,405,406,407",

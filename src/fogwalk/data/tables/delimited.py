@@ -131,14 +131,16 @@ def _require_header(place: Path, first: list[str], text: str, delimiter: str) ->
 
 
 def _counts(numbers: list[float], *, words: bool) -> bool:
-    """Whether numbers name columns: years that follow each other; or, beside `words`, any that do (label,0,1,2), that stand
-    equally far apart (country,2010,2015,2020), or that rise or fall through many columns, as wavelengths do."""
+    """Whether numbers name columns: years that follow each other; or, beside `words`, years that rise (country,2010,2018), whole
+    numbers that stand equally far apart (label,0,1,2), or many that rise or fall, as wavelengths do."""
     steps = {after - before for before, after in pairwise(numbers)}
-    if steps == {1} and (words or (numbers[0] >= 1900 and numbers[-1] <= 2100)):
-        return all(number.is_integer() for number in numbers)
-    if not words or not (all(step > 0 for step in steps) or all(step < 0 for step in steps)):
-        return False
-    return len(numbers) >= _MANY or (len(numbers) > 2 and len(steps) == 1 and all(map(float.is_integer, numbers)))
+    whole = all(map(float.is_integer, numbers))
+    years = whole and all(1900 <= number <= 2100 for number in numbers)
+    if not words:
+        return years and steps == {1}
+    rises, falls = all(step > 0 for step in steps), all(step < 0 for step in steps)
+    even = whole and len(steps) == 1 and (steps == {1} or len(numbers) > 2)
+    return ((rises or falls) and (even or len(numbers) >= _MANY)) or (years and rises)
 
 
 def _number(name: str) -> float | None:
