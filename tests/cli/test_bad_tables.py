@@ -281,6 +281,27 @@ CASES = [
         ("t.csv has no column", "good.csv has"),
         write("t.csv", "a,price\n1,2\n"),
     ),
+    Case(
+        "a later table of more columns",
+        "train good.csv t.csv --target price",
+        3,
+        ("good.csv has no column 'extra', but t.csv has", "the same columns"),
+        write("t.csv", rows(GOOD.splitlines()[0] + ",extra", "1,red,2024-01-01,5,6")),
+    ),
+    Case(
+        "a first line of data that ends with a word",
+        TRAIN,
+        3,
+        ("t.csv has no header", "such as x1,x2,x3,…,target."),
+        write("t.csv", rows("5.1,3.5,1.4,0.2,setosa", "4.9,3.0,1.4,0.2,setosa")),
+    ),
+    Case(
+        "UTF-16 without its mark",
+        TRAIN,
+        3,
+        ("t.csv looks like utf-16-le without its mark", "--data.encoding utf-16-le"),
+        write("t.csv", rows("a,answer", *LINES).encode("utf-16-le")),
+    ),
     Case("a sample that is none", "train sample:irises --target species", 3, ("unknown sample", "sample:iris")),
     # predicting and scoring
     Case(

@@ -287,6 +287,19 @@ def test_a_class_may_be_called_none_and_deep_images_keep_their_brightness(tmp_pa
     assert means == pytest.approx([159, 42], abs=3)
 
 
+def test_a_class_of_rows_may_be_called_none_but_a_number_may_not(tmp_path: Path) -> None:
+    rows = [
+        (number, ("none", "mild", "-", "NA")[number % 4], (number * 0.5, "none")[number % 2]) for number in range(40)
+    ]
+    path = table(tmp_path / "t.csv", rows, "x", "severity", "dose")
+    made = task(path, "severity")
+    assert made.target.classes == ("-", "mild", "none")
+    assert np.bincount(made.answers.numpy()).tolist() == [10, 10, 10]
+    assert made.notes == ["10 of 40 rows have nothing in 'severity', and are left out"]
+    made = task(path, "dose", task="regression")
+    assert made.notes == ["20 of 40 rows have nothing or no finite number in 'dose', and are left out"]
+
+
 def test_moving_pictures_that_are_cut_and_huge_ones_stop_nothing(tmp_path: Path) -> None:
     folder = images(tmp_path)
     frames = [Image.new("L", (40, 30), number * 9) for number in range(9)]

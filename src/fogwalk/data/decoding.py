@@ -84,16 +84,21 @@ def _encoding_of(start: bytes, place: Path, encoding: str) -> str:
         return name
     if marked:
         return marked
-    if half := _without_mark(start):
-        raise NoText(
-            f"{place} looks like {half} without its mark",
-            remedy=f"Name it: --data.encoding {half}, or save it as UTF-8.",
-        )
+    require_mark(start, place)
     if b"\x00" in start or _looks_binary(start):
         raise NoText(
             f"{place} is binary, not text", expected="Fogwalk trains on text: UTF-8, or named with --data.encoding."
         )
     return "utf-8-sig"
+
+
+def require_mark(start: bytes, place: Path) -> None:
+    """Raise NoText where a text looks like UTF-16 without its mark."""
+    if half := _without_mark(start):
+        raise NoText(
+            f"{place} looks like {half} without its mark",
+            remedy=f"Name it: --data.encoding {half}, or save it as UTF-8.",
+        )
 
 
 def _without_mark(start: bytes) -> str | None:

@@ -55,7 +55,7 @@ class Recognition:
         self.records: Records = records_of(settings.data, pictures=pictures)
         self.notes: list[str] = list(self.records.notes)
         self._keep_answered()
-        name, answers = self.records.target, self.records.answers
+        name, answers = self.records.target, self._answers
         classes = cells.classes_of(answers) if self.classifies else ()
         codes = Target(name, classes).codes(answers) if self.classifies else None
         if codes is not None:
@@ -79,10 +79,15 @@ class Recognition:
 
     # -- from records to numbers -------------------------------------------------------------------------------------
 
+    @property
+    def _answers(self) -> Any:
+        """What is predicted; a class may be called by a word that elsewhere stands for nothing."""
+        return cells.answers(self.records.answers) if self.classifies else self.records.answers
+
     def _keep_answered(self) -> None:
         """Let go of the records that do not say what is to be predicted."""
         records, name = self.records, self.records.target
-        words = cells.spelled(records.answers)
+        words = cells.spelled(self._answers)
         filled = np.asarray(words.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
         if not self.classifies:
             filled &= np.isfinite(_read_numbers(name, records.answers, records.decimal_comma))
@@ -96,7 +101,7 @@ class Recognition:
             raise DataError(
                 f"{count:,} {records.unit}{'s' * (count != 1)} say what '{name}' is: too few to learn from and to validate on"
             )
-        different = cells.spelled(records.answers).unique().to_pylist()
+        different = cells.spelled(self._answers).unique().to_pylist()
         if len(different) < 2:
             raise DataError(
                 f"'{name}' is the same for every {records.unit}: {different[0]}",

@@ -6,6 +6,7 @@ After this    encoding/columns.py decides with it what a column is; a table to p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,34 +18,43 @@ from fogwalk.data.tables.table import MISSING
 Values = NDArray[np.float64]
 
 STRAYS = 0.1  # share of cells that may be no numbers in a column of numbers
+UNANSWERED = tuple(word for word in MISSING if word not in ("none", "nil", "missing", "-", "--"))
 LONG = 30  # characters, on average, of what is text rather than words
 MOST_CLASSES = 20  # different whole numbers that mean classes
 
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WRITTEN = {
     # thousands separator, decimal separator: what numbers look like, and what is taken out before the comma becomes a point
-    "1,234.5": (r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$", ","),
+    "1,234.5": (r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$", ","),
     "1.234,5": (r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?$", "."),
-    "1234,5": (r"^[+-]?\d+,\d+([eE][+-]?\d+)?$", ""),
+    "1234,5": (r"^[+-]?\d*,\d+([eE][+-]?\d+)?$", ""),
     "1 234,5": (r"^[+-]?\d{1,3}([ \x{00a0}\x{202f}]\d{3})+([.,]\d+)?$", r"[ \x{00a0}\x{202f}]"),
     "1'234.5": (r"^[+-]?\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?$", r"['\x{2019}]"),
 }
-# What may stand before or behind a number: how such cells look, and what is taken off first.
+_MONEY = r"[$\x{20ac}\x{a3}\x{a5}]"
+_FIGURES = r"[\d.,' \x{00a0}\x{202f}\x{2019}]+"
+# What may stand around a number: how such cells look, what is replaced first, and by what.
 _SIGNED = {
-    "12%": (r"^[+-]?[\d.,' \x{00a0}\x{202f}\x{2019}]+%$", r"\s?%$"),
-    "$12": (
-        r"^([$\x{20ac}\x{a3}]\s?[+-]?[\d.,' ]+|[+-]?[\d.,' \x{00a0}\x{202f}\x{2019}]+[$\x{20ac}\x{a3}])$",
-        r"^[$\x{20ac}\x{a3}]\s?|\s?[$\x{20ac}\x{a3}]$",
-    ),
+    "(12)": (rf"^\({_MONEY}?{_FIGURES}({_MONEY}|%)?\)$", r"^\((.*)\)$", r"-\1"),
+    "12%": (rf"^[+-]?{_FIGURES}%$", r"\s?%$", ""),
+    "$12": (rf"^([+-]?\s?{_MONEY}\s?[+-]?{_FIGURES}|[+-]?{_FIGURES}{_MONEY})$", rf"\s?{_MONEY}\s?", ""),
 }
-_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|\d{4,}\.\d+|0?\.\d+)$"  # a decimal point, and no thousands
-_SURELY = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})$"  # thousands, and no decimal point
+# What only a number with a decimal point, and only one with a decimal comma, can look like.
+_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|\d{4,}\.\d+|0?\.\d+|\d+\.\d+[eE][+-]?\d+|\d{1,3}(,\d{3})+(\.\d+|,\d{3}))$"
+_COMMA = r"^[+-]?(\d*,(\d{1,2}|\d{4,})|\d{4,},\d+|0?,\d+|\d+,\d+[eE][+-]?\d+|\d{1,3}(\.\d{3})+(,\d+|\.\d{3}))$"
+_JUDGED = 10_000  # cells of a column that are looked at to judge a whole table
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
-_DATE = (
-    r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
-    r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$|^\d{4}/\d{1,2}/\d{1,2}( \d{1,2}:\d{2}(:\d{2})?)?$"
-    r"|^\d{1,2}:\d{2}(:\d{2})?$"
+_MONTH = (
+    r"(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+    r"\.?"
 )
+_DAY = (
+    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"
+    rf"|((mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}))"
+)
+_CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap](m|\.m\.))?( ?(z|utc|gmt|[+-]\d{2}(:?\d{2})?))?"
+_DATE = rf"(?i)^({_DAY}((t|,? ){_CLOCK})?|{_CLOCK}|(19|20)\d{{2}}-(0[1-9]|1[0-2])|{_MONTH}[ -](\d{{2}}|\d{{4}}))$"
+_DIGITS = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"  # 20240305, where every cell is such
 
 
 def texts(values: Any) -> Any:
@@ -57,6 +67,19 @@ def texts(values: Any) -> Any:
     trimmed = compute.utf8_trim_whitespace(values)
     lacking = compute.is_in(compute.utf8_lower(trimmed), value_set=pyarrow.array(MISSING))
     return compute.if_else(lacking, pyarrow.scalar(None, pyarrow.string()), trimmed)
+
+
+def answers(values: Any) -> Any:
+    """A column that is predicted as classes, which may be called none, nil, missing or -: such cells stand for themselves."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_string(values.type):
+        return values
+    trimmed = compute.utf8_trim_whitespace(values)
+    lacking = compute.is_in(compute.utf8_lower(trimmed), value_set=pyarrow.array(UNANSWERED))
+    # A dictionary's words are read as they stand.
+    return compute.if_else(lacking, pyarrow.scalar(None, pyarrow.string()), trimmed).dictionary_encode()
 
 
 def is_typed(values: Any) -> bool:
@@ -72,7 +95,10 @@ def is_time(values: Any) -> bool:
 
     if types.is_temporal(values.type):
         return True
-    return not is_typed(values) and _share(texts(values), _DATE) > 0.95
+    if is_typed(values):
+        return False
+    cells = texts(values)
+    return _share(cells, _DATE) > 0.95 or _share(cells[:100], _DIGITS) == 1 == _share(cells, _DIGITS)
 
 
 def _share(cells: Any, pattern: str) -> float:
@@ -95,29 +121,42 @@ class Numbers:
 
 def writing(values: Any, decimal_comma: bool) -> tuple[str, ...]:
     """How a column of text writes its numbers, beyond the plain way: names out of 1,234.5 · 1.234,5 · 1234,5 · 1 234,5 ..."""
-    cells = texts(values)
-    signs = tuple(name for name, (pattern, _) in _SIGNED.items() if _share(cells, pattern))
-    cells = _unsigned(cells, signs)
-    found = {name: share for name, (pattern, _) in _WRITTEN.items() if (share := _share(cells, pattern))}
-    # 1,234 may be either: what also writes 1,5 or 12,34 has decimal commas.
-    if "1,234.5" in found and (decimal_comma or found.get("1234,5", 0) > found["1,234.5"]):
-        del found["1,234.5"]
-    elif "1,234.5" in found:
-        found.pop("1234,5", None)
-    if "1.234,5" in found and (_share(cells, _POINT) or not (decimal_comma or _share(cells, _SURELY))):
-        del found["1.234,5"]  # 1.234 is a plain number
+    cells, signs = _unsigned(texts(values), None)
+    found = {name for name, (pattern, _) in _WRITTEN.items() if _share(cells, pattern)}
+    if found & {"1,234.5", "1.234,5"}:  # 1,234 and 1.234 may be either: other cells tell, or else the whole table
+        point, comma = _share(cells, _POINT), _share(cells, _COMMA)
+        if decimal_comma if point == comma else comma > point:
+            found.discard("1,234.5")
+        else:
+            found -= {"1.234,5"} | ({"1234,5"} if "1,234.5" in found else set())  # 1.234 is a plain number
     return (*(name for name in _WRITTEN if name in found), *signs)
 
 
-def _unsigned(cells: Any, written: tuple[str, ...]) -> Any:
+def has_decimal_commas(columns: Iterable[Any]) -> bool:
+    """Whether a table in which commas are likely decimal has none that says otherwise: no cell that only a decimal point
+    explains, or one that only a decimal comma does."""
+    point = False
+    for values in columns:
+        cells, _ = _unsigned(texts(values.slice(0, _JUDGED)), None)
+        if _share(cells, _COMMA):
+            return True
+        point = point or bool(_share(cells, _POINT))
+    return not point
+
+
+def _unsigned(cells: Any, written: tuple[str, ...] | None) -> tuple[Any, tuple[str, ...]]:
+    """Cells without what stands around their numbers, of these ways or any; and which of them were met."""
     from pyarrow import compute
 
-    for name in written:
-        if name in _SIGNED:
-            pattern, sign = _SIGNED[name]
-            bare = compute.replace_substring_regex(cells, sign, "")
+    if compute.any(compute.match_substring(cells, "\N{MINUS SIGN}")).as_py():
+        cells = compute.replace_substring(cells, "\N{MINUS SIGN}", "-")
+    met = []
+    for name, (pattern, sign, instead) in _SIGNED.items():
+        if (written is None or name in written) and _share(cells, pattern):
+            bare = compute.replace_substring_regex(cells, sign, instead)
             cells = compute.if_else(compute.match_substring_regex(cells, pattern), bare, cells)
-    return cells
+            met.append(name)
+    return cells, tuple(met)
 
 
 def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
@@ -128,7 +167,7 @@ def numbers(values: Any, written: tuple[str, ...]) -> Numbers:
     if is_typed(values):
         read = values.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Numbers(np.asarray(read, dtype=np.float64), (), 0, "")
-    cells = _unsigned(texts(values), written)
+    cells, _ = _unsigned(texts(values), written)
     nothing = pyarrow.scalar(None, pyarrow.string())
     plain = compute.if_else(compute.match_substring_regex(cells, _PLAIN), cells, nothing)
     grouped = "1.234,5" in written

@@ -34,6 +34,8 @@ def read(place: Path, encoding: str, say: Say) -> Table:
             say(f"'{name}' of {place.name} holds {values.type}, and is left out")
         elif types.is_decimal(values.type):
             columns[name] = values.cast(pyarrow.float64())
+        elif types.is_float16(values.type):  # of which pyarrow computes little
+            columns[name] = values.cast(pyarrow.float32())
         elif types.is_large_string(values.type) or types.is_string_view(values.type):
             columns[name] = values.cast(pyarrow.string())
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -169,13 +170,14 @@ def format_of(place: Path) -> str:
 
 
 def _joined(tables: list[tuple[str, Table]]) -> Table:
-    first_name, first = tables[0]
-    for name, table in tables[1:]:
-        if missing := [column for column in first.names if column not in table.columns]:
-            raise DataError(
-                f"{name} has no column '{missing[0]}', but {first_name} has",
-                expected="Files that are read as one table have the same columns.",
-            )
+    _, first = tables[0]
+    for other in tables[1:]:
+        for (full, whole), (lacking, part) in permutations((tables[0], other)):
+            if missing := [column for column in whole.names if column not in part.columns]:
+                raise DataError(
+                    f"{lacking} has no column '{missing[0]}', but {full} has",
+                    expected="Files that are read as one table have the same columns.",
+                )
     if len(tables) == 1:
         return first
     import pyarrow
