@@ -19,6 +19,7 @@ from fogwalk import trainer
 from fogwalk.cli import main
 from fogwalk.data.recognise import settled
 from fogwalk.data.toys import TOYS
+from fogwalk.errors import DataError
 from fogwalk.events import Event, StepDone
 from fogwalk.predicting import Assessment
 from fogwalk.runs.folder import RunFolder
@@ -303,3 +304,62 @@ def test_times_of_a_table_are_written_as_they_stand(tmp_path: Path, capsys: pyte
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.parquet"), "--json"]) == 0
     assert '"day": "2024-01-01 10:00:00' in capsys.readouterr().out
+
+
+def laid_out(folder: Path, *parts: str, count: int = 6) -> None:
+    """Pictures in each of these folders; those of `light` are bright."""
+    chance = np.random.default_rng(len(parts))
+    for part in parts:
+        (folder / part).mkdir(parents=True)
+        for number in range(count):
+            pixels = chance.normal(180 if part.endswith("light") else 60, 40, (16, 16)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / part / f"{number}.png")
+
+
+@pytest.mark.parametrize(
+    ("parts", "count", "told"),
+    [
+        (
+            ("train/dark", "train/light", "test/dark", "test/light"),
+            12,
+            "the test part is left alone; fogwalk evaluate --data photos/test takes it",
+        ),
+        (
+            ("photos/Train/dark", "photos/Train/light", "photos/valid/dark", "photos/Test"),
+            12,
+            "the valid part is left alone; fogwalk evaluate --data photos/photos/valid takes it",
+        ),
+        (("photos/dark", "photos/light"), 12, "all images stand in photos/photos: the folders in it are the classes"),
+        (("train/dark", "train/light"), 12, "all images stand in photos/train: the folders in it are the classes"),
+        (("dark/train", "light/train", "light/test"), 18, "16 x 16"),
+        (("dark", "light", "test/dark"), 18, "16 x 16"),
+    ],
+)
+def test_folders_of_parts_and_those_around_all_are_no_classes(
+    parts: tuple[str, ...], count: int, told: str, tmp_path: Path
+) -> None:
+    laid_out(tmp_path / "photos", *parts)
+    made = task(tmp_path / "photos", "label")
+    assert {"dark", "light"} <= set(made.target.classes) <= {"dark", "light", "test"}
+    assert len(made.records) == count
+    assert told in "\n".join(made.words())
+
+
+def test_parts_without_classes_teach_nothing(tmp_path: Path) -> None:
+    laid_out(tmp_path / "photos", "train", "test")
+    with pytest.raises(DataError, match="train holds images and no folders"):
+        task(tmp_path / "photos", "label")
+
+
+def test_the_test_part_of_a_folder_is_scored_and_answered_for(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    laid_out(folder, "train/dark", "train/light", "test/dark", "test/light", count=16)
+    run = train(folder, tmp_path / "run", None, model={"channels": "4", "hidden": "8"})
+    for path in (folder, folder / "test"):
+        result = run.evaluate(str(path))
+        assert isinstance(result, Assessment)
+        assert result.rows == 32
+    said: list[str] = []
+    shown, _ = run.predict(str(folder), say=said.append)
+    assert shown.columns["image"][0].as_py() == "test/dark/0.png"
+    assert said == ["of the parts test and train, test is taken"]

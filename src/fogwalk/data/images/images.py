@@ -39,8 +39,8 @@ class Images:
 def read_images(
     paths: Sequence[str], *, size: int | None, channels: int | None, target: str | None, answering: bool = False
 ) -> Images:
-    """The images of one path. Their size and channels are chosen where they are left open. `answering` takes the test part of IDX
-    files, where there is one, and images without a label. Raises DataError that names the file."""
+    """The images of one path. Their size and channels are chosen where they are left open. `answering` takes the test part,
+    where there is one, and images without a label. Raises DataError that names the file."""
     from fogwalk.data.images import folders, idx, listed, samples
 
     (path,) = paths
@@ -51,7 +51,7 @@ def read_images(
         return idx.read(place, test=answering)
     if place.suffix.lower() in (".csv", ".tsv"):
         return listed.read(place, target, size, channels, answering=answering)
-    return folders.read(place, size, channels)
+    return folders.read(place, size, channels, answering=answering)
 
 
 def is_images(path: str) -> bool:
