@@ -289,11 +289,13 @@ def test_a_list_of_images_is_answered_for_with_or_without_its_labels(tmp_path: P
     result = run.evaluate(str(path))
     assert isinstance(result, Assessment)
     assert result.rows == 60
-    unlabelled = [*((name, "", "x") for name in names[:5]), ("gone.png", "", "x")]
+    unlabelled = [*((name, "", f"x{at}") for at, name in enumerate(names[:5])), ("gone.png", "", "x")]
     said: list[str] = []
     shown, answers = run.predict(str(table(tmp_path / "new.csv", unlabelled, "file", "label", "by")), say=said.append)
     assert len(shown) == len(answers.labels) == 5
     assert any("gone.png" in words for words in said)
+    assert shown.names == ["file", "label", "by"]
+    assert shown.columns["by"].to_pylist() == ["x0", "x1", "x2", "x3", "x4"]
 
 
 def test_times_of_a_table_are_written_as_they_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -363,3 +365,81 @@ def test_the_test_part_of_a_folder_is_scored_and_answered_for(tmp_path: Path) ->
     shown, _ = run.predict(str(folder), say=said.append)
     assert shown.columns["image"][0].as_py() == "test/dark/0.png"
     assert said == ["of the parts test and train, test is taken"]
+
+
+def listing(folder: Path, **columns: list[Any]) -> Path:
+    """The list of all images in a folder, with these columns beside their names."""
+    names = [path.relative_to(folder).as_posix() for path in sorted((folder / "photos").rglob("*.png"))]
+    return table(folder / "list.csv", [*zip(names, *columns.values(), strict=True)], "file", *columns)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([f"c{number % 3}" for number in range(60)], "classification"),
+        ([number % 20 for number in range(60)], "classification"),
+        ([number % 30 for number in range(60)], "regression"),
+        ([20 + number / 7 for number in range(60)], "regression"),
+        ([f"{number},5" for number in range(60)], "regression"),
+    ],
+)
+def test_what_a_list_of_images_says_is_predicted_as_of_a_table(
+    labels: list[Any], expected: str, tmp_path: Path
+) -> None:
+    images(tmp_path)
+    made = task(listing(tmp_path, age=labels, by=["x"] * 60), "age")
+    assert made.settings.task == expected
+    assert "'age' is predicted, and it holds" in made.settings.origin("task")
+    assert made.settings.model_kind == "convolutional"
+
+
+def test_numbers_of_images_are_predicted(tmp_path: Path) -> None:
+    images(tmp_path)
+    bright = [60.5] * 30 + [180.5] * 30
+    path = listing(tmp_path, bright=bright)
+    run = train(path, tmp_path / "run", None, model={"channels": "4", "hidden": "8"})
+    result = run.evaluate(str(path))
+    assert isinstance(result, Assessment)
+    assert result.scores["this model"]["R²"] > 0.8
+    shown, answers = run.predict(str(path))
+    assert shown.names == ["file", "bright"]
+    assert answers.numbers is not None
+    assert np.corrcoef(answers.numbers, bright)[0, 1] > 0.9
+
+
+def test_a_table_that_names_images_which_are_not_there_is_a_table(tmp_path: Path) -> None:
+    rows = [(f"{number}.jpg", number % 7, 3.5 * (number % 7)) for number in range(60)]
+    path = table(tmp_path / "products.csv", rows, "photo", "weight", "price")
+    made = task(path, "price")
+    assert made.records.unit == "row"
+    assert "'photo' names images, and none is looked at: the table is learned by itself" in made.words()
+    Image.new("L", (20, 20)).save(tmp_path / "0.jpg")
+    with pytest.raises(DataError, match="1 image say"):
+        task(path, "price")
+
+
+@pytest.mark.parametrize(
+    ("lay", "values", "key", "with_what"),
+    [
+        (regression, {"data.target": "c", "data.size": "20"}, "data.size", "images"),
+        (regression, {"data.target": "c", "data.augment": "flip"}, "data.augment", "images"),
+        (images, {"data.encoding": "cp1252"}, "data.encoding", "a text or a table"),
+        (lambda folder: "sample:digits", {"data.size": "20"}, "data.size", "image files"),
+    ],
+)
+def test_choices_about_the_data_that_do_nothing_for_it_are_said(
+    lay: Callable[[Path], Any], values: dict[str, str], key: str, with_what: str, tmp_path: Path
+) -> None:
+    made = Recognition(plan.close_before_data(settled(Source("c", {"data.path": str(lay(tmp_path)), **values}))))
+    assert f"{key} does nothing here: it goes with {with_what}" in made.words()
+
+
+def test_a_list_is_read_in_the_encoding_that_is_named(tmp_path: Path) -> None:
+    folder = images(tmp_path)
+    lines = [
+        f"{path.relative_to(tmp_path)},{'größer' if 'light' in path.parts else 'kleiner'}"
+        for path in folder.rglob("*.png")
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(["file,label", *lines]) + "\n", encoding="cp437")
+    made = task(tmp_path / "list.csv", "label", **{"data.encoding": "cp437"})
+    assert made.target.classes == ("größer", "kleiner")

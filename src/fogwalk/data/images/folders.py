@@ -1,4 +1,4 @@
-"""One folder for each class: photos/cat/1.jpg is a cat; so is photos/train/cat/1.jpg, and photos/test/ is kept for scoring.
+"""One folder for each class: photos/cat/1.jpg is a cat.
 
 Before this   pictures.py.
 After this    images.py asks for it where a path is a folder.

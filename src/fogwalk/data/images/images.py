@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fogwalk.data.tables.table import Hashes
+from fogwalk.data.tables.table import Hashes, Table
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 Pixels = NDArray[np.uint8]
@@ -23,7 +23,8 @@ Pixels = NDArray[np.uint8]
 @dataclass(frozen=True)
 class Images:
     """`pixels` [count, channels, height, width], of 1 channel (grey) or 3 (red, green, blue); for each a label, or None where
-    there is none, a name to show, and a hash of what it was made from; `notes` tell what was left out or read otherwise."""
+    there is none, a name to show, and a hash of what it was made from; `notes` tell what was left out or read otherwise. Of a
+    list `listed` has the rows of these images, and `target` is the column of the labels."""
 
     pixels: Pixels
     labels: tuple[str | None, ...]
@@ -31,13 +32,21 @@ class Images:
     hashes: Hashes
     digest: str
     notes: tuple[str, ...]
+    listed: Table | None = None
+    target: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def read_images(
-    paths: Sequence[str], *, size: int | None, channels: int | None, target: str | None, answering: bool = False
+    paths: Sequence[str],
+    *,
+    size: int | None,
+    channels: int | None,
+    target: str | None,
+    encoding: str = "auto",
+    answering: bool = False,
 ) -> Images:
     """The images of one path. Their size and channels are chosen where they are left open. `answering` takes the test part,
     where there is one, and images without a label. Raises DataError that names the file."""
@@ -50,12 +59,12 @@ def read_images(
     if idx.is_idx(place):
         return idx.read(place, test=answering)
     if place.suffix.lower() in (".csv", ".tsv"):
-        return listed.read(place, target, size, channels, answering=answering)
+        return listed.read(place, target, size, channels, encoding=encoding, answering=answering)
     return folders.read(place, size, channels, answering=answering)
 
 
 def is_images(path: str) -> bool:
-    """Whether a path holds images to be told apart, by the names of its files alone."""
+    """Whether a path holds images to learn from, by the names of its files alone."""
     from fogwalk.data.images import idx, listed, samples
 
     if path.startswith("sample:"):
@@ -66,6 +75,14 @@ def is_images(path: str) -> bool:
     if place.suffix.lower() in (".csv", ".tsv") and os.path.isfile(place):
         return listed.is_list(place)
     return os.path.isdir(place) and mostly_images(place)  # false, not an error, for a name too long
+
+
+def listed_labels(path: str, target: str | None, encoding: str) -> tuple[str, Table] | None:
+    """The column of the labels and its table, where a path that holds images is a list of them which has such a column."""
+    from fogwalk.data.images import listed
+
+    place = Path(path).expanduser()
+    return listed.labels(place, target, encoding) if place.suffix.lower() in (".csv", ".tsv") else None
 
 
 LOOKED_AT = 2000

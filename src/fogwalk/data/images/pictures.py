@@ -22,7 +22,7 @@ import numpy as np
 from fogwalk.cache import cached
 from fogwalk.data.images.images import Images, Pixels
 from fogwalk.data.opening import raw_digest
-from fogwalk.data.tables.table import hashes
+from fogwalk.data.tables.table import Table, hashes
 from fogwalk.errors import DataError
 
 LARGEST = 64  # pixels that images of many sizes are brought to at most, where nothing is said
@@ -112,8 +112,9 @@ def read(
     size: int | None,
     channels: int | None,
     notes: list[str],
+    listed: Table | None = None,
 ) -> Images:
-    """All the pictures that can be read; those that cannot are left out, and said."""
+    """All the pictures that can be read, with their rows where they are of a list; those that cannot are left out, and said."""
     with ThreadPoolExecutor() as pool:
         headers = list(pool.map(header, places))
         digests = list(pool.map(_digest, places))
@@ -155,6 +156,7 @@ def read(
         shown = ", ".join(f"{names[at]} ({why})" for at, why in sorted(bad.items())[:3])
         notes.append(f"{len(bad):,} of {len(places):,} images are left out: {shown}{' …' if len(bad) > 3 else ''}")
     kept = [number for number in range(len(good)) if number not in damaged]
+    rows = np.array([good[number] for number in kept], dtype=np.int64)
     return Images(
         pixels,
         tuple(labels[good[number]] for number in kept),
@@ -162,6 +164,7 @@ def read(
         hashes(digests[good[number]].encode() for number in kept),
         whole.hexdigest(),
         tuple(notes),
+        listed.take(rows) if listed is not None else None,
     )
 
 
