@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pyarrow import parquet
 import fogwalk
 from fogwalk import trainer
 from fogwalk.cli import main
+from fogwalk.data.images import pictures
 from fogwalk.data.recognise import settled
 from fogwalk.data.toys import TOYS
 from fogwalk.errors import DataError
@@ -268,6 +270,54 @@ def test_a_class_may_be_called_none_and_deep_images_keep_their_brightness(tmp_pa
     assert means == pytest.approx([159, 42], abs=3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "top", "expected"),
+    [(np.int32, 65535, 255), (np.uint16, 65535, 255), (np.float32, 1, 255), (np.float32, 255, 255)],
+)
+def test_deep_images_are_as_bright_as_each_other(kind: Any, top: float, expected: int, tmp_path: Path) -> None:
+    for name, bright in (("dark", 0.1), ("light", 0.9)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((20, 20), (bright + number / 100) * top, kind)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.tif")
+    made = task(tmp_path / "photos", "label")
+    means = [float(made.inputs[made.answers == code].float().mean()) for code in range(2)]
+    assert means == pytest.approx([0.125 * expected, 0.925 * expected], abs=2)
+    assert "nearly black" not in "\n".join(made.words())
+
+
+def test_deep_images_of_ten_bits_are_remarked_on(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = chance.integers(0, 1024, (20, 20), np.uint16)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.tif")
+    assert "8 images of more than 8 bits use less than a sixteenth of their range" in "\n".join(
+        task(tmp_path / "photos", "label").words()
+    )
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I", "I;16", "F", "P", "1"])
+def test_large_pictures_are_decoded_one_at_a_time_and_like_small_ones(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new(mode, (30, 20), 1).save(tmp_path / "a.tif")
+    entered: list[str] = []
+
+    @contextlib.contextmanager
+    def lock() -> Iterator[None]:
+        entered.append(mode)
+        yield
+
+    monkeypatch.setattr(pictures, "_one_at_a_time", lock())
+    small = pictures.decoded(tmp_path / "a.tif", 8, 3)
+    assert entered == []
+    monkeypatch.setattr(pictures, "LARGE", 10)
+    assert np.array_equal(pictures.decoded(tmp_path / "a.tif", 8, 3), small)
+    assert entered == [mode]
+
+
 def test_moving_pictures_that_are_cut_and_huge_ones_stop_nothing(tmp_path: Path) -> None:
     folder = images(tmp_path)
     frames = [Image.new("L", (40, 30), number * 9) for number in range(9)]
@@ -443,3 +493,12 @@ def test_a_list_is_read_in_the_encoding_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\n".join(["file,label", *lines]) + "\n", encoding="cp437")
     made = task(tmp_path / "list.csv", "label", **{"data.encoding": "cp437"})
     assert made.target.classes == ("größer", "kleiner")
+
+
+def test_images_that_are_in_two_classes_are_said(tmp_path: Path) -> None:
+    folder = images(tmp_path)
+    for name in ("3.png", "7.png"):
+        (folder / "light" / f"twin{name}").write_bytes((folder / "dark" / name).read_bytes())
+    (folder / "dark" / "again.png").write_bytes((folder / "dark" / "1.png").read_bytes())
+    told = "\n".join(task(folder, "label").words())
+    assert "2 images stand there with more than one label: dark/3.png is 'dark', and light/twin3.png 'light'" in told

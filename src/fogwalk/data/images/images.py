@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,16 @@ def read_images(
 ) -> Images:
     """The images of one path. Their size and channels are chosen where they are left open. `answering` takes the test part,
     where there is one, and images without a label. Raises DataError that names the file."""
+    (path,) = paths
+    found = _read(path, size, channels, target, encoding, answering=answering)
+    return replace(found, notes=(*found.notes, *_contradictory(found)))
+
+
+def _read(
+    path: str, size: int | None, channels: int | None, target: str | None, encoding: str, *, answering: bool
+) -> Images:
     from fogwalk.data.images import folders, idx, listed, samples
 
-    (path,) = paths
     if path in samples.SAMPLES:
         return samples.read(path)
     place = Path(path).expanduser()
@@ -61,6 +68,22 @@ def read_images(
     if place.suffix.lower() in (".csv", ".tsv"):
         return listed.read(place, target, size, channels, encoding=encoding, answering=answering)
     return folders.read(place, size, channels, answering=answering)
+
+
+def _contradictory(found: Images) -> list[str]:
+    """What is told of images that are there more than once, and not with the same label."""
+    first: dict[int, int] = {}
+    twins: dict[int, int] = {}  # the first of its bytes, and the first of another label
+    for at, (hash, label) in enumerate(zip(found.hashes.tolist(), found.labels, strict=True)):
+        if label and found.labels[before := first.setdefault(hash, at)] != label:
+            twins.setdefault(before, at)
+    if not twins:
+        return []
+    one, other = next(iter(twins.items()))
+    return [
+        f"{len(twins):,} image{'s' * (len(twins) != 1)} stand{'s' * (len(twins) == 1)} there with more than one label: "
+        f"{found.names[one]} is '{found.labels[one]}', and {found.names[other]} '{found.labels[other]}'"
+    ]
 
 
 def is_images(path: str) -> bool:
