@@ -381,6 +381,11 @@ def laid_out(folder: Path, *parts: str, count: int = 6) -> None:
             12,
             "the valid part is left alone; fogwalk evaluate --data photos/photos/valid takes it",
         ),
+        (
+            ("train/dark", "train/light", "test"),
+            12,
+            "the test part has no classes and is left alone; fogwalk predict last photos/test answers for it",
+        ),
         (("photos/dark", "photos/light"), 12, "all images stand in photos/photos: the folders in it are the classes"),
         (("train/dark", "train/light"), 12, "all images stand in photos/train: the folders in it are the classes"),
         (("dark/train", "light/train", "light/test"), 18, "16 x 16"),
@@ -414,7 +419,7 @@ def test_the_test_part_of_a_folder_is_scored_and_answered_for(tmp_path: Path) ->
     said: list[str] = []
     shown, _ = run.predict(str(folder), say=said.append)
     assert shown.columns["image"][0].as_py() == "test/dark/0.png"
-    assert said == ["of the parts test and train, test is taken"]
+    assert said == ["the test part is taken, of test, train"]
 
 
 def listing(folder: Path, **columns: list[Any]) -> Path:

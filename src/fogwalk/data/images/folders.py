@@ -7,6 +7,7 @@ After this    images.py asks for it where a path is a folder.
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path, PurePath
 
 from fogwalk.data.files import find_files
@@ -90,17 +91,21 @@ def _top(folder: Path, found: list[PurePath], notes: list[str], *, answering: bo
             top /= chosen
             left = sorted(first - {chosen})
             if answering:
-                notes.append(f"of the parts {' and '.join(sorted(first))}, {chosen} is taken")
+                notes.append(f"the {chosen} part is taken, of {', '.join(sorted(first))}")
             else:
-                path = (PurePath(whole) / top.parent).as_posix()
-                notes += [
-                    f"the {name} part is left alone; fogwalk evaluate --data {path}/{name} takes it" for name in left
-                ]
+                notes += [_left_alone(name, PurePath(whole) / top.parent / name, name in deep) for name in left]
         elif len(first) == 1 and not flat:
             top /= first.pop()
             notes.append(f"all images stand in {(PurePath(whole) / top).as_posix()}: the folders in it are the classes")
         else:
             return top
+
+
+def _left_alone(name: str, path: PurePath, classes: bool) -> str:
+    quoted = shlex.quote(path.as_posix())
+    if classes:
+        return f"the {name} part is left alone; fogwalk evaluate --data {quoted} takes it"
+    return f"the {name} part has no classes and is left alone; fogwalk predict last {quoted} answers for it"
 
 
 def _rank(name: str) -> int | None:
