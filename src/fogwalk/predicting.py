@@ -78,18 +78,19 @@ def asked_rows(table: Table, columns: Columns, target: str, notes: tuple[str, ..
     return Asked(table, columns.encode(table), table.columns.get(target), notes)
 
 
-def asked_images(path: str, pixels: Pixels, target: str) -> Asked:
-    """Images, with or without their labels; of IDX files the test part."""
+def asked_images(path: str, pixels: Pixels, target: str, encoding: str = "auto") -> Asked:
+    """Images, with or without their labels; the test part, where there is one. Of a list all columns are shown."""
     import pyarrow
 
-    found = read_images((path,), size=pixels.height, channels=pixels.channels, target=target, answering=True)
+    size, channels = pixels.height, pixels.channels
+    found = read_images((path,), size=size, channels=channels, target=target, encoding=encoding, answering=True)
     pixels.require(found.pixels)
     labels = label_array(found.labels)
     names = [name.encode("utf-8", "replace").decode() for name in found.names]
     columns = {"image": pyarrow.array(names, pyarrow.string())}
     known = labels.null_count < len(labels)
     shown = Table(columns | ({target: labels.cast(pyarrow.string())} if known else {}))
-    return Asked(shown, found.pixels, labels if known else None, found.notes)
+    return Asked(found.listed or shown, found.pixels, labels if known else None, found.notes)
 
 
 def held_back(learned: Recognition) -> Asked:
@@ -113,7 +114,7 @@ class Recogniser:
     def asked(self, path: str, encoding: str) -> Asked:
         """What a path holds to be answered for."""
         if isinstance(self.encoder, Pixels):
-            return asked_images(path, self.encoder, self.target.name)
+            return asked_images(path, self.encoder, self.target.name, encoding)
         found = read_table((path,), encoding)
         return asked_rows(found.table, self.encoder, self.target.name, found.notes)
 

@@ -15,6 +15,8 @@ from fogwalk.settings import Source, preset, resolve, unused
         ({"optimizer.name": "adamw", "optimizer.other_learning_rate": "0.1"}, "optimizer.other-learning-rate"),
         ({"optimizer.schedule": "cosine", "optimizer.decay": "0.3"}, "optimizer.decay"),
         ({"data.tokenizer": "characters", "data.vocabulary": "500"}, "data.vocabulary"),
+        ({"data.size": "32"}, "data.size"),
+        ({"data.augment": "none"}, "data.augment"),
         ({"model.normalisation": "none", "model.norm_place": "after"}, "model.norm-place"),
     ],
 )

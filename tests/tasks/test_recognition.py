@@ -321,11 +321,13 @@ def test_a_list_of_images_is_answered_for_with_or_without_its_labels(tmp_path: P
     result = run.evaluate(str(path))
     assert isinstance(result, Assessment)
     assert result.rows == 60
-    unlabelled = [*((name, "", "x") for name in names[:5]), ("gone.png", "", "x")]
+    unlabelled = [*((name, "", f"x{at}") for at, name in enumerate(names[:5])), ("gone.png", "", "x")]
     said: list[str] = []
     shown, answers = run.predict(str(table(tmp_path / "new.csv", unlabelled, "file", "label", "by")), say=said.append)
     assert len(shown) == len(answers.labels) == 5
     assert any("gone.png" in words for words in said)
+    assert shown.names == ["file", "label", "by"]
+    assert shown.columns["by"].to_pylist() == ["x0", "x1", "x2", "x3", "x4"]
 
 
 def test_times_of_a_table_are_written_as_they_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fogwalk.data.images.images import is_images
+from fogwalk.data.images.images import is_images, listed_labels
 from fogwalk.data.sources.protocol import TEXT_COLUMNS
 from fogwalk.data.tables.cells import is_long_text, is_time, spelled, task_of
 from fogwalk.data.tables.samples import TARGETS
@@ -44,6 +44,10 @@ def found(*sources: Source) -> list[Source]:
     if len(paths) == 1 and is_images(paths[0]):
         why = "found: images"
         values = {"task": "classification", "model_kind": "convolutional"}
+        if task is None and (of := listed_labels(paths[0], target, chosen.get("data.encoding") or "auto")):
+            label, table = of
+            values["task"], because = task_of(table.columns[label], table.decimal_comma)
+            why = f"found: images; '{label}' is predicted, and {because}"
         return [Source(why, values)]
     if task is None and target is None:
         if len(paths) == 1 and chosen.get("data.column") is None:

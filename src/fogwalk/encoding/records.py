@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogwalk.data.images.images import Images, read_images
+from fogwalk.data.images.listed import naming
 from fogwalk.data.tables import cells
 from fogwalk.data.tables.samples import TARGETS
 from fogwalk.data.tables.table import Hashes, Table, hashes, read_table, row_hashes
@@ -112,6 +113,9 @@ class Rows:
             found.table.require(data.group, "data.group")
         self.table: Table = found.table
         self.digest, self.notes = found.digest, list(found.notes)
+        for column in naming(found.table):
+            self.notes.append(f"'{column}' names images, and none is looked at: the table is learned by itself")
+        self.notes += _idle("images", size=data.size is not None, augment=data.augment != "auto")
         self.target, self.group = target, data.group
         self.decimal_comma = found.table.decimal_comma
 
@@ -176,7 +180,6 @@ class Pictures:
     """Images with a label each."""
 
     unit = "image"
-    decimal_comma = False
 
     def __init__(self, data: Data) -> None:
         if data.group:
@@ -185,10 +188,13 @@ class Pictures:
                 found="images have no column of groups",
                 remedy="Leave --data.group out, or split the images into folders yourself and score the others with evaluate.",
             )
-        found = read_images(data.path, size=data.size, channels=None, target=data.target)
+        found = read_images(data.path, size=data.size, channels=None, target=data.target, encoding=data.encoding)
         self.images: Images = found
         self.digest, self.notes = found.digest, list(found.notes)
-        self.target = data.target or "label"
+        self.notes += _idle("image files", size=data.size is not None and data.size != found.pixels.shape[3])
+        self.notes += _idle("a text or a table", encoding=data.encoding != "auto" and found.listed is None)
+        self.target = data.target or found.target or "label"
+        self.decimal_comma = found.listed is not None and found.listed.decimal_comma
 
     def __len__(self) -> int:
         return len(self.images)
@@ -239,6 +245,11 @@ class Pictures:
     def shown(self, place: int, encoder: Any) -> str:
         """Its name."""
         return self.images.names[place]
+
+
+def _idle(goes_with: str, **idle: bool) -> list[str]:
+    """What is told of choices about the data that do nothing for what it turned out to be."""
+    return [f"data.{name} does nothing here: it goes with {goes_with}" for name, chosen in idle.items() if chosen]
 
 
 def label_array(labels: Sequence[str | None]) -> Any:

@@ -29,6 +29,8 @@ _IDLE: dict[str, tuple[Callable[[Settings], bool], str]] = {
     "training.sample_prompt": (lambda s: s.task != "language", "a text"),
     "data.target": (lambda s: s.task == "language", "a table"),
     "data.group": (lambda s: s.task == "language", "a table"),
+    "data.size": (lambda s: s.task == "language", "images"),
+    "data.augment": (lambda s: s.task == "language", "images"),
     "data.column": (lambda s: s.task != "language", "a text"),
     "data.tokenizer": (lambda s: s.task != "language", "a text"),
     "model.norm_place": (

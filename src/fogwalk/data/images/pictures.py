@@ -2,16 +2,21 @@
 
 Before this   images.py says which size.
 After this    folders.py and listed.py ask for all of them at once; what was made is kept between runs.
+A picture takes up to 12 bytes for each pixel while it is decoded; with few threads, and large ones one at a time, all together
+stay below about 1.6 GB.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,14 +27,21 @@ import numpy as np
 from fogwalk.cache import cached
 from fogwalk.data.images.images import Images, Pixels
 from fogwalk.data.opening import raw_digest
-from fogwalk.data.tables.table import hashes
+from fogwalk.data.tables.table import Table, hashes
 from fogwalk.errors import DataError
 
 LARGEST = 64  # pixels that images of many sizes are brought to at most, where nothing is said
 SAME_LARGEST = 128  # or that images of one size keep
 STEP = 8
 AT_ONCE = 64  # pictures handed to the threads at a time
-MOST_PIXELS = 400_000_000  # of one picture: beyond that it is hardly a photograph
+MOST_PIXELS = 100_000_000  # of one picture: beyond that it is hardly a photograph
+MOST_OF_JPEG = 400_000_000  # which is decoded at an eighth of its size
+LARGE = 8_000_000  # pixels, as decoded, beyond which one is decoded at a time
+THREADS = min(4, os.cpu_count() or 1)
+DEEP = ("I", "F")  # how the names of modes of more than 8 bits begin
+DARK = 16  # of 256: deep images that all stay below it use too little of their range
+
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ def header(place: Path) -> Header:
             warnings.simplefilter("ignore")
             with Image.open(place) as picture:
                 wide, high = picture.size
-                if wide * high > MOST_PIXELS:
+                if wide * high > (MOST_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
                     return Header(why=f"{wide} x {high} pixels are too many")
                 frames = getattr(picture, "n_frames", 1)
                 grey = picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;16")
@@ -76,33 +88,50 @@ def _told(error: Exception) -> str:
 
 def decoded(place: Path, size: int, channels: int) -> Pixels:
     """One picture, turned upright, its middle cut out as a square, brought to `size`; raises OSError where it is damaged."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(place) as picture:
+            whole_size = picture.width * picture.height
             picture.draft("RGB" if channels == 3 else "L", (size * 2, size * 2))  # a JPEG is decoded small at once
-            whole: Image.Image = ImageOps.exif_transpose(picture) or picture
-            if whole.mode.startswith("I") or whole.mode == "F":
-                whole = _of_eight_bits(whole, deep=whole.mode.startswith("I;16"))
-            if whole.mode in ("RGBA", "LA", "PA") or "transparency" in whole.info:
-                whole = whole.convert("RGBA")
-                ground = Image.new("RGBA", whole.size, (255, 255, 255, 255))
-                whole = Image.alpha_composite(ground, whole)
-            whole = whole.convert("RGB" if channels == 3 else "L")
-            whole = ImageOps.fit(whole, (size, size), Image.Resampling.BILINEAR)
-            array = np.asarray(whole, dtype=np.uint8)
+            large = picture.width * picture.height > LARGE or whole_size > 8 * LARGE
+            with _one_at_a_time if large else nullcontext():
+                return _decoded(picture, size, channels)
+
+
+def _decoded(picture: Any, size: int, channels: int) -> Pixels:
+    """Copies are made only where something changes: a large picture is held as seldom as can be."""
+    from PIL import Image, ImageOps
+
+    ImageOps.exif_transpose(picture, in_place=True)
+    whole: Any = picture
+    if whole.mode.startswith(DEEP):
+        whole = _of_eight_bits(whole)
+    if whole.mode in ("RGBA", "LA", "PA") or "transparency" in whole.info:
+        whole = whole if whole.mode == "RGBA" else whole.convert("RGBA")
+        ground = Image.new("RGBA", whole.size, (255, 255, 255, 255))
+        whole = Image.alpha_composite(ground, whole)
+        del ground
+    mode = "RGB" if channels == 3 else "L"
+    whole = whole if whole.mode == mode else whole.convert(mode)
+    whole = ImageOps.fit(whole, (size, size), Image.Resampling.BILINEAR)
+    array = np.asarray(whole, dtype=np.uint8)
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def _of_eight_bits(picture: Any, *, deep: bool) -> Any:
-    """The highest 8 of 16 bits; of 32, and of floating point, the range that its values seem to have."""
+def _of_eight_bits(picture: Any) -> Any:
+    """The highest 8 of 16 bits, also where whole numbers have 32; of floating point, of the first range that holds the
+    picture: to 1, 255 or 65535. What is beyond is cut off. No range is a picture's own, so that one is as bright as another."""
     from PIL import Image
 
-    array = np.asarray(picture, dtype=np.float64)
-    ranges = (65535.0,) if deep else (1.0, 255.0, 65535.0)
-    top = next((one for one in ranges if array.max() <= one), max(float(array.max()), 1.0))
-    return Image.fromarray((np.clip(array / top, 0, 1) * 255).astype(np.uint8))
+    array = np.array(picture, dtype=np.float32)
+    np.nan_to_num(array, copy=False)
+    ranges = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
+    top = next((one for one in ranges if array.max() <= one), 65535.0)
+    array *= np.float32(255 / top)
+    np.clip(array, 0, 255, out=array)
+    return Image.fromarray(array.astype(np.uint8))
 
 
 def read(
@@ -112,9 +141,10 @@ def read(
     size: int | None,
     channels: int | None,
     notes: list[str],
+    listed: Table | None = None,
 ) -> Images:
-    """All the pictures that can be read; those that cannot are left out, and said."""
-    with ThreadPoolExecutor() as pool:
+    """All the pictures that can be read, with their rows where they are of a list; those that cannot are left out, and said."""
+    with ThreadPoolExecutor(THREADS) as pool:
         headers = list(pool.map(header, places))
         digests = list(pool.map(_digest, places))
     bad = {at: found.why for at, found in enumerate(headers) if found.why}
@@ -125,7 +155,7 @@ def read(
     whole = hashlib.sha256(b"images\0")
     for at in good:
         whole.update(f"{labels[at]}\0{digests[at]}\0".encode("utf-8", "surrogatepass"))
-    key = hashlib.sha256(f"{whole.hexdigest()}\0{side}\0{depth}\0 2".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{whole.hexdigest()}\0{side}\0{depth}\0 3".encode()).hexdigest()[:32]
     chosen = [places[at] for at in good]
 
     def write(folder: Path) -> None:
@@ -155,6 +185,13 @@ def read(
         shown = ", ".join(f"{names[at]} ({why})" for at, why in sorted(bad.items())[:3])
         notes.append(f"{len(bad):,} of {len(places):,} images are left out: {shown}{' …' if len(bad) > 3 else ''}")
     kept = [number for number in range(len(good)) if number not in damaged]
+    deep = [at for at, number in enumerate(kept) if headers[good[number]].mode.startswith(DEEP)]
+    if deep and all(pixels[at].max() < DARK for at in deep):
+        notes.append(
+            f"{len(deep):,} images of more than 8 bits use less than a sixteenth of their range (to 65,535; floating point to 1, "
+            "255 or 65,535), and are nearly black: stretch them to it, or save them with 8 bits"
+        )
+    rows = np.array([good[number] for number in kept], dtype=np.int64)
     return Images(
         pixels,
         tuple(labels[good[number]] for number in kept),
@@ -162,6 +199,7 @@ def read(
         hashes(digests[good[number]].encode() for number in kept),
         whole.hexdigest(),
         tuple(notes),
+        listed.take(rows) if listed is not None else None,
     )
 
 
@@ -211,6 +249,6 @@ def _all(places: Sequence[Path], size: int, channels: int) -> Iterator[Pixels | 
             return _told(error)
 
     waiting = iter(places)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         while some := list(islice(waiting, AT_ONCE)):
             yield from pool.map(one, some)
