@@ -276,6 +276,17 @@ def test_images_of_all_sorts_are_read_and_what_is_wrong_is_said(tmp_path: Path) 
         assert words in told, told
 
 
+def test_the_line_that_takes_the_test_part_works_as_it_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "my digits"
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        pixels = np.random.default_rng(len(part)).integers(0, 256, 20 * 4, dtype=np.uint8).tobytes()
+        sizes = b"".join(size.to_bytes(4, "big") for size in (20, 2, 2))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + sizes + pixels)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + sizes[:4] + bytes([0, 1] * 10))
+    assert any(f"fogwalk evaluate --data '{folder}' takes it" in words for words in task(folder, "label").words())
+
+
 def test_images_are_learned_and_answered_for(tmp_path: Path) -> None:
     run = train(images(tmp_path), tmp_path / "run", None, model={"channels": "4,8", "hidden": "8"})
     result = run.evaluate()

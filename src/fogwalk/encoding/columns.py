@@ -240,7 +240,7 @@ def _learned(name: str, values: Any, decimal_comma: bool) -> Number | Category |
 
 
 _NUMBERED = re.compile(r"^(id|index|row|nr|no|#|rowid|key)$|_(id|index|no|key)$")
-_NAMELESS = re.compile(r"(?i)^(column 1|unnamed\b.*|__index_level_\d+__)$")  # by table.py, by pandas
+_NAMELESS = re.compile(r"(?i)^(column 1|unnamed([ :_.].*)?|__index_level_\d+__)$")  # by table.py, by pandas
 _CODES = re.compile(r"(^|_)(phone|telephone|zip|zipcode|postcode)(_(code|number|no|nr))?$")
 
 
