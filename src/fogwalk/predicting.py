@@ -17,7 +17,7 @@ from torch import nn
 
 from fogwalk.data.images.images import read_images
 from fogwalk.data.tables.table import Table, hashes, read_table
-from fogwalk.encoding.columns import Columns, Target
+from fogwalk.encoding.columns import Columns, Target, Unread, not_met
 from fogwalk.encoding.pixels import Pixels
 from fogwalk.encoding.records import Rows, label_array
 from fogwalk.errors import DataError
@@ -75,7 +75,9 @@ class Asked:
 
 def asked_rows(table: Table, columns: Columns, target: str, notes: tuple[str, ...] = ()) -> Asked:
     """The rows of a table. Raises DataError where a column is missing or is not what was learned."""
-    return Asked(table, columns.encode(table), table.columns.get(target), notes)
+    unread: list[Unread] = []
+    inputs = columns.encode(table, unread=unread)
+    return Asked(table, inputs, table.columns.get(target), (*notes, *not_met(columns, unread)))
 
 
 def asked_images(path: str, pixels: Pixels, target: str, encoding: str = "auto") -> Asked:

@@ -5,6 +5,7 @@ Every case is a command a person could type in a folder with a good table and a 
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -12,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from fogwalk.cli import main
+from fogwalk.data import recognise
+from fogwalk.settings import Source
 
 QUICK = ("--training.steps", "4", "--training.compile", "off", "--threads", "1", "--model.hidden", "8")
 GOOD = "size,colour,when,price\n" + "".join(
@@ -318,6 +323,17 @@ CASES = [
         ("'size' holds 'big', but the model learned numbers",),
         write("t.csv", "size,colour,when\nbig,red,x\nsmall,red,y\n"),
     ),
+    Case(
+        "words that were never met",
+        "predict runs/words t.csv",
+        3,
+        ("in 1 of 1 columns", "2 of 2 cells", "such as 'YES'", "known: yes, no"),
+        many(
+            write("words.csv", rows("word,answer", *[f"{line.split(',')[1]},{at}.5" for at, line in enumerate(LINES)])),
+            lambda place: main(["train", "words.csv", "--target", "answer", *QUICK, "--out", "runs/words"]),
+            write("t.csv", "word\nYES\nNo\n"),
+        ),
+    ),
     Case("nothing to predict for", "predict runs/t none.csv", 3, ("no such file",)),
     Case(
         "answers into a file that is there",
@@ -364,6 +380,32 @@ CASES = [
         many(trained, lambda place: (place / "good.csv").unlink()),
     ),
     # images
+    Case(
+        "a date to predict",
+        "train good.csv --target when --task regression",
+        3,
+        ("'when' holds dates or times, such as '2024-01-01'", "days since"),
+    ),
+    Case(
+        "two tables and no target",
+        "train good.csv more.csv",
+        2,
+        (
+            "good.csv and 1 more file are tables without a column of text",
+            "fogwalk train good.csv more.csv --target price",
+        ),
+        write("more.csv", GOOD),
+    ),
+    Case(
+        "a folder of tables and no target",
+        "train tables/",
+        2,
+        ("are tables without a column of text", "fogwalk train tables/ --target price"),
+        lambda place: (
+            [(place / "tables").mkdir()]
+            and [(place / "tables" / f"{name}.csv").write_text(GOOD) for name in ("a", "b")]
+        ),
+    ),
     Case("one class of images", "train pictures", 3, ("is the same for every image: a",), pictures(a=6)),
     Case("a class of one image", "train pictures", 3, ("'label' is 'bb' once only",), pictures(a=6, bb=1)),
     Case(
@@ -463,6 +505,35 @@ def test_it_is_told_in_words(
     assert "This is a fault of Fogwalk" not in told
     after = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     assert after == before, "nothing is lost, and nothing is left behind"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.parquet"])
+@pytest.mark.parametrize("text", [False, True])
+def test_of_a_large_table_the_beginning_tells_whether_it_holds_a_text(
+    name: str, text: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recognise, "LOOKED_AT", 100)
+    monkeypatch.setattr(recognise, "BEGINNING", 2000)
+    (tmp_path / "my tables").mkdir()
+    place = tmp_path / "my tables" / name
+    said = [f"a long sentence about number {number}, said of it" if text else "ab"[number % 2] for number in range(400)]
+    table = pyarrow.table({"a": list(range(400)), "b": said})
+    if name.endswith(".parquet"):
+        parquet.write_table(table, place)
+    elif name.endswith(".jsonl"):
+        place.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        whole = "a,b\n" + "".join(f'{number},"{words}"\n' for number, words in enumerate(said))
+        place.write_bytes(gzip.compress(whole.encode()) if name.endswith(".gz") else whole.encode())
+    path = f"my tables/{name}"
+    if text:
+        assert recognise.settled(Source("command line", {"data.path": path})).task == "language"
+        return
+    assert main(["train", path]) == 2
+    told = capsys.readouterr().err
+    assert f"{name} is a table without a column of text" in told
+    assert f"fogwalk train 'my tables/{name}' --target b" in told
 
 
 def test_there_are_as_many_as_were_asked_for() -> None:

@@ -11,7 +11,8 @@ import pyarrow
 import pytest
 
 from fogwalk.data.tables.table import Table
-from fogwalk.encoding.columns import Category, Columns, Number, Target, gives_away, learn
+from fogwalk.encoding.answers import alike, check_classes, numbers_of, tells_class, tells_number
+from fogwalk.encoding.columns import Category, Columns, Number, Target, Unread, learn, not_met
 from fogwalk.errors import DataError
 
 
@@ -128,12 +129,105 @@ def test_a_column_that_gives_the_target_away_is_told() -> None:
         "noise": chance.normal(0, 1, 200).tolist(),
     }
     columns = learned(**rows)
-    assert gives_away(columns, columns.encode(table(**rows)), classes, None) == ["copy", "word"]
-    numbers = chance.normal(0, 1, 200)
-    rows = {"double": (numbers * 2 + 1).tolist(), "near": (numbers + chance.normal(0, 0.5, 200)).tolist()}
+    assert tells_class(columns, columns.encode(table(**rows)), classes) == ["copy", "word"]
+
+
+def test_a_column_that_gives_a_number_away_is_told_whatever_its_unit_and_spelling() -> None:
+    chance = np.random.default_rng(0)
+    numbers = np.round(chance.normal(0, 1, 200), 1)
+    rows = {
+        "copy": numbers.tolist(),
+        "double": (numbers * 2 + 1).tolist(),
+        "other scale": np.exp(-3 * numbers).tolist(),
+        "with gaps": [None if place % 5 == 0 else float(number) for place, number in enumerate(numbers)],
+        "near": (numbers + chance.normal(0, 0.5, 200)).tolist(),
+        "mostly gaps": [float(number) if place % 5 == 0 else None for place, number in enumerate(numbers)],
+        "words": [f"band {number}" for number in numbers],
+        "pairs": [f"pair {place // 2}" for place in range(200)],
+        "few": [f"band {number > 0}" for number in numbers],
+    }
     columns = learned(**rows)
-    # What is drawn in at the ends is not quite straight any more; the rest is.
-    assert gives_away(columns, columns.encode(table(**rows)), None, numbers) in ([], ["double"])
+    assert columns.names == list(rows)
+    assert columns.lists
+    told = ["copy", "double", "other scale", "with gaps", "words"]
+    assert tells_number(columns, table(**rows), np.arange(200), numbers) == told
+    assert tells_number(columns, table(**rows), np.arange(200), np.full(200, 1.0)) == []
+    some = np.arange(20, 200)
+    assert tells_number(columns, table(**rows), some, numbers[some]) == told
+    assert tells_number(columns, table(**rows), some[:10], numbers[:10]) == [], "too few to tell"
+
+
+def test_a_word_of_its_own_in_each_row_gives_nothing_away() -> None:
+    words = [f"word {number}" for number in range(100)]
+    columns = Columns((Category("a", tuple(words), True, False),))
+    assert tells_number(columns, table(a=words), np.arange(100), np.arange(100.0)) == []
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("name", ["column 1", "Unnamed: 0", "__index_level_0__"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_index_without_a_name_is_left_out_in_any_order(name: str, first: int, shuffled: bool) -> None:
+    rows = np.random.default_rng(0).permutation(200) if shuffled else np.arange(200)
+    kept = [int(number) + first for number in rows if number % 9]
+    found = learned(**{name: kept, "column_10": [float(number) for number in kept]})
+    assert found.left_out == {name: "numbers the rows"}
+    assert found.names == ["column_10"]
+
+
+def test_numbers_of_the_rows_may_be_missing() -> None:
+    ids = [None if number % 10 == 0 else number * 7 for number in range(100)]
+    assert learned(customer_id=ids, size=ids).left_out == {"customer_id": "numbers the rows"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "expected"),
+    [
+        ("code", [f"{501 + number % 40:05}" for number in range(200)], Category),
+        ("code", [f"{501 + number % 40}" for number in range(200)], Number),
+        ("code", ["05", *(str(number) for number in range(10, 309))], Number),
+        ("ratio", [f"0.{number % 40}" for number in range(200)], Number),
+        ("ZIP Code", [10_001 + number % 40 for number in range(200)], Category),
+        ("home_phone", [4_930_000 + number for number in range(200)], str),
+        ("zip", [number * 0.37 for number in range(200)], Number),
+        ("zipper", [10_001 + number % 40 for number in range(200)], Number),
+        ("phone", [4_930_000.5 + number for number in range(200)], Number),
+    ],
+)
+def test_codes_of_digits_are_words_and_no_measures(name: str, cells: list[Any], expected: type) -> None:
+    found = learned(**{name: cells})
+    assert isinstance(found.read[0] if found.read else found.left_out[name], expected)
+
+
+def test_what_is_not_what_was_learned_is_said_with_an_example() -> None:
+    columns = learned(a=[1.0, 2.0, 3.0, 4.0], b=["x", "y", "x", "y"], c=[None, "u", "v", "u"])
+    unread: list[Unread] = []
+    columns.encode(table(a=["1", "2", "big", ""], b=["x", "X", "y", None], c=["", "u", "v", None]), unread=unread)
+    told = not_met(columns, unread)
+    assert told == [
+        "'a': 1 of 4 cells are no numbers, such as 'big', and count as missing",
+        "'b': 1 of 4 cells hold what was never met in training, such as 'X', and count as unknown (known: x, y)",
+    ]
+    unread = []
+    columns.encode(table(a=[1.0, 2.0], b=["X", "Y"], c=["U", "V"]), unread=unread)
+    with pytest.raises(
+        DataError, match="in 2 of 3 columns that the model reads, most cells hold what it never met"
+    ) as error:
+        not_met(columns, unread)
+    assert "such as 'U', and count as unknown (known: u, v)" in str(error.value)
+
+
+def test_a_date_is_not_predicted_and_its_message_says_so() -> None:
+    days = pyarrow.array([f"2024-01-{1 + number % 28:02}" for number in range(28)])
+    with pytest.raises(DataError, match="'day' holds dates or times, such as '2024-01-01', which cannot be predicted"):
+        numbers_of("day", days, False)
+    with pytest.raises(DataError, match="'day' holds dates or times"):
+        check_classes("day", days, tuple(days.to_pylist()), np.arange(28))
+
+
+def test_classes_that_differ_in_capitals_or_blanks_are_told() -> None:
+    (told,) = alike(("Yes", "no", "ye s", "yes"))
+    assert told.startswith("'Yes', 'ye s', 'yes' are 3 classes that differ only in capitals or blanks")
+    assert alike(("a", "b")) == []
 
 
 def test_what_numbers_the_rows_is_left_out_though_some_of_them_are_held_back() -> None:

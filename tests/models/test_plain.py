@@ -42,6 +42,14 @@ def test_a_word_of_many_is_told_by_a_vector_of_its_own() -> None:
     assert moved == [7, 8]
 
 
+def test_a_word_never_met_begins_without_a_vector_and_may_get_one() -> None:
+    model = made(Plain(hidden=(8,)), Reads(2, (20,)))
+    assert not model.embedding[0].weight[0].any()
+    assert model.embedding[0].weight[1:].any(1).all()
+    model(torch.tensor([[0.5, -0.5, 0.0]])).sum().backward()
+    assert model.embedding[0].weight.grad[0].any()
+
+
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize(
     "more", [{}, {"residual": True}, {"normalisation": "layernorm"}, {"normalisation": "rmsnorm", "residual": True}]

@@ -223,6 +223,39 @@ def test_groups_stand_on_one_side(tmp_path: Path) -> None:
     assert not set(people[made.held]) & set(people[~made.held])
 
 
+def test_uneven_groups_and_classes_that_none_is_left_of_are_told(tmp_path: Path) -> None:
+    rows = [(number * 0.1, "yes" if number % 2 else "no", "big") for number in range(270)]
+    rows += [(number * 0.1, "rare", "small") for number in range(90)]
+    made = task(table(tmp_path / "t.csv", rows, "a", "answer", "who"), "answer", **{"data.group": "who"})
+    told = "\n".join(made.words())
+    assert "25.0% are held back and not 10.0%: the groups are whole" in told
+    assert "every row of 'rare' is held back: it is not learned" in told
+
+
+def test_cells_of_numbers_that_hold_words_are_told_in_training_and_predicting(tmp_path: Path) -> None:
+    rows: list[tuple[Any, ...]] = [
+        ("small" if number == 7 else number, ("red", "blue")[number % 2], "ask" if number in (5, 9) else number * 1.5)
+        for number in range(60)
+    ]
+    path = table(tmp_path / "t.csv", rows, "size", "colour", "price")
+    told = task(path, "price").words()
+    assert (
+        "2 of 60 rows have nothing or no finite number in 'price' (2 hold words, such as 'ask'), and are left out"
+        in told
+    )
+    assert "'size': 1 of 58 cells are no numbers, such as 'small', and count as missing" in told
+    run = train(path, tmp_path / "run", "price", model={"hidden": "4"}, training={**QUICK["training"], "steps": 4})  # type: ignore[dict-item]
+    new = table(tmp_path / "new.csv", [(1, "RED", 2.0), (2, "red", 3.0), (3, "blue", 4.0)], "size", "colour", "price")
+    said: list[str] = []
+    run.predict(str(new), say=said.append)
+    expected = "'colour': 1 of 3 cells hold what was never met in training, such as 'RED', and count as unknown"
+    expected += " (known: blue, red)"
+    assert said == [expected]
+    result = run.evaluate(str(new))
+    assert isinstance(result, Assessment)
+    assert expected in result.notes
+
+
 def test_class_weights_make_classes_count_alike(tmp_path: Path) -> None:
     rows = [(number * 0.01, "rare" if number % 10 == 0 else "common") for number in range(400)]
     path = table(tmp_path / "t.csv", rows, "a", "answer")
@@ -263,6 +296,17 @@ def test_images_of_all_sorts_are_read_and_what_is_wrong_is_said(tmp_path: Path) 
         assert words in told, told
 
 
+def test_the_line_that_takes_the_test_part_works_as_it_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "my digits"
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        pixels = np.random.default_rng(len(part)).integers(0, 256, 20 * 4, dtype=np.uint8).tobytes()
+        sizes = b"".join(size.to_bytes(4, "big") for size in (20, 2, 2))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + sizes + pixels)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + sizes[:4] + bytes([0, 1] * 10))
+    assert any(f"fogwalk evaluate --data '{folder}' takes it" in words for words in task(folder, "label").words())
+
+
 def test_images_are_learned_and_answered_for(tmp_path: Path) -> None:
     run = train(images(tmp_path), tmp_path / "run", None, model={"channels": "4,8", "hidden": "8"})
     result = run.evaluate()
@@ -296,6 +340,7 @@ def test_a_class_of_rows_may_be_called_none_but_a_number_may_not(tmp_path: Path)
     assert made.target.classes == ("-", "mild", "none")
     assert np.bincount(made.answers.numpy()).tolist() == [10, 10, 10]
     assert made.notes == ["10 of 40 rows have nothing in 'severity', and are left out"]
+    assert made.target.codes(made.records.table.columns["severity"].slice(0, 4)).tolist() == [2, 1, 0, -1]  # type: ignore[attr-defined]
     made = task(path, "dose", task="regression")
     assert made.notes == ["20 of 40 rows have nothing or no finite number in 'dose', and are left out"]
 

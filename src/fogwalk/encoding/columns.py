@@ -10,7 +10,6 @@ among zeros; a word of many becomes its number in a list, and the model learns a
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +25,9 @@ from fogwalk.errors import DataError
 ONE_HOT = 16  # words of a column that become ones among zeros; more become numbers in a list
 MOST_WORDS = 10_000  # that a column may have to be read as words
 RARE = 2  # rows a word of many must stand in to be learned by itself
+NEARLY = 0.9  # share of different ones among codes, such as telephone numbers, above which they tell nothing
+PADDED = 0.01  # share of cells with zeros before a number above which a column holds codes
+SHOWN = 40  # characters of a cell that is shown
 FAR = 3.0  # scaled numbers beyond about this are drawn in
 NORMAL = 1.349  # between the quartiles of a standard normal distribution
 FILE = "columns.json"
@@ -57,6 +59,26 @@ class Category:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """Of a column's cells, how many hold what is no number, or a word that was not learned; and the first of them."""
+
+    column: Number | Category
+    count: int
+    cells: int
+    example: str
+
+    def __str__(self) -> str:
+        of = f"'{self.column.name}': {self.count:,} of {self.cells:,} cells"
+        example = self.example if len(self.example) <= SHOWN else self.example[:SHOWN] + "…"
+        if isinstance(self.column, Number):
+            return f"{of} are no numbers, such as '{example}', and count as missing"
+        met = "was never met in training" + (", or once only" if self.column.listed else "")
+        known = self.column.words[: len(self.column.words) - self.column.missing]
+        shown = ", ".join(known[:3]) + (", …" if len(known) > 3 else "")
+        return f"{of} hold what {met}, such as '{example}', and count as unknown (known: {shown})"
+
+
+@dataclass(frozen=True)
 class Columns:
     """What was learned of a table's columns, and which were left out and why. A row becomes `numbers` floats, then the number
     of a word for each of the `lists`, whose lengths these are."""
@@ -79,9 +101,9 @@ class Columns:
         """For each column of many words, how many there are, the unknown one counted."""
         return tuple(len(column.words) + 1 for column in self.read if isinstance(column, Category) and column.listed)
 
-    def encode(self, table: Table, *, strict: bool = True) -> Matrix:
+    def encode(self, table: Table, *, strict: bool = True, unread: list[Unread] | None = None) -> Matrix:
         """Rows as float32 [rows, numbers + lists]. Raises DataError where a column is missing or, if `strict`, is not what was
-        learned."""
+        learned. To `unread` is added of each column what could not be read."""
         for name in self.names:
             if name not in table.columns:
                 raise DataError(
@@ -90,12 +112,13 @@ class Columns:
                 )
         floats: list[Matrix] = []
         listed: list[Matrix] = []
+        lost: list[Unread] = [] if unread is None else unread
         for column in self.read:
             values = table.columns[column.name]
             if isinstance(column, Number):
-                floats += _scaled(column, values, strict)
+                floats += _scaled(column, values, strict, lost)
             else:
-                codes = _codes(column, values)
+                codes = places_of(column, values, lost)
                 if column.listed:
                     listed.append(codes[:, None].astype(np.float32))
                 else:
@@ -141,9 +164,11 @@ def _width(column: Number | Category) -> int:
     return 0 if column.listed else len(column.words)
 
 
-def _scaled(column: Number, values: Any, strict: bool) -> list[Matrix]:
+def _scaled(column: Number, values: Any, strict: bool, unread: list[Unread]) -> list[Matrix]:
     found = cells.numbers(values, column.written)
     finite = np.isfinite(found.values)
+    if found.wrong:
+        unread.append(Unread(column, found.wrong, len(finite), found.example))
     if strict and found.wrong > finite.sum():
         raise DataError(
             f"the column '{column.name}' holds '{found.example}', but the model learned numbers there",
@@ -156,13 +181,15 @@ def _scaled(column: Number, values: Any, strict: bool) -> list[Matrix]:
     return [*parts, (~finite)[:, None].astype(np.float32)] if column.indicator else parts
 
 
-def _codes(column: Category, values: Any) -> NDArray[np.int64]:
-    """The place of each cell's word in the list, from 1; 0 for one that is not in it."""
+def places_of(column: Category, values: Any, unread: list[Unread]) -> NDArray[np.int64]:
+    """The place of each cell's word in the list, from 1; 0 for one that is not in it, which is added to `unread`."""
     import pyarrow
     from pyarrow import compute
 
     words = cells.spelled(values)
     places = compute.index_in(words, value_set=pyarrow.array(column.words, pyarrow.string()))
+    if len(strange := words.filter(compute.and_(compute.is_null(places), compute.is_valid(words)))):
+        unread.append(Unread(column, len(strange), len(words), strange[0].as_py()))
     codes = np.asarray(compute.fill_null(places, -1).to_numpy(zero_copy_only=False), dtype=np.int64) + 1
     if column.missing:
         codes[np.asarray(compute.is_null(words).to_numpy(zero_copy_only=False), dtype=bool)] = len(column.words)
@@ -198,25 +225,50 @@ def _learned(name: str, values: Any, decimal_comma: bool) -> Number | Category |
         return "holds one value"
     if cells.is_time(values):
         return "dates or times"
-    if not types.is_boolean(values.type):
+    if not types.is_boolean(values.type) and not (types.is_string(values.type) and _is_code(words, filled)):
         found = cells.read_numbers(values, decimal_comma)
-        if found.wrong <= cells.STRAYS * filled and np.isfinite(found.values).any():
-            if _is_numbered(name, found.values, different, rows):
+        known = found.values[np.isfinite(found.values)]
+        if found.wrong <= cells.STRAYS * filled and len(known):
+            whole = bool(np.all(known == np.round(known)))
+            if whole and len(known) == different == filled and _is_numbered(name, known):
                 return "numbers the rows"
-            return number(name, found)
+            if not (whole and _CODES.search(_plain(name))):
+                return number(name, found)
+            if different > NEARLY * filled:
+                return "tells rows apart and measures nothing"
     return _words(name, values, different, filled, rows)
 
 
-def _is_numbered(name: str, values: cells.Values, different: int, rows: int) -> bool:
-    """Whether whole numbers, another in each row, only number them: by name, or 0, 1, 2 ... in their order."""
-    if different < rows or rows < 3 or not np.all(np.isfinite(values)) or not np.all(values == np.round(values)):
+_NUMBERED = re.compile(r"^(id|index|row|nr|no|#|rowid|key)$|_(id|index|no|key)$")
+_NAMELESS = re.compile(r"(?i)^(column 1|unnamed([ :_.].*)?|__index_level_\d+__)$")  # by table.py, by pandas
+_CODES = re.compile(r"(^|_)(phone|telephone|zip|zipcode|postcode)(_(code|number|no|nr))?$")
+
+
+def _plain(name: str) -> str:
+    """PassengerId -> passenger_id, Zip-Code -> zip_code."""
+    return re.sub(r"[ .-]+", "_", re.sub(r"(?<=[a-z])(?=I[dD]$)", "_", name).lower())
+
+
+def _is_numbered(name: str, known: cells.Values) -> bool:
+    """Whether whole numbers, each another, only number the rows: by name; or without one, rising or in any order without large
+    gaps, for some rows are held back."""
+    if len(known) < 3:
         return False
-    by_name = re.sub(r"(?<=[a-z])(?=I[dD]$)", "_", name).lower().replace(" ", "_")
-    if by_name in ("id", "index", "row", "nr", "no", "#", "rowid", "key") or by_name.endswith(
-        ("_id", "_index", "_no", "_key")
-    ):
+    if _NUMBERED.search(_plain(name)):
         return True
-    return by_name.startswith(("column_1", "unnamed")) and bool(np.all(np.diff(values) > 0))
+    near = known.min() >= 0 and known.max() <= 2 * len(known)
+    return bool(_NAMELESS.match(name) and (near or np.all(np.diff(known) > 0)))
+
+
+def _is_code(words: Any, filled: int) -> bool:
+    """Whether a column spells whole numbers with zeros before them, as codes are: 00501."""
+    from pyarrow import compute
+
+    padded = compute.sum(compute.match_substring_regex(words, r"^0\d+$")).as_py()
+    if padded <= PADDED * filled:
+        return False
+    digits = compute.sum(compute.match_substring_regex(words, r"^\d+$")).as_py()
+    return bool(digits >= (1 - cells.STRAYS) * filled)
 
 
 def number(name: str, found: cells.Numbers) -> Number:
@@ -274,7 +326,7 @@ class Target:
         import pyarrow
         from pyarrow import compute
 
-        places = compute.index_in(cells.spelled(values), value_set=pyarrow.array(self.classes, pyarrow.string()))
+        places = compute.index_in(cells.spelled(cells.answers(values)), value_set=pyarrow.array(self.classes, pyarrow.string()))
         return np.asarray(compute.fill_null(places, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
     def numbers(self, values: Any) -> cells.Values:
@@ -289,47 +341,16 @@ def numbers_target(name: str, values: Any, learned: NDArray[np.bool_], decimal_c
     return Target(name, (), found.written, float(known.mean()), float(known.std()) or 1.0)
 
 
-def gives_away(
-    columns: Columns, rows: Matrix, classes: NDArray[np.int64] | None, numbers: cells.Values | None
-) -> list[str]:
-    """The columns each of which alone tells the target, but for one row in a hundred; so may a name that was written down
-    after what is to be predicted had happened."""
-    told = []
-    for name, places in columns.places().items():
-        # The number of a word in its list is no measure of it.
-        if places[0] < columns.numbers and _tells(rows[:, places], classes, numbers):
-            told.append(name)
-    return told
-
-
-def _tells(own: Matrix, classes: NDArray[np.int64] | None, numbers: cells.Values | None) -> bool:
-    if len(own) < 20:
-        return False
-    if numbers is not None:
-        return any(abs(_correlation(own[:, at], numbers)) > 0.999 for at in range(own.shape[1]))
-    assert classes is not None
-    most = np.bincount(classes).max() / len(classes)
-    # Cut into at most as many pieces as there are classes, or one for each word.
-    order = np.lexsort(own.T)
-    pieces = np.any(np.diff(own[order], axis=0) != 0, axis=1)
-    groups = np.concatenate([[0], np.cumsum(pieces)])
-    ordered = classes[order]
-    if groups[-1] + 1 > len(own) / 10:
-        changes = np.flatnonzero(np.diff(ordered))
-        return len(changes) + 1 <= len(np.unique(classes)) and most < 0.99
-    count = int(classes.max()) + 1
-    met, counts = np.unique(groups * count + ordered, return_counts=True)
-    most_of_each = np.zeros(groups[-1] + 1)
-    np.maximum.at(most_of_each, met // count, counts)
-    right = most_of_each.sum()
-    return bool(right / len(own) > 0.99 and most < 0.95)
-
-
-def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
-    spread = float(np.std(one) * np.std(other))
-    if not spread or not math.isfinite(spread):
-        return 0.0
-    return float(np.mean((one - one.mean()) * (other - other.mean())) / spread)
+def not_met(columns: Columns, unread: list[Unread]) -> list[str]:
+    """What to say of a table to answer for. Raises DataError where most of most columns is not what was learned."""
+    most = [one for one in unread if one.count > one.cells / 2]
+    if len(most) > len(columns.read) / 2:
+        raise DataError(
+            f"in {len(most)} of {len(columns.read)} columns that the model reads, most cells hold what it never met",
+            expected="; ".join(map(str, most[:4])) + (", …" if len(most) > 4 else "") + ".",
+            remedy="Spell the words as in the table it was trained on, and see that each column stands under its own name.",
+        )
+    return list(map(str, unread))
 
 
 def summary(columns: Columns) -> str:

@@ -156,8 +156,11 @@ class Rows:
         return Columns.load(folder)
 
     def encoded(self, encoder: Any) -> NDArray[Any]:
-        """As the columns were learned."""
-        numbers: NDArray[Any] = encoder.encode(self.table)
+        """As the columns were learned; cells that are no numbers among numbers are noted."""
+        unread: list[columns_of.Unread] = []
+        numbers: NDArray[Any] = encoder.encode(self.table, unread=unread)
+        # Words that were met once, or only where rows are held back, are no fault of the table.
+        self.notes += [str(one) for one in unread if isinstance(one.column, columns_of.Number)]
         return numbers
 
     def words(self, encoder: Any) -> list[str]:

@@ -63,6 +63,9 @@ class PlainNetwork(nn.Module):
                 nn.init.constant_(parameter, float(name.endswith("weight")))
             elif name.startswith("embedding"):
                 nn.init.normal_(parameter, std=0.5, generator=generator)
+                nn.init.zeros_(
+                    parameter[0]
+                )  # what was never met is like none of the others, and like all of them on average
             elif name.startswith("head") or name.endswith("bias"):
                 wide = self.head.in_features if name.startswith("head") else 0
                 std = 0.1 * wide**-0.5 if name == "head.weight" else 0.0 if name == "head.bias" else 0.5

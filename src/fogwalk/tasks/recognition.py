@@ -24,6 +24,7 @@ from fogwalk.data.images.images import is_images
 from fogwalk.data.tables import cells
 from fogwalk.data.tables.holdout import held_back, held_back_groups
 from fogwalk.encoding import columns as columns_of
+from fogwalk.encoding.answers import alike, check_classes, numbers_of, tells_class, tells_number
 from fogwalk.encoding.columns import Columns, Target
 from fogwalk.encoding.pixels import FILE as PIXELS
 from fogwalk.encoding.pixels import Pixels
@@ -53,13 +54,14 @@ class Recognition:
         _require_fitting(settings, "images" if pictures else "table")
         self.classifies = settings.task == "classification"
         self.records: Records = records_of(settings.data, pictures=pictures)
-        self.notes: list[str] = list(self.records.notes)
+        self.notes = self.records.notes
         self._keep_answered()
         name, answers = self.records.target, self._answers
         classes = cells.classes_of(answers) if self.classifies else ()
         codes = Target(name, classes).codes(answers) if self.classifies else None
         if codes is not None:
-            _check_classes(name, classes, codes)
+            check_classes(name, answers, classes, codes)
+            self.notes += alike(classes)
         self.held = self._held_back(codes)
         learned = np.flatnonzero(~self.held)
         self.encoder: Any = self.records.load(encoding) if encoding else self.records.learn(learned)
@@ -89,12 +91,15 @@ class Recognition:
         records, name = self.records, self.records.target
         words = cells.spelled(self._answers)
         filled = np.asarray(words.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+        strays = ""
         if not self.classifies:
-            filled &= np.isfinite(_read_numbers(name, records.answers, records.decimal_comma))
+            read = numbers_of(name, records.answers, records.decimal_comma)
+            filled &= np.isfinite(read.values)
+            strays = f" ({read.wrong:,} hold words, such as '{read.example}')" if read.wrong else ""
         if (lacking := int((~filled).sum())) and filled.any():
             kind = "nothing" if self.classifies else "nothing or no finite number"
             of = f"{lacking:,} of {len(filled):,} {records.unit}s"
-            self.notes.append(f"{of} have {kind} in '{name}', and are left out")
+            self.notes.append(f"{of} have {kind} in '{name}'{strays}, and are left out")
             records.keep(np.flatnonzero(filled))
         if len(records) < 4 or not filled.any():
             count = len(records) if filled.any() else 0
@@ -188,15 +193,32 @@ class Recognition:
             lines.append(
                 f"images are changed at random while training: {', '.join(sorted(changes))} (--data.augment none)"
             )
-        return [*lines, *self.notes, *others, *self.doubts()]
+        return [*lines, *self._unsplit(), *self.notes, *others, *self.doubts()]
+
+    def _unsplit(self) -> list[str]:
+        """Where whole groups did not part as was asked."""
+        told = []
+        share, asked = self.sizes.validation / len(self.held), self.settings.data.validation
+        if self.settings.data.group and not asked / 2 <= share <= 2 * asked:
+            told.append(f"{share:.1%} are held back and not {asked:.1%}: the groups are whole, and of uneven size")
+        if self.classifies:
+            counts = np.bincount(self.answers.numpy()[~self.held], minlength=len(self.target.classes))
+            if lost := [f"'{name}'" for name, count in zip(self.target.classes, counts, strict=True) if not count]:
+                told.append(
+                    f"every {self.records.unit} of {', '.join(lost[:CLASSES_SHOWN])} is held back: it is not learned"
+                )
+        return told
 
     def doubts(self) -> list[str]:
         """Columns that give the target away."""
         if not isinstance(self.encoder, Columns):
             return []
         rows, right = self.learned
-        classes, numbers = (right, None) if self.classifies else (None, right)
-        giving = columns_of.gives_away(self.encoder, rows, classes, numbers)
+        if self.classifies:
+            giving = tells_class(self.encoder, rows, right)
+        else:
+            table = self.records.table  # type: ignore[attr-defined]  # columns are of rows
+            giving = tells_number(self.encoder, table, np.flatnonzero(~self.held), right)
         if not giving:
             return []
         shown = ", ".join(f"'{name}'" for name in giving[:4])
@@ -354,32 +376,6 @@ def build_model(settings: Settings, encoder: Columns | Pixels, target: Target) -
     """The model of these settings for such records and answers."""
     model: nn.Module = MODELS.get(settings.model_kind)(settings.model, reads(encoder), len(target.classes) or 1)
     return model
-
-
-def _read_numbers(name: str, values: Any, decimal_comma: bool) -> NDArray[np.float64]:
-    found = cells.read_numbers(values, decimal_comma)
-    if found.wrong > cells.STRAYS * len(values):
-        raise DataError(
-            f"'{name}' holds '{found.example}' and {found.wrong - 1:,} more cells that are no numbers",
-            remedy="Predict it as a class: --task classification.",
-        )
-    return found.values
-
-
-def _check_classes(name: str, classes: tuple[str, ...], codes: NDArray[np.int64]) -> None:
-    counts = np.bincount(codes, minlength=len(classes))
-    if len(classes) > max(len(codes) / 2, cells.MOST_CLASSES):
-        raise DataError(
-            f"'{name}' holds {len(classes):,} different words in {len(codes):,} rows: almost every row its own",
-            expected="What is predicted is one of some classes, each of which many rows are of.",
-            remedy="Name another column; or predict it as a number: --task regression.",
-        )
-    if single := [one for one, count in zip(classes, counts, strict=True) if count < 2]:
-        shown = ", ".join(f"'{one}'" for one in single[:CLASSES_SHOWN])
-        raise DataError(
-            f"'{name}' is {shown} once only: that cannot be both learned and validated",
-            remedy="Take it out, give more of it, or give it the name of a class it is like.",
-        )
 
 
 def _require_fitting(settings: Settings, sort: str) -> None:

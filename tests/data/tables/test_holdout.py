@@ -45,6 +45,15 @@ def test_twins_stand_on_one_side_and_neither_side_is_empty(values: list[int], sh
         assert 0 < held.sum() < len(rows)
 
 
+def test_of_uneven_groups_those_that_fit_are_held_back() -> None:
+    for big in range(10):  # wherever it stands among the hashes
+        groups = np.repeat(np.arange(10, dtype=np.uint64), [900 if one == big else 12 for one in range(10)])
+        held = held_back_groups(groups, 0.1)
+        assert 12 <= held.sum() <= 1.5 * 0.1 * len(groups)
+    groups = np.repeat(np.arange(2, dtype=np.uint64), [900, 300])
+    assert held_back_groups(groups, 0.1).sum() == 300, "the smallest, where none fits"
+
+
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=80).filter(lambda values: len(set(values)) > 1))
 def test_groups_are_held_back_whole(values: list[int]) -> None:
     groups = np.array(values, dtype=np.uint64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import struct
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def read(place: Path, *, test: bool) -> Images:
         told = tuple(str(label) for label in labels.tolist())
     rows = pixels.reshape(len(pixels), -1)
     notes = (
-        (f"the test part is left alone; fogwalk evaluate --data {folder.name} takes it",)
+        (f"the test part is left alone; fogwalk evaluate --data {shlex.quote(str(folder))} takes it",)
         if not test and any(name.endswith(TEST) for name in parts)
         else ()
     )

@@ -18,7 +18,7 @@ import numpy as np
 from fogwalk.data.images import pictures
 from fogwalk.data.images.images import SUFFIXES, Images
 from fogwalk.data.opening import opened
-from fogwalk.data.tables.cells import spelled
+from fogwalk.data.tables.cells import answers, spelled
 from fogwalk.data.tables.delimited import DELIMITERS
 from fogwalk.data.tables.table import Table, read_table
 from fogwalk.errors import DataError, FogwalkError
@@ -101,7 +101,7 @@ def read(
     told: list[Any] = [""] * len(table)
     if label is not None:
         table.require(label, "data.target")
-        told = spelled(table.columns[label]).to_pylist()
+        told = spelled(answers(table.columns[label])).to_pylist()
         told = [one or "" for one in told] if answering else told
     elif others:
         raise DataError(

@@ -14,6 +14,8 @@ from fogwalk.data.tables.table import Hashes
 
 Held = NDArray[np.bool_]
 
+BEYOND = 1.5  # times the share that groups may make up
+
 
 def held_back(rows: Hashes, share: float, classes: NDArray[np.int64] | None = None) -> Held:
     """Of each class, or of all rows, the share with the lowest hashes: at least one and never all. Rows of equal hash stand
@@ -32,9 +34,16 @@ def held_back(rows: Hashes, share: float, classes: NDArray[np.int64] | None = No
 
 
 def held_back_groups(groups: Hashes, share: float) -> Held:
-    """Whole groups, lowest hash first, until the share of rows is reached; at least one and never all."""
+    """Whole groups, lowest hash first, until the share of rows is reached, without those that would go far beyond it; at least
+    one and never all. Where none fits, the smallest."""
     different, counts = np.unique(groups, return_counts=True)
     wanted = share * len(groups)
-    taken = int(np.searchsorted(np.cumsum(counts), wanted)) + 1
-    taken = min(max(taken, 1), len(different) - 1)
-    return np.asarray(np.isin(groups, different[:taken]))
+    taken: list[int] = []
+    total = 0
+    for at, count in enumerate(counts.tolist()):
+        if total >= wanted or len(taken) == len(different) - 1:
+            break
+        if total + count <= BEYOND * wanted:
+            taken.append(at)
+            total += count
+    return np.asarray(np.isin(groups, different[taken or [int(counts.argmin())]]))
