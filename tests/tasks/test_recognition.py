@@ -340,7 +340,7 @@ def test_a_class_of_rows_may_be_called_none_but_a_number_may_not(tmp_path: Path)
     assert made.target.classes == ("-", "mild", "none")
     assert np.bincount(made.answers.numpy()).tolist() == [10, 10, 10]
     assert made.notes == ["10 of 40 rows have nothing in 'severity', and are left out"]
-    assert made.target.codes(made.records.table.columns["severity"].slice(0, 4)).tolist() == [2, 1, 0, -1]  # type: ignore[attr-defined]
+    assert made.target.codes(made.records.table.columns["severity"].slice(0, 4)).tolist() == [2, 1, 0, 2]  # type: ignore[attr-defined]
     made = task(path, "dose", task="regression")
     assert made.notes == ["20 of 40 rows have nothing or no finite number in 'dose', and are left out"]
 
