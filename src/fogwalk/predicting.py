@@ -188,8 +188,10 @@ class Recogniser:
             known = np.isfinite(self.target.numbers(asked.answers))
             what = "no number"
         if not known.any():
+            knows = f"It knows: {', '.join(self.target.classes[:8])}{', …' if len(self.target.classes) > 8 else ''}."
             raise DataError(
-                f"nothing here says what '{self.target.name}' is, of what was learned: there is nothing to score"
+                f"no answer in '{self.target.name}' is one that the model knows: there is nothing to score",
+                expected=knows if self.target.classes else "It says numbers.",
             )
         if known.all():
             return asked
@@ -261,7 +263,10 @@ class Recogniser:
 def _familiar(asked: Asked, learned: Recognition | None) -> list[str]:
     """What makes the scores look better than they will be on new records."""
     if asked.held_back:
-        return ["the checkpoint in use is the one that did best on these; --data PATH scores on what nothing has seen"]
+        return [
+            f"of the run's checkpoints this is the one that did best on these {learned.sizes.unit if learned else 'record'}s, "
+            "which flatters it a little; --data PATH scores on others"
+        ]
     if learned is None:
         return []
     known = hashes(

@@ -281,9 +281,12 @@ def _with_changes(settings: Settings, asked: Iterable[Source], folder: RunFolder
 def _contradiction(key: str, now: Any, value: Any, origin: str) -> SettingError:
     names = (f"--{item.flag}" for item in declared().values() if item.resumable and item.key != "data.path")
     allowed = f"{', '.join(names)}, and where its text lies (fogwalk train NEW-PLACE --resume RUN)"
+    found = f"this run was begun with {flag(key)} {_shown(now)}, but {_shown(value)} was asked for"
+    if key == "minutes" and now is None:
+        found = "the minutes of a run become its number of steps when it begins, and cannot be given again"
     return SettingError(
         key,
-        found=f"this run was begun with {flag(key)} {_shown(now)}, but {_shown(value)} was asked for",
+        found=found,
         expected=f"A resumed run can only change {allowed}.",
         remedy="Leave it out to go on with the run, or leave out --resume to begin a new one.",
         origin=f"{_shown(value)} came from {origin}.",

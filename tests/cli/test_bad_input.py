@@ -140,7 +140,7 @@ DATA = [
     Case("a JSONL line that is not JSON", "train a.jsonl", 3, ("a.jsonl line 2 is not JSON",),
          write("a.jsonl", '{"text": "a"}\n{oops\n')),
     Case("a JSONL line that is a list", "train a.jsonl", 3, ("line 1 is JSON, but a list",), write("a.jsonl", "[1]")),
-    Case("a JSONL line whose text is a number", "train a.jsonl", 3, ("a.jsonl line 2", "is int, not text"),
+    Case("a JSONL line whose text is a number", "train a.jsonl", 3, ("a.jsonl line 2", "is a number, not text"),
          write("a.jsonl", '{"text": "a"}\n{"text": 1}\n')),
     Case("no such column", "train a.csv --data.column txet", 3, ("no column 'txet'", "Did you mean text?"),
          write("a.csv", "id,text\n1,a\n")),
@@ -480,6 +480,9 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(workplace: Path, capsys: 
     assert main(wild.typed()) == 4
     capsys.readouterr()
     assert main(["generate", "wild", "the", "--tokens", "3"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "wild"]) == 0
+    assert "wild diverged at step " in capsys.readouterr().err, "its scores are those of weights from before"
     assert main(["verify", "wild"]) == 0
     assert '"state": "diverged"' in Path("runs/wild/status.json").read_text()
 

@@ -117,6 +117,18 @@ def test_a_text_that_begins_like_something_else_is_a_text(tmp_path: Path, text: 
     assert read(tmp_path / "a.txt") == [text]
 
 
+def test_two_encodings_in_one_text_are_told_and_no_other_is_advised(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"a.txt": "café\n".encode() + "Grüße\n".encode("latin-1"), "b.txt": "plain\nGrüße\n".encode("latin-1")},
+    )
+    mixed, other = refused(tmp_path / "a.txt"), refused(tmp_path / "b.txt")
+    assert "byte 0xfc at line 2" in mixed
+    assert "two encodings are mixed" in mixed
+    assert "cp1252" not in mixed
+    assert "--data.encoding cp1252" in other
+
+
 def packed(content: bytes, ending: str) -> bytes:
     """The content as gzip or zstd."""
     packed = pyarrow.compress(content, "zstd", asbytes=True)

@@ -55,8 +55,8 @@ def test_a_byte_order_mark_and_carriage_returns_do_not_disturb_json_lines(tmp_pa
         ("[" * 100_000, "line 3 is not JSON"),
         ("[1, 2]", "line 3 is JSON, but a list"),
         ("7", "line 3 is JSON, but a int"),
-        ('{"text": 7}', "line 3: 'text' is int, not text"),
-        ('{"text": {"a": "b"}}', "line 3: 'text' is dict, not text"),
+        ('{"text": 7}', "line 3: 'text' is a number, not text"),
+        ('{"text": {"a": "b"}}', "line 3: 'text' is an object, not text"),
     ],
 )
 def test_a_json_line_that_is_wrong_is_told_with_its_file_and_number(tmp_path: Path, row: str, told: str) -> None:

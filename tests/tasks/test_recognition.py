@@ -20,6 +20,7 @@ from fogwalk.cli import main
 from fogwalk.data.recognise import settled
 from fogwalk.data.toys import TOYS
 from fogwalk.encoding import columns
+from fogwalk.errors import DataError
 from fogwalk.events import Event, StepDone
 from fogwalk.predicting import Assessment
 from fogwalk.runs.folder import RunFolder
@@ -228,8 +229,14 @@ def test_uneven_groups_and_classes_that_none_is_left_of_are_told(tmp_path: Path)
     rows += [(number * 0.1, "rare", "small") for number in range(90)]
     made = task(table(tmp_path / "t.csv", rows, "a", "answer", "who"), "answer", **{"data.group": "who"})
     told = "\n".join(made.words())
-    assert "25.0% are held back and not 10.0%: the groups are whole" in told
+    assert "25.0% are held back and not 10.0%: groups are held back whole" in told
     assert "every row of 'rare' is held back: it is not learned" in told
+
+
+def test_groups_that_leave_one_class_to_learn_from_are_refused(tmp_path: Path) -> None:
+    rows = [(number * 0.1, "yes" if number < 50 else "no", number // 50) for number in range(100)]
+    with pytest.raises(DataError, match=r"every row to learn from is '(yes|no)': the others are all held back"):
+        task(table(tmp_path / "t.csv", rows, "a", "answer", "who"), "answer", **{"data.group": "who"})
 
 
 def test_cells_of_numbers_that_hold_words_are_told_in_training_and_predicting(tmp_path: Path) -> None:
@@ -392,9 +399,9 @@ def test_what_makes_scores_look_better_than_they_are_is_said(tmp_path: Path) -> 
     assert isinstance(held, Assessment)
     assert isinstance(again, Assessment)
     assert isinstance(new, Assessment)
-    assert "the checkpoint in use is the one that did best on these" in held.notes[0]
+    assert "the one that did best on these rows" in held.notes[0]
     assert "540 of these 600 rows, or their equals, it learned from" in again.notes[0]
-    assert not any("it learned from" in words or "did best on these" in words for words in new.notes)
+    assert not any("it learned from" in words or "did best" in words for words in new.notes)
 
 
 def test_a_network_that_does_no_better_than_the_commonest_class_is_told(tmp_path: Path) -> None:

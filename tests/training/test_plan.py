@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -209,6 +210,14 @@ def test_a_trial_stops_when_its_time_is_over(book: Path, task: Language, monkeyp
     assert not made, "a sample takes its time too"
     pace.measure(closed(book), task, compiled="off", most=60.0)
     assert made
+
+
+def test_a_slow_first_step_alone_tells_no_pace(book: Path, task: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    clock = iter([0.0, 8.0, *(8.0 + 0.1 * step for step in range(1, 10_000))])
+    monkeypatch.setattr(pace, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    found = pace.measure(closed(book), task, compiled="off", most=3.0)
+    assert (found.first, found.step) == (8.0, pytest.approx(0.1))
 
 
 def test_the_minutes_a_run_may_take_before_anything_is_read(book: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fogwalk.cli.parsing import Parser, add_json, add_run
 
 SHOWN = 8  # characters it never met
+FAMILIAR = 0.05  # of a text: so much that was learned from is said
 
 
 def parser(summary: str) -> Parser:
@@ -28,13 +29,14 @@ def run(found: argparse.Namespace) -> int:
     """Print the score."""
     from fogwalk.batches.tokens import MOST_SCORED
     from fogwalk.cli.assessment import as_record, print_assessment
-    from fogwalk.cli.tables import print_json, print_table, tell_damage
+    from fogwalk.cli.tables import print_json, print_table, tell_damage, tell_end
     from fogwalk.objectives.ngram import MOST_COUNTED
     from fogwalk.predicting import Assessment
     from fogwalk.run import load
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
+    tell_end(run)
     result = run.evaluate(found.data, encoding=found.encoding, column=found.column)
     if isinstance(result, Assessment):
         record = {"run": str(run.path), "step": run.step, **as_record(result, run.classes)}
@@ -52,6 +54,7 @@ def run(found: argparse.Namespace) -> int:
                 "context": score.context,
                 "run": str(run.path),
                 "source": result.source,
+                "familiar": result.familiar,
                 "step": run.step,
                 "unknown_characters": sum(result.unknown.values()),
                 "guessing": result.guessing,
@@ -85,6 +88,8 @@ def run(found: argparse.Namespace) -> int:
     )
     if result.learned:
         print("\nthis is the text it learned from: all but the validation split of it was seen in training")
+    elif result.familiar >= FAMILIAR:
+        print(f"\n{result.familiar:.0%} of this text stands in what it learned from: on a new one it will do worse")
     print(f"\nbits per character {score.bits_per_character:.4f}")
     if result.frequencies is None:
         print("the text it learned from is gone, or is another now, so that nothing can be counted on it")

@@ -36,12 +36,13 @@ def run(found: argparse.Namespace) -> int:
     if out is not None and out.exists() and not found.force:
         raise UsageError(f"{out} is there already", remedy="Name another file, or add --force to write over it.")
     from fogwalk.cli.plain import printable
-    from fogwalk.cli.tables import print_json, print_table, tell_damage
+    from fogwalk.cli.tables import print_json, print_table, tell_damage, tell_end
     from fogwalk.predicting import with_answers
     from fogwalk.run import load
 
     run = load(found.run, step=found.step)
     tell_damage(run.damage, run.step)
+    tell_end(run)
     table, answers = run.predict(
         found.path, encoding=found.encoding, say=lambda words: print(printable(words), file=sys.stderr)
     )

@@ -10,9 +10,12 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fogwalk.cli.plain import printable
+
+if TYPE_CHECKING:  # with it comes torch
+    from fogwalk.run import Run
 
 
 def print_json(value: Any) -> None:
@@ -76,6 +79,16 @@ def tell_damage(damage: Sequence[str], step: int) -> None:
     """Say aloud that the best checkpoint could not be used."""
     for words in damage:
         print(printable(f"passed over a damaged checkpoint: {words}; using step {step}"), file=sys.stderr)
+
+
+def tell_end(run: Run) -> None:
+    """Say aloud that a run did not end well: what is asked of it is asked of weights from before that."""
+    last = next((record for record in reversed(run.events()) if record["event"] in ("stopped", "resumed")), None)
+    if last and last.get("reason") in ("diverged", "failed"):
+        print(
+            printable(f"{run.folder.name} {last['reason']} at step {last['step']}: this is step {run.step} of it"),
+            file=sys.stderr,
+        )
 
 
 def size(count: float) -> str:

@@ -138,7 +138,14 @@ class Corpus:
                 yield Part(number, piece.text, piece.last)
                 number += piece.last
         if not number:
-            raise DataError(f"nothing to learn from in {', '.join(self.paths)}", expected=" ".join(self.left_out()))
+            images = any("image, not text" in why for why in self.unreadable.values())
+            raise DataError(
+                f"nothing to learn from in {', '.join(self.paths)}",
+                expected=" ".join(self.left_out()),
+                remedy="To learn from images: a folder of them for each class, or a CSV of file and label."
+                if images
+                else "",
+            )
 
     def _read(self, name: str, place: Path) -> Iterator[Piece]:
         """One file's pieces. Where several were named, one that holds no text is left out and said; so is one of a folder

@@ -145,6 +145,12 @@ def _not_text(place: Path, name: str, error: UnicodeDecodeError, lines: int) -> 
     wrong = f"byte 0x{error.object[error.start]:02x} at line {line}"
     if name != "utf-8-sig":
         return NoText(f"{place} is not {name}: {wrong}", remedy="Name another with --data.encoding, or leave it out.")
+    if not error.object[: error.start].isascii():
+        return NoText(
+            f"{place} is not UTF-8: {wrong}",
+            expected="What stands before it is UTF-8, of more than plain letters: two encodings are mixed in it.",
+            remedy="Mend that line, or save the file as UTF-8.",
+        )
     return NoText(
         f"{place} is not UTF-8: {wrong}",
         expected="It looks like an older encoding, such as Windows-1252 or Latin-1.",

@@ -326,7 +326,9 @@ class Target:
         import pyarrow
         from pyarrow import compute
 
-        places = compute.index_in(cells.spelled(cells.answers(values)), value_set=pyarrow.array(self.classes, pyarrow.string()))
+        places = compute.index_in(
+            cells.spelled(cells.answers(values)), value_set=pyarrow.array(self.classes, pyarrow.string())
+        )
         return np.asarray(compute.fill_null(places, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
     def numbers(self, values: Any) -> cells.Values:

@@ -175,7 +175,7 @@ class Rows:
     def shown(self, place: int, encoder: Any) -> str:
         """Its first columns."""
         row = {name: self.table.columns[name][place].as_py() for name in encoder.names[:SHOWN]}
-        told = ", ".join(f"{name} {spelled(value)}" for name, value in row.items())
+        told = ", ".join(f"{name} {'nothing' if value is None else spelled(value)}" for name, value in row.items())
         return told + (", …" if len(encoder.names) > SHOWN else "")
 
 
@@ -282,4 +282,6 @@ def spelled(value: object) -> str:
     """A cell, or a setting, for a person."""
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ from fogwalk.encoding.pixels import Pixels
 from fogwalk.errors import ExportError, UsageError
 from fogwalk.interop.folders import appear
 from fogwalk.interop.weights import copy_encoding
+from fogwalk.settings import write_toml
 from fogwalk.tasks.recognition import load_encoder, normalise
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def export(run: Run, target: Path) -> None:
         (folder / "model.json").write_text(
             json.dumps(_told(encoder, answers), indent=1, ensure_ascii=False) + "\n", "utf-8"
         )
+        (folder / "settings.toml").write_text(write_toml(run.settings), encoding="utf-8")
         copy_encoding(run, folder)
 
     appear(target, write)

@@ -16,7 +16,7 @@ from typing import Any
 from fogwalk.errors import SettingError, UsageError
 from fogwalk.registry import did_you_mean, nearest
 from fogwalk.settings.fields import convert, flag
-from fogwalk.settings.models import MODEL_GROUPS
+from fogwalk.settings.models import MODEL_GROUPS, READS
 from fogwalk.settings.presets import PRESETS
 from fogwalk.settings.toml import read_origins, read_toml
 from fogwalk.settings.tree import GROUPS, Declared, Settings, declared
@@ -126,7 +126,9 @@ def _build(chosen: Mapping[str, Any], origins: Mapping[str, str], known: Mapping
                 key,
                 found=f"{flag(key)} belongs to the model kind{'s' * (len(kinds) > 1)} {' and '.join(kinds)}, but this model "
                 f"is of the kind {kind}",
-                remedy=f"Leave it out, or add --model-kind {kinds[0]}.",
+                remedy="Leave it out."
+                if not (fitting := [other for other in kinds if set(READS[other]) & set(READS[kind])])
+                else f"Leave it out, or, for {' or '.join(READS[fitting[0]])}, add --model-kind {fitting[0]}.",
                 origin=f"It came from {origins[key]}.",
             )
         if group:

@@ -64,6 +64,14 @@ class Recognition:
             self.notes += alike(classes)
         self.held = self._held_back(codes)
         learned = np.flatnonzero(~self.held)
+        if codes is not None and len(np.unique(codes[learned])) < 2:
+            raise DataError(
+                f"every {self.records.unit} to learn from is '{classes[int(codes[learned[0]])]}': the others are all held back",
+                expected=f"The groups of '{settings.data.group}' are held back whole." if settings.data.group else "",
+                remedy="Give more groups, or leave --data.group out."
+                if settings.data.group
+                else "Give more of the others.",
+            )
         self.encoder: Any = self.records.load(encoding) if encoding else self.records.learn(learned)
         if encoding:
             self.target = Target.load(encoding)
@@ -200,7 +208,7 @@ class Recognition:
         told = []
         share, asked = self.sizes.validation / len(self.held), self.settings.data.validation
         if self.settings.data.group and not asked / 2 <= share <= 2 * asked:
-            told.append(f"{share:.1%} are held back and not {asked:.1%}: the groups are whole, and of uneven size")
+            told.append(f"{share:.1%} are held back and not {asked:.1%}: groups are held back whole")
         if self.classifies:
             counts = np.bincount(self.answers.numpy()[~self.held], minlength=len(self.target.classes))
             if lost := [f"'{name}'" for name, count in zip(self.target.classes, counts, strict=True) if not count]:

@@ -59,7 +59,9 @@ def read(folder: Path, size: int | None, channels: int | None, *, answering: boo
         if entry.is_dir() and not entry.name.startswith(".") and entry.name not in labels
     ]
     if empty:
-        notes.append(f"{_shown(empty)} hold{'s' * (len(empty) == 1)} no images, and are no classes")
+        notes.append(
+            f"{_shown(empty)} {'holds no images, and is no class' if len(empty) == 1 else 'hold no images, and are no classes'}"
+        )
     if lost:
         notes.append(f"{len(lost):,} images stand in no class's folder, and are left out: {_shown(lost)}")
     if others:

@@ -18,6 +18,7 @@ from fogwalk.errors import DataError, NoText
 
 # Of one line: bytes or, where a letter takes more than one, letters. Beyond it a missing line end is likelier than a document.
 LONGEST = 256_000_000
+_KINDS: dict[type, str] = {dict: "an object", list: "a list", bool: "true or false"}
 
 
 def read(place: Path, wanted: Wanted, say: Callable[[str], None]) -> Iterator[Piece]:
@@ -35,7 +36,12 @@ def _texts(place: Path, column: str, rows: Iterable[tuple[int, dict[str, object]
     for number, row in rows:
         value = row.get(column)
         if value is not None and not isinstance(value, str):
-            raise DataError(f"{place} line {number}: '{column}' is {type(value).__name__}, not text")
+            kind = _KINDS.get(type(value), "a number")
+            raise DataError(
+                f"{place} line {number}: '{column}' is {kind}, not text",
+                expected=f'Each line says it as {{"{column}": "..."}}; one without it, or with null, is left out.',
+                remedy="Mend or take out that line, or name another column: --data.column",
+            )
         yield value
 
 

@@ -153,7 +153,7 @@ def _whole(paths: Sequence[str], encoding: str) -> Found:
             raise DataError(
                 f"{place} is not a table that Fogwalk reads",
                 expected="Tables are .csv, .tsv, .parquet, .jsonl and .xlsx files.",
-                remedy="Leave --target out to train on a text.",
+                remedy="A text is learned without --target.",
             )
         tables.append((name, TABLES.get(format)(place, encoding, say)))
         whole.update(f"\0{format}\0{raw_digest(place)}".encode())
