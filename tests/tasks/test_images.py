@@ -111,6 +111,13 @@ def test_what_a_list_of_images_says_is_predicted_as_of_a_table(
     assert made.settings.model_kind == "convolutional"
 
 
+def test_columns_of_a_list_that_are_not_looked_at_are_told(tmp_path: Path) -> None:
+    place = images(tmp_path)
+    rows = [(path.relative_to(place), path.parent.name, "A") for path in sorted(place.rglob("*.png"))]
+    made = task(table(place / "list.csv", rows, "file", "label", "camera"), "label")
+    assert "of the list, 'camera' is not looked at" in made.notes
+
+
 def test_numbers_of_images_are_predicted(tmp_path: Path) -> None:
     images(tmp_path)
     bright = [60.5] * 30 + [180.5] * 30

@@ -18,7 +18,11 @@ def parser(summary: str) -> Parser:
     parser = Parser("predict", summary, "example:\n  fogwalk predict last new.csv --out answers.csv")
     parser.add_argument("run", help="a run's name or folder; last is the newest")
     parser.add_argument("path", help="a table with the columns that the model was trained on")
-    parser.add_argument("--out", metavar="FILE", help="a .csv file to write (default: the first rows are shown)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="a .csv file to write, in UTF-8 and with commas (default: the first rows are shown)",
+    )
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
     parser.add_argument("--data.encoding", dest="encoding", metavar="NAME", help="its encoding (default: the run's)")
     parser.add_argument("--step", type=int, help="the checkpoint to use (default: the best validated)")

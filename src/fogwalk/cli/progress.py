@@ -173,7 +173,8 @@ class Progress:
         why = {"stop-below": " (the goal of --training.stop-below is reached)", "converged": " (converged)"}.get(
             event.reason, ""
         )
-        self._print(f"{'done':<{LABEL}}{event.step:,} steps in {clock(event.seconds)}{why}.{best}", hang=True)
+        steps = f"{event.step:,} step{'s' * (event.step != 1)}"
+        self._print(f"{'done':<{LABEL}}{steps} in {clock(event.seconds)}{why}.{best}", hang=True)
 
     def next(self, lines: list[str]) -> None:
         """The sensible next lines to type."""

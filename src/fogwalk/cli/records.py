@@ -31,8 +31,14 @@ def inspect_records(settings: Settings, *, as_json: bool) -> int:
         print(printable(words))
     if isinstance(task.encoder, Columns):
         print()
-        rows = [(printable(column.name), *map(printable, _told(column))) for column in task.encoder.read]
+        table = task.records.table  # type: ignore[attr-defined]  # what columns are read from
+        rows = [
+            (printable(column.name), *map(printable, _told(column, table.columns[column.name])))
+            for column in task.encoder.read
+        ]
         rows += [(printable(name), "left out", printable(why)) for name, why in task.encoder.left_out.items()]
+        if settings.data.group:
+            rows.append((printable(settings.data.group), "left out", "rows are held back by it"))
         print_table(("column", "read as", "what it holds"), rows)
     return 0
 
@@ -52,16 +58,18 @@ def _record(task: Recognition, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _told(column: Number | Category) -> tuple[str, str]:
+def _told(column: Number | Category, values: Any) -> tuple[str, str]:
     """What a column is read as, and what it holds."""
+    from fogwalk.data.tables.cells import blanks
     from fogwalk.encoding.columns import Number
 
+    written = ", ".join(blanks(values)[:3])
+    missing = ", some missing" + (f" ({written})" if written else "")
     if isinstance(column, Number):
-        written = f", written as {' or '.join(column.written)}" if column.written else ""
-        missing = ", some missing" if column.indicator else ""
-        return "number", f"middle {column.center:.4g}, spread {column.scale:.4g}{missing}{written}"
+        how = f", written as {' or '.join(column.written)}" if column.written else ""
+        return "number", (
+            f"median {column.center:.4g}, spread {column.scale:.4g}{missing if column.indicator else ''}{how}"
+        )
     words = [word for word in column.words if word != "\nmissing"]
     shown = ", ".join(words[:WORDS]) + (f", … ({len(words):,})" if len(words) > WORDS else "")
-    return "words, a vector for each" if column.listed else "words", shown + (
-        ", some missing" if column.missing else ""
-    )
+    return "words, a vector for each" if column.listed else "words", shown + (missing if column.missing else "")

@@ -277,7 +277,7 @@ def _too_short(minutes: float, spent: float, more: float) -> SettingError:
     return SettingError(
         "minutes",
         found=f"{minutes:g} minutes leave no time for a single step",
-        expected=f"{spent:.0f} s of them have passed before the first one.",
+        expected=f"{spent:.0f} s of them have passed before the first one: starting, reading, and timing a few steps.",
         remedy=f"Give at least {math.ceil((spent + more + FINISHING_SECONDS) / 6 + 1) / 10:g} minutes{smaller}.{kept}",
     )
 

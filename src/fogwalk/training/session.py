@@ -256,7 +256,9 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def _length(steps: int | None) -> str:
-    return f"{steps:,} steps" if steps and steps < UNTIL_CONVERGED else "as many steps as it takes"
+    if steps and steps < UNTIL_CONVERGED:
+        return f"{steps:,} step{'s' * (steps != 1)}"
+    return "as many steps as it takes"
 
 
 def describe(settings: Settings, sizes: Sizes, count: int, why: Iterable[str]) -> list[Told]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogwalk.data.tables.cells import (
+    blanks,
     answers,
     classes_of,
     has_decimal_commas,
@@ -140,6 +141,11 @@ def test_the_rule_for_classes_and_numbers(cells: list[object], task: str) -> Non
     found, why = task_of(pyarrow.array(cells), False)
     assert found == task
     assert why.startswith("it holds")
+
+
+def test_how_nothing_is_written_is_told() -> None:
+    assert blanks(pyarrow.array(["a", "None", "", "n/a", " None ", None])) == ["None", "n/a"]
+    assert blanks(pyarrow.array([1, None])) == []
 
 
 def test_words_are_the_same_whatever_file_they_come_from() -> None:

@@ -187,7 +187,7 @@ def test_the_first_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
     ("name", "content", "told"),
     [
         ("t.csv", "a,b\n1,2\n1,2,3\n", r"t.csv line 3 has 3 fields, but the header has 2"),
-        ("t.csv", 'a,b\n"x\ny",2\n1\n', r"t.csv line 4 has 1 fields, but the header has 2"),
+        ("t.csv", 'a,b\n"x\ny",2\n1\n', r"t.csv line 4 has 1 field, but the header has 2"),
         ("t.csv", "5.1,3.5\n4.9,3.0\n", r"t.csv has no header: its first line is '5.1,3.5'"),
         (
             "t.csv",
@@ -198,8 +198,8 @@ def test_the_first_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
         ("t.csv", "1,1,3\n1,2,3\n", r"t.csv has no header: its first line is '1,1,3'"),
         ("t.csv", "2021,1995,red\n2022,2001,blue\n", r"t.csv has no header"),
         ("t.csv", "a, b, c;d\n1,2;3\n1,2,3\n", r"t.csv line 2 has 2 fields, but the header has 3"),
-        ("t.csv", "sep=;\na;b\n1;2\n1\n", r"t.csv line 4 has 1 fields, but the header has 2"),
-        ("t.csv", "\n\na,b\n1,2\n1\n", r"t.csv line 5 has 1 fields, but the header has 2"),
+        ("t.csv", "sep=;\na;b\n1;2\n1\n", r"t.csv line 4 has 1 field, but the header has 2"),
+        ("t.csv", "\n\na,b\n1,2\n1\n", r"t.csv line 5 has 1 field, but the header has 2"),
         ("t.csv", "sep=;\n", r"t.csv is empty"),
         ("t.csv", "a,b\n1,2\n3,4\n".encode("utf-16-le"), r"t.csv looks like utf-16-le without its mark"),
         ("t.csv", "a,b\n1,2\n3,4\n".encode("utf-16-be"), r"t.csv looks like utf-16-be without its mark"),

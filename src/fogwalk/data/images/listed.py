@@ -109,6 +109,8 @@ def read(
             remedy=f"Name the label: --target {' or '.join(others[:4])}.",
         )
     notes: list[str] = []
+    if label is not None and not answering and (rest := [f"'{name}'" for name in others if name != label]):
+        notes.append(f"of the list, {', '.join(rest[:4])}{' and more' if len(rest) > 4 else ''} is not looked at")
     files = table.columns[column].to_pylist()
     places = [None if not name else place.parent / name for name in files]
     there = np.array([found is not None and found.is_file() for found in places])

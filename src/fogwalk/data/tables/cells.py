@@ -82,6 +82,19 @@ def answers(values: Any) -> Any:
     return compute.if_else(lacking, pyarrow.scalar(None, pyarrow.string()), trimmed).dictionary_encode()
 
 
+def blanks(values: Any) -> list[str]:
+    """How a column writes that there is nothing, other than by an empty cell: none, n/a, ...; the commonest first."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_string(values.type):
+        return []
+    trimmed = compute.utf8_trim_whitespace(values)
+    nothing = compute.is_in(compute.utf8_lower(trimmed), value_set=pyarrow.array([word for word in MISSING if word]))
+    counts = compute.value_counts(trimmed.filter(nothing)).to_pylist()
+    return [str(count["values"]) for count in sorted(counts, key=lambda count: -count["counts"])]
+
+
 def is_typed(values: Any) -> bool:
     """Whether a column holds numbers or booleans by its type."""
     from pyarrow import types

@@ -153,12 +153,22 @@ def _number(name: str) -> float | None:
 def _tell_line(place: Path, text: str, delimiter: str, width: int, above: int) -> None:
     """Raise DataError with the number of the first line that does not fit; `above` are lines before the text."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    wrong: list[tuple[int, int]] = []
     try:
-        for row in reader:
-            if row and len(row) != width:
-                raise DataError(
-                    f"{place} line {above + reader.line_num} has {len(row)} fields, but the header has {width}",
-                    remedy="Quote fields that hold the delimiter or a line end.",
-                )
+        wrong = [(above + reader.line_num, len(row)) for row in reader if row and len(row) != width]
     except csv.Error as error:
         raise DataError(f"{place} line {above + reader.line_num} is not CSV: {error}") from None
+    if wrong:
+        line, fields = wrong[0]
+        more = f"So it is with {len(wrong) - 1:,} more: line{'s' * (len(wrong) > 2)} {_some(wrong[1:])}."
+        raise DataError(
+            f"{place} line {line} has {fields} field{'s' * (fields != 1)}, but the header has {width}",
+            expected=more if len(wrong) > 1 else "",
+            remedy="Quote fields that hold the delimiter or a line end."
+            if fields > width
+            else "A row has a delimiter for each empty cell too.",
+        )
+
+
+def _some(wrong: list[tuple[int, int]]) -> str:
+    return ", ".join(str(line) for line, _ in wrong[:3]) + (", …" if len(wrong) > 3 else "")
