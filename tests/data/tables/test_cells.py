@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogwalk.data.tables.cells import (
-    blanks,
     answers,
+    blanks,
     classes_of,
     has_decimal_commas,
     is_time,
