@@ -29,6 +29,7 @@ Stream = NDArray[np.uint16 | np.uint32]
 MOST_SCORED = 2_000_000  # tokens of the validation side; more tell nothing new
 SIDES = ("training", "validation")
 _AT_ONCE = 1_000_000  # characters encoded together: enough to keep the cores busy, in a few hundred megabytes
+_TOGETHER = 4_000_000  # characters encoded at a time at most, where a text without a place to cut makes portions longer
 _BESIDE = 3  # portions encoded at a time: two keep the cores busy while the ids of the third are put into arrays
 
 
@@ -123,12 +124,13 @@ def _encoded(
     library's ids are put into arrays, which takes one core, it encodes the next."""
     end = np.array([tokenizer.end], dtype=np.uint32) if several and tokenizer.end >= 0 else None
     with ThreadPoolExecutor(_BESIDE) as beside:
-        coming: deque[Future[list[tuple[_Pending, NDArray[np.uint32]]]]] = deque()
+        coming: deque[tuple[int, Future[list[tuple[_Pending, NDArray[np.uint32]]]]]] = deque()
         for portion in _portions(corpus, split):
-            coming.append(beside.submit(_together, portion, tokenizer, end))
-            if len(coming) > _BESIDE:
-                yield from coming.popleft().result()
-        for rest in coming:
+            size = sum(len(pending.text) for pending in portion)
+            while len(coming) == _BESIDE or (coming and sum(other for other, _ in coming) + size > _TOGETHER):
+                yield from coming.popleft()[1].result()
+            coming.append((size, beside.submit(_together, portion, tokenizer, end)))
+        for _, rest in coming:
             yield from rest.result()
 
 
