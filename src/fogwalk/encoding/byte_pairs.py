@@ -7,6 +7,7 @@ Byte-level BPE: Radford et al. 2019, GPT-2.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from fogwalk.encoding.protocol import LONGEST, Ids, safe_cut, tokenizer_config
 from fogwalk.errors import DataError
 
 END = "<|endoftext|>"
+_NONE: Ids = np.empty(0, dtype=np.uint32)
 _PIECE = 1 << 16  # characters given to the library as one text: its threads end together; half of it is slower
 
 
@@ -65,18 +67,22 @@ class BytePairs:
         return cls(library)
 
     def encode(self, text: str) -> Ids:
-        found = self.encode_many(list(pieces(text)))
-        return np.concatenate(found) if found else np.empty(0, dtype=np.uint32)
+        return self.encode_many([text])[0]
 
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
+        # A long text as one would take a hundred times its size in memory, and one core.
+        cut = [list(pieces(text)) for text in texts]
         try:
-            parts = self.library.encode_batch_fast(list(texts), add_special_tokens=False)
+            parts = self.library.encode_batch_fast(list(itertools.chain.from_iterable(cut)), add_special_tokens=False)
         except Exception as error:  # noqa: BLE001  # the library raises bare Exception
             raise DataError(
                 f"the tokenizer ({self.kind}) has no token for some of this text: {error}",
                 remedy="Give it an unknown token, or leave out --data.tokenizer.",
             ) from None
-        return [np.fromiter(part.ids, np.uint32, len(part)) for part in parts]
+        found = iter([np.fromiter(part.ids, np.uint32, len(part)) for part in parts])
+        return [
+            next(found) if len(own) == 1 else np.concatenate([_NONE, *itertools.islice(found, len(own))]) for own in cut
+        ]
 
     def decode(self, ids: list[int]) -> str:
         return str(self.library.decode(ids, skip_special_tokens=False))
