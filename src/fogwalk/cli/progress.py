@@ -34,6 +34,7 @@ from fogwalk.events import (
     Warned,
     to_record,
 )
+from fogwalk.settings.fields import counted
 from fogwalk.training.course import UNTIL_CONVERGED
 
 if TYPE_CHECKING:
@@ -173,8 +174,7 @@ class Progress:
         why = {"stop-below": " (the goal of --training.stop-below is reached)", "converged": " (converged)"}.get(
             event.reason, ""
         )
-        steps = f"{event.step:,} step{'s' * (event.step != 1)}"
-        self._print(f"{'done':<{LABEL}}{steps} in {clock(event.seconds)}{why}.{best}", hang=True)
+        self._print(f"{'done':<{LABEL}}{counted(event.step, 'step')} in {clock(event.seconds)}{why}.{best}", hang=True)
 
     def next(self, lines: list[str]) -> None:
         """The sensible next lines to type."""

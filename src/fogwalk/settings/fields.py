@@ -52,8 +52,8 @@ def types_of(group: type) -> dict[str, tuple[Any, bool]]:
 
 
 def counted(count: int, thing: str) -> str:
-    """A number of things, in words: 1 head, 3 heads."""
-    return f"{count} {thing}{'s' * (count != 1)}"
+    """A number of things, in words: 1 head, 3 heads, 1,000 steps."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def flag(key: str) -> str:

@@ -256,9 +256,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def _length(steps: int | None) -> str:
-    if steps and steps < UNTIL_CONVERGED:
-        return f"{steps:,} step{'s' * (steps != 1)}"
-    return "as many steps as it takes"
+    return counted(steps, "step") if steps and steps < UNTIL_CONVERGED else "as many steps as it takes"
 
 
 def describe(settings: Settings, sizes: Sizes, count: int, why: Iterable[str]) -> list[Told]:
