@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from fogwalk.batches.changes import normalise
 from fogwalk.data.images.images import read_images
 from fogwalk.data.tables.table import Table, hashes, read_table
 from fogwalk.encoding.columns import Columns, Target, Unread, not_met
@@ -23,7 +24,7 @@ from fogwalk.encoding.records import Rows, label_array
 from fogwalk.errors import DataError
 from fogwalk.objectives import rivals, scores
 from fogwalk.tasks.protocol import SCORED_AT_ONCE
-from fogwalk.tasks.recognition import Recognition, normalise
+from fogwalk.tasks.recognition import Recognition
 
 PERMUTED = 5  # times each column is shuffled
 MOST_PERMUTED = 2000  # rows that are
@@ -120,14 +121,17 @@ class Recogniser:
         found = read_table((path,), encoding)
         return asked_rows(found.table, self.encoder, self.target.name, found.notes)
 
+    def normalised(self, records: Tensor) -> Tensor:
+        """Encoded records as the model reads them."""
+        return self._normalise(records, 0) if self._normalise else records
+
     @torch.no_grad()
     def answer(self, inputs: NDArray[Any]) -> Answers:
         """What goes with each record, given as numbers."""
         device = next(self.model.parameters()).device
         outputs = []
         for start in range(0, len(inputs), SCORED_AT_ONCE):
-            part = torch.from_numpy(np.array(inputs[start : start + SCORED_AT_ONCE]))
-            part = self._normalise(part, 0) if self._normalise else part
+            part = self.normalised(torch.from_numpy(np.array(inputs[start : start + SCORED_AT_ONCE])))
             outputs.append(self.model(part.to(device)).float().cpu())
         whole = torch.cat(outputs).double()
         if self.target.classes:

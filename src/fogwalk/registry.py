@@ -126,3 +126,39 @@ TABLES = Registry(
         "xlsx": "fogwalk.data.tables.spreadsheet:read",
     },
 )
+
+# How the work of a module is told, by the name of its class.
+ACCOUNTS = Registry(
+    "account",
+    {
+        "Linear": "fogwalk.insight.accounts.linear:Linear",
+        "Embedding": "fogwalk.insight.accounts.embedding:Embedding",
+        "Activation": "fogwalk.insight.accounts.activation:Activation",
+        "Dropout": "fogwalk.insight.accounts.dropout:Dropout",
+        "RMSNorm": "fogwalk.insight.accounts.normalisation:RMSNorm",
+        "LayerNorm": "fogwalk.insight.accounts.normalisation:LayerNorm",
+        "GroupNorm": "fogwalk.insight.accounts.normalisation:GroupNorm",
+        "Conv2d": "fogwalk.insight.accounts.convolution:Convolution",
+        "MaxPool2d": "fogwalk.insight.accounts.convolution:Pooling",
+        "Attention": "fogwalk.insight.accounts.attention:Attention",
+        "Layer": "fogwalk.insight.accounts.joins:Layer",
+        "FeedForward": "fogwalk.insight.accounts.joins:FeedForward",
+        "GatedFeedForward": "fogwalk.insight.accounts.joins:Gated",
+        "LanguageModel": "fogwalk.insight.accounts.joins:LanguageModel",
+        "VisionTransformer": "fogwalk.insight.accounts.joins:VisionTransformer",
+        "ConvolutionalNetwork": "fogwalk.insight.accounts.joins:ConvolutionalNetwork",
+        "PlainNetwork": "fogwalk.insight.accounts.joins:PlainNetwork",
+        "PlainLanguageModel": "fogwalk.insight.accounts.joins:PlainLanguageModel",
+    },
+)
+
+# What is measured of a look inside a run.
+MEASURES = Registry(
+    "measure",
+    {
+        "forward": "fogwalk.insight.measures.forward:Forward",
+        "blame": "fogwalk.insight.measures.blame:Blame",
+        "updates": "fogwalk.insight.measures.updates:Updates",
+        "attention": "fogwalk.insight.measures.attention:Attention",
+    },
+)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from fogwalk.data.tables.table import Table
 from fogwalk.encoding import tokenizers
 from fogwalk.encoding.columns import Target
 from fogwalk.encoding.protocol import Tokenizer
+from fogwalk.encoding.records import load_encoder
 from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.decode import Answer, Piece, Speaks, generate
 from fogwalk.generation.sampling import Sampling
@@ -34,8 +35,12 @@ from fogwalk.settings import Settings, load_settings, nested
 from fogwalk.settings import preset as preset_source
 from fogwalk.tasks.language import Language
 from fogwalk.tasks.protocol import Task
-from fogwalk.tasks.recognition import Recognition, load_encoder
+from fogwalk.tasks.recognition import Recognition
 from fogwalk.training import checkpoint
+
+if TYPE_CHECKING:
+    from fogwalk.insight.explanation import Explanation
+    from fogwalk.insight.verdicts import Verdict
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -220,6 +225,42 @@ class Run:
             assert learned is None or isinstance(learned, Language)
             scorer = TextScorer(self.settings, self.model, self.device, self.tokenizer, learned)
             return scorer.score(path, encoding or data.encoding, column or data.column)
+
+    def explain(self, step: int | None = None, *, row: int = 0) -> Explanation:
+        """One update of the run, made again and told whole: an object that shows itself; `row` is the record of the batch that
+        is shown. Without a step the last one."""
+        from fogwalk.insight.explanation import Explanation
+        from fogwalk.insight.one_step import explain
+
+        told = explain(self.folder, step)
+        told.require_row(row)
+        return Explanation(told, row)
+
+    def explain_answer(self, prompt: str, *, row: int = 0) -> str:
+        """What the model answers and what drove it: to a prompt; or for a row, written as `age=39, sex=male` or as row `row` of
+        a table, or for an image, by its path."""
+        from fogwalk.explaining import of_a_prompt, of_a_record
+
+        with hardware.exactly(self.settings.threads or hardware.cores()):
+            if self.settings.task == "language":
+                return of_a_prompt(self.folder.name, self.step, self.model, self.tokenizer, prompt)
+            return of_a_record(self.folder.name, self.step, self._recogniser, prompt, row)
+
+    def verdicts(self) -> list[Verdict]:
+        """What the run's numbers say about its health; causes before what they explain."""
+        from fogwalk.insight.verdicts import judge
+        from fogwalk.insight.watching import evidence_of
+
+        return judge(evidence_of(self.folder))
+
+    def health(self) -> str:
+        """The verdicts for a person."""
+        from fogwalk.insight.telling.health import health
+        from fogwalk.insight.verdicts import judge
+        from fogwalk.insight.watching import evidence_of
+
+        evidence = evidence_of(self.folder)
+        return "\n".join(health(self.folder.name, evidence, judge(evidence)))
 
     def _learned(self) -> tuple[Task | None, DataError | None]:
         """The task on the data that the run learned from; None where something else stands there now, or, with why, where

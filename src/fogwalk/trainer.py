@@ -19,6 +19,7 @@ from typing import Any
 from fogwalk import hardware
 from fogwalk.errors import DataError, FogwalkError, RunError, SettingError
 from fogwalk.events import FINISHED, Listener
+from fogwalk.insight.watching import Watcher
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RATES, RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
@@ -117,7 +118,7 @@ def resume(
                 settings = plan.extended(settings, task)
             _write_views(folder, before, step)
             course.turn(settings)
-            Session(folder, course, task, step, recorded).run(listeners, tell, (), damage)
+            Session(folder, course, task, step, recorded, watch=Watcher).run(listeners, tell, (), damage)
     return folder
 
 
@@ -227,7 +228,7 @@ def _plan_and_run(
     if closed.found:
         write_atomically(folder.path / RATES, json.dumps(asdict(closed.found)) + "\n")
     # settings.toml says what was asked for until there is a checkpoint: one who dies before begins with the same budget.
-    Session(folder, closed.course, closed.task, None).run(listeners, tell, closed.words, ())
+    Session(folder, closed.course, closed.task, None, watch=Watcher).run(listeners, tell, closed.words, ())
 
 
 def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Closed:

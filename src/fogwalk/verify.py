@@ -13,21 +13,17 @@ from typing import Any
 
 import torch
 
-from fogwalk import hardware
 from fogwalk.errors import DataError, FogwalkError
-from fogwalk.events import Event, StepDone
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.runs.publish import problems
 from fogwalk.settings import Settings, declared, load_settings
 from fogwalk.tasks.protocol import Task
-from fogwalk.training import checkpoint, plan
-from fogwalk.training.history import History
-from fogwalk.training.loop import loop
-from fogwalk.training.replanning import COURSE, Replanner, recorded_course
-from fogwalk.training.state import arithmetic_of, begin, recipe
-from fogwalk.training.stopping import Stop
+from fogwalk.training import checkpoint
+from fogwalk.training.replanning import COURSE
+from fogwalk.training.replay import replaying
+from fogwalk.training.state import begin
 
 
 @dataclass(frozen=True)
@@ -117,28 +113,9 @@ def _replay(folder: RunFolder, intact: list[int]) -> Check:
     if len(intact) < 2:
         return Check(what, False, "two intact checkpoints are needed")
     first, last = intact[-2:]
-    settings = plan.close_device(load_settings(folder.checkpoint(last) / "settings.toml"))
-    assert settings.threads is not None
-    losses: dict[int, float] = {}
-
-    def remember(event: Event) -> None:
-        if isinstance(event, StepDone):
-            losses[event.step] = float(event.loss)
-
-    with hardware.exactly(settings.threads, settings.device):
-        task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(last) / "encoding")
-        arithmetic = arithmetic_of(settings)
-        again = begin(task.model(), settings, arithmetic.device)
-        checkpoint.restore(folder, again, first)
-        course, recorded = recorded_course(folder, load_settings(folder.checkpoint(first) / "settings.toml"), first)
-        follow = Replanner(again, course, History(), remember, recorded, deciding=False)
-
-        def listen(event: Event) -> None:
-            remember(event)
-            follow(event)
-
-        loop(again, recipe(task, course, arithmetic), listen, Stop(), until=last)
-        then = begin(task.model(), settings, arithmetic.device)
+    with replaying(folder, first) as replay:
+        replay.to(last)
+        again, losses, then = replay.state, replay.losses, replay.fresh()
         checkpoint.restore(folder, then, last)
     logged = loss_trace(folder.events)
     pairs = {

@@ -15,6 +15,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fogwalk.batches.batch import drawn_seed
+from fogwalk.encoding.columns import Columns
+from fogwalk.encoding.pixels import Pixels
 
 Bytes = UInt8[Tensor, "batch channels rows columns"]
 Image = Float[Tensor, "batch channels rows columns"]
@@ -31,6 +33,11 @@ class Normalise:
 
     def __call__(self, images: Bytes, step: int) -> Image:
         return (images.float() - self.mean) * self.scale
+
+
+def normalise(encoder: Columns | Pixels) -> Normalise | None:
+    """What is done to gathered records before a model reads them; nothing to rows, whose columns are numbers already."""
+    return Normalise(encoder.mean, encoder.deviation) if isinstance(encoder, Pixels) else None
 
 
 class Augment:

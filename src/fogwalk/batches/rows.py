@@ -7,9 +7,11 @@ After this    tasks/recognition.py hands them to the loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fogwalk.batches.batch import Batch, Epochs, shuffled
@@ -38,6 +40,11 @@ class TrainingRows:
         chosen = self.rows[torch.from_numpy(numbers.astype(np.int64))]
         inputs = self.inputs[chosen]
         return Batch(self.change(inputs, step) if self.change else inputs, self.targets[chosen])
+
+
+def as_tensor(numbers: NDArray[Any]) -> Tensor:
+    """Without a copy, where they may be written to: images may be more than memory holds."""
+    return torch.from_numpy(numbers if numbers.flags.writeable else numbers.copy())
 
 
 def every_row(

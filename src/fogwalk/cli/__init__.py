@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": "let a trained model write",
     "predict": "let a trained model answer for the rows of a table",
     "evaluate": "score a trained model on held-out text or rows",
+    "explain": "one step of a run, one answer, or the run's health, with every number",
     "parameters": "every group of dials in a model: name, shape, count, size",
     "runs": "the runs under ./runs",
     "compare": "two runs: what was set differently, and what came of it",

@@ -111,12 +111,14 @@ def _named(found: argparse.Namespace) -> str:
 
 def _probabilities(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[dict[str, object]]:
     """For each token drawn: what it is, how likely it was, and its likeliest rivals."""
+    from fogwalk.encoding.tokenizers import spelled
+
     return [
         {
-            "token": _spelled(tokenizer, piece.token),
+            "token": spelled(tokenizer, piece.token),
             "probability": piece.probability,
             "rivals": {
-                _spelled(tokenizer, token): chance
+                spelled(tokenizer, token): chance
                 for token, chance in piece.rivals
                 if token != piece.token and chance > 0
             },
@@ -124,12 +126,6 @@ def _probabilities(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[dict[s
         for piece in pieces
         if piece.token >= 0
     ]
-
-
-def _spelled(tokenizer: Tokenizer, token: int) -> str:
-    """A token as text; one that is only a part of a character by its number."""
-    text = tokenizer.decode([token])
-    return f"part of a character, id {token}" if "\ufffd" in text and tokenizer.kind != "characters" else text
 
 
 def _print_probabilities(shown: list[dict[str, object]]) -> None:

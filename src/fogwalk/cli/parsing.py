@@ -72,7 +72,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", remedy=f"See {self.prog} --help.")
 
 
-TITLES = {"": "the run", "data": "data", "model": "model", "optimizer": "optimizer", "training": "training"}
+TITLES = {
+    "": "the run",
+    "data": "data",
+    "model": "model",
+    "optimizer": "optimizer",
+    "training": "training",
+    "insight": "looks inside",
+}
 
 
 # What may be typed for short.

@@ -157,3 +157,15 @@ def _tells(own: Matrix, classes: NDArray[np.int64]) -> bool:
     np.maximum.at(most_of_each, met // count, counts)
     right = most_of_each.sum()
     return bool(right / len(own) > 0.99 and most < 0.95)
+
+
+def given_away(giving: list[str], target: str) -> list[str]:
+    """What is said of columns that tell the target by themselves."""
+    if not giving:
+        return []
+    shown = ", ".join(f"'{name}'" for name in giving[:4])
+    alone = "alone tells" if len(giving) == 1 else "each alone tell"
+    return [
+        f"{shown} {alone} '{target}' nearly always: known only afterwards? Then take it out of the table, or the model learns "
+        "nothing else"
+    ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,23 @@ class Columns:
                 found[column.name] = list(range(at, at + _width(column)))
                 at += _width(column)
         return found
+
+    def labels(self) -> list[str]:
+        """What each number of an encoded row stands for: `age`, `age missing`, `city=Rome`, `street` (its number in a list)."""
+        floats, listed = [], []
+        for column in self.read:
+            if isinstance(column, Number):
+                floats += [column.name, f"{column.name} missing"][: _width(column)]
+            elif column.listed:
+                listed.append(column.name)
+            else:
+                floats += [f"{column.name}={word.strip()}" for word in column.words]
+        return floats + listed
+
+    def told(self, row: Sequence[float]) -> str:
+        """An encoded row for a person; ones among zeros are told alone."""
+        pairs = zip(self.labels(), row, strict=True)
+        return ", ".join(f"{name} {value:.4g}" for name, value in pairs if value or "=" not in name)
 
     def save(self, folder: Path) -> None:
         """Write columns.json."""

@@ -278,6 +278,11 @@ def reads(encoder: Columns | Pixels) -> Reads:
     return Reads(encoder.channels * encoder.height * encoder.width, (), image)
 
 
+def load_encoder(encoding: Path) -> Columns | Pixels:
+    """What a run learned of how to make numbers of records."""
+    return Pixels.load(encoding) if (encoding / pixels_of.FILE).exists() else Columns.load(encoding)
+
+
 def spelled(value: object) -> str:
     """A cell, or a setting, for a person."""
     if isinstance(value, tuple):

@@ -104,3 +104,9 @@ def _opened(path: Path) -> Tokenizer:
     text = path.read_text(encoding="utf-8")
     library = Library.from_str(text)
     return Characters.of(json.loads(text)) or BytePairs(library)
+
+
+def spelled(tokenizer: Tokenizer, token: int) -> str:
+    """A token as text; one that is only a part of a character by its number."""
+    text = tokenizer.decode([token])
+    return f"part of a character, id {token}" if "\ufffd" in text and tokenizer.kind != "characters" else text

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from fogwalk.batches.changes import normalise
 from fogwalk.encoding.columns import Columns, Target
 from fogwalk.encoding.pixels import Pixels
+from fogwalk.encoding.records import load_encoder
 from fogwalk.errors import ExportError, UsageError
 from fogwalk.interop.folders import appear
 from fogwalk.interop.weights import copy_encoding
 from fogwalk.settings import write_toml
-from fogwalk.tasks.recognition import load_encoder, normalise
 
 if TYPE_CHECKING:
     from fogwalk.run import Run

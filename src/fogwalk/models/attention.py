@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fogwalk.models.layers import RMSNorm, drop
 from fogwalk.models.positions.protocol import Positions
+from fogwalk.models.probes import see
 
 Heads = Float[Tensor, "batch head time head_width"]
 HeadKeys = Float[Tensor, "batch head key head_width"]
@@ -57,11 +58,12 @@ def exact_attention(
     scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[3])  # [batch, head, time, key]
     bias = positions.bias(scores)
     if bias is not None:
-        scores = scores + bias
+        scores = scores + see("bias", bias, "head time key")
+    see("scores", scores, "batch head time key")
     if causal and scores.shape[2] > 1:
         scores = scores.masked_fill(causal_mask(scores.shape[2], scores.shape[3], scores.device), -math.inf)
-    weights = F.softmax(scores, dim=-1)
-    weights = drop(weights, dropout)
+    weights = see("weights", F.softmax(scores, dim=-1), "batch head time key")
+    weights = drop(weights, dropout, axes="batch head time key")
     return weights.to(values.dtype) @ values  # [batch, head, time, head_width]
 
 
@@ -105,8 +107,8 @@ class Attention(nn.Module):
         self.keys = nn.Linear(width, key_value_heads * self.head_width, bias=biases)
         self.values = nn.Linear(width, key_value_heads * self.head_width, bias=biases)
         self.output = nn.Linear(heads * self.head_width, width, bias=biases)
-        self.query_norm = RMSNorm(self.head_width) if query_key_norm else nn.Identity()
-        self.key_norm = RMSNorm(self.head_width) if query_key_norm else nn.Identity()
+        self.query_norm = _of_heads(self.head_width) if query_key_norm else nn.Identity()
+        self.key_norm = _of_heads(self.head_width) if query_key_norm else nn.Identity()
         # Shared by all layers and owned by the model: kept out of this module's parameters.
         self.__dict__["positions"] = positions
         self.dropout = dropout
@@ -126,10 +128,21 @@ class Attention(nn.Module):
         if self.group > 1:
             keys = keys.repeat_interleave(self.group, dim=1)
             values = values.repeat_interleave(self.group, dim=1)
+        see("query", queries, "batch head time head_width")
+        see("key", keys, "batch head key head_width")
+        see("value", values, "batch head key head_width")
         dropout = self.dropout if self.training else 0.0
         heads = self.attend(queries, keys, values, positions, self.causal, dropout)
+        see("mixed", heads, "batch head time head_width")
         return self.output(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
     def _split(self, x: Float[Tensor, "batch time heads_width"]) -> Heads:
         heads: Tensor = x.unflatten(2, (-1, self.head_width))
         return heads.transpose(1, 2)  # [batch, head, time, head_width]
+
+
+def _of_heads(head_width: int) -> RMSNorm:
+    """Normalises each head's query or key by itself."""
+    norm = RMSNorm(head_width)
+    norm.axes = "batch head time head_width"
+    return norm

@@ -8,14 +8,14 @@ After this    training/ trains it through the same loop as every other model.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fogwalk.encoding.records import Reads
-from fogwalk.models.layers import ACTIVATIONS, GAINS, drop
+from fogwalk.models.layers import GAINS, Activation, dropout
 from fogwalk.settings import Convolutional
 
 GROUP = 16  # channels that are normalised together, where so many divide them
@@ -34,26 +34,34 @@ class ConvolutionalNetwork(nn.Module):
             nn.Conv2d(read, wide, shape.kernel, padding=shape.kernel // 2) for read, wide in itertools.pairwise(sizes)
         )
         self.norms = nn.ModuleList(_normalisation(shape.normalisation, wide) for wide in shape.channels)
+        self.activations = nn.ModuleList(Activation(shape.activation) for _ in shape.channels)
+        self.pools = nn.ModuleList(self._pools(reads.image))
         wide = (self._flat(reads.image), *shape.widths)
         self.hidden = nn.ModuleList(nn.Linear(read, write) for read, write in itertools.pairwise(wide))
+        self.hidden_activations = nn.ModuleList(Activation(shape.activation) for _ in shape.widths)
+        self.drops = nn.ModuleList(dropout(shape.dropout) for _ in wide)
         self.head = nn.Linear(wide[-1], outputs)
-        self.activation = ACTIVATIONS[shape.activation]
+
+    def _pools(self, image: tuple[int, int, int]) -> Iterator[nn.Module]:
+        """Of each 2 x 2 the largest, while there are 2."""
+        smaller = min(image[1:])
+        for _ in self.shape.channels:
+            yield nn.MaxPool2d(2) if smaller > 1 else nn.Identity()
+            smaller = smaller // 2 if smaller > 1 else smaller
 
     def _flat(self, image: tuple[int, int, int]) -> int:
         high, wide = image[1:]
-        for _ in self.shape.channels:
-            high, wide = (high // 2, wide // 2) if min(high, wide) > 1 else (high, wide)
+        for pool in self.pools:
+            high, wide = (high // 2, wide // 2) if isinstance(pool, nn.MaxPool2d) else (high, wide)
         return self.shape.channels[-1] * high * wide
 
     def forward(self, inputs: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch outputs"]:
         x = inputs.contiguous(memory_format=torch.channels_last)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = self.activation(norm(layer(x)))
-            if min(x.shape[2:]) > 1:
-                x = F.max_pool2d(x, 2)
-        x = drop(x.flatten(1), self.shape.dropout, self.training)
-        for hidden in self.hidden:
-            x = drop(self.activation(hidden(x)), self.shape.dropout, self.training)
+        for layer, norm, activation, pool in zip(self.layers, self.norms, self.activations, self.pools, strict=True):
+            x = pool(activation(norm(layer(x))))
+        x = self.drops[0](x.flatten(1))
+        for hidden, activation, drop in zip(self.hidden, self.hidden_activations, self.drops[1:], strict=True):
+            x = drop(activation(hidden(x)))
         return self.head(x)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
     def initialise(self, generator: torch.Generator) -> None:

@@ -1,7 +1,8 @@
 """The stations of the assembly line: activations, normalisation, feed-forward.
 
 Before this   settings/ names the choices.
-After this    attention.py and transformer.py put them together; mlp.py uses the activations.
+After this    attention.py and transformer.py put them together; mlp.py, plain.py and convolutional.py use the activations.
+Each is a module of its own, so that whoever looks inside finds it under its name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from fogwalk.models.probes import see
 
 Width = Float[Tensor, "*places width"]
 
@@ -36,11 +39,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 GAINS = {"relu": math.sqrt(2), "gelu": 1.5, "silu": 1.6, "sigmoid": 1.0, "tanh": 1.0, "squared-relu": 0.9}
 
 
-def drop(x: Tensor, share: float, training: bool = True) -> Tensor:
+def drop(x: Tensor, share: float, training: bool = True, axes: str = "") -> Tensor:
     """Each value is 0 with probability `share`, else divided by 1 - share, so that the mean stays. Srivastava et al. 2014.
 
     On a CPU one draw of 64 bits decides over four values: 2.5 times as fast as torch's own (measured), whose way it is elsewhere
-    and in compiled code. `share` is kept to 1 / 65,536 there.
+    and in compiled code. `share` is kept to 1 / 65,536 there. What each value is multiplied by is seen as `kept`,
+    with these axes.
     """
     if not share or not training:
         return x
@@ -49,7 +53,35 @@ def drop(x: Tensor, share: float, training: bool = True) -> Tensor:
     dropped = min(round(share * 65_536), 65_535)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - 32_768
-    return x * kept.to(x.dtype).mul_(65_536 / (65_536 - dropped))
+    return x * see("kept", kept.to(x.dtype).mul_(65_536 / (65_536 - dropped)), axes)
+
+
+class Activation(nn.Module):
+    """σ, by its name in the settings."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.compute = ACTIVATIONS[name]
+
+    def forward(self, x: Width) -> Width:
+        return self.compute(x)
+
+
+class Dropout(nn.Module):
+    """`drop` while training; afterwards everything passes."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Width) -> Width:
+        return drop(x, self.share, self.training)
+
+
+def dropout(share: float) -> nn.Module:
+    """Dropout of that share; of none, nothing."""
+    return Dropout(share) if share else nn.Identity()
 
 
 class RMSNorm(nn.Module):
@@ -57,6 +89,8 @@ class RMSNorm(nn.Module):
 
     Computed in float32 at least, and rounded before the gain, as the Qwen and Llama families do.
     """
+
+    axes = ""  # names of the axes of what it reads, where they are not those of tokens
 
     def __init__(self, width: int, epsilon: float = 1e-6) -> None:
         super().__init__()
@@ -83,7 +117,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(width, hidden, bias=biases)
         self.down = nn.Linear(hidden, width, bias=biases)
-        self.activation = ACTIVATIONS[activation]
+        self.activation = Activation(activation)
 
     def forward(self, x: Width) -> Width:
         return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]  # nn.Module calls are untyped
@@ -97,9 +131,10 @@ class GatedFeedForward(nn.Module):
         self.gate = nn.Linear(width, hidden, bias=biases)
         self.up = nn.Linear(width, hidden, bias=biases)
         self.down = nn.Linear(hidden, width, bias=biases)
+        self.activation = Activation("silu")
 
     def forward(self, x: Width) -> Width:
-        return self.down(F.silu(self.gate(x)) * self.up(x))  # type: ignore[no-any-return]  # as above
+        return self.down(self.activation(self.gate(x)) * self.up(x))  # type: ignore[no-any-return]  # as above
 
 
 def feed_forward(name: str, width: int, hidden: int | None, biases: bool) -> nn.Module:

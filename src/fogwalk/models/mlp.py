@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fogwalk.models.layers import ACTIVATIONS, drop
+from fogwalk.models.layers import Activation, dropout
 from fogwalk.settings import Mlp
 
 
@@ -29,15 +29,15 @@ class PlainLanguageModel(nn.Module):
         self.embedding = nn.Embedding(vocabulary, shape.embedding)
         sizes = (shape.context * shape.embedding, *shape.hidden)
         self.layers = nn.ModuleList(nn.Linear(read, wide) for read, wide in itertools.pairwise(sizes))
+        self.activations = nn.ModuleList(Activation(shape.activation) for _ in shape.hidden)
+        self.drops = nn.ModuleList(dropout(shape.dropout) for _ in shape.hidden)
         self.head = nn.Linear(sizes[-1], vocabulary)
-        self.activation = ACTIVATIONS[shape.activation]
 
     def forward(self, tokens: Int[Tensor, "batch time"], cache: None = None) -> Float[Tensor, "batch time vocabulary"]:
         x = F.pad(self.embedding(tokens), (0, 0, self.context - 1, 0))  # [batch, context - 1 + time, embedding]
         x = x.unfold(1, self.context, 1).flatten(2)  # [batch, time, embedding x context]
-        for layer in self.layers:
-            x = self.activation(layer(x))
-            x = drop(x, self.shape.dropout, self.training)
+        for layer, activation, drop in zip(self.layers, self.activations, self.drops, strict=True):
+            x = drop(activation(layer(x)))
         return self.head(x)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
     def empty_cache(self, batch: int) -> None:

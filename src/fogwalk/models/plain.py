@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fogwalk.encoding.records import Reads
-from fogwalk.models.layers import ACTIVATIONS, GAINS, drop, normalisation
+from fogwalk.models.layers import GAINS, Activation, dropout, normalisation
 from fogwalk.settings import Plain
 
 
@@ -41,8 +41,9 @@ class PlainNetwork(nn.Module):
         sizes = (reads.numbers + sum(widths), *shape.widths)
         self.layers = nn.ModuleList(nn.Linear(read, wide) for read, wide in itertools.pairwise(sizes))
         self.norms = nn.ModuleList(normalisation(shape.normalisation, wide) for wide in shape.widths)
+        self.activations = nn.ModuleList(Activation(shape.activation) for _ in shape.widths)
+        self.drops = nn.ModuleList(dropout(shape.dropout) for _ in shape.widths)
         self.head = nn.Linear(sizes[-1], outputs)
-        self.activation = ACTIVATIONS[shape.activation]
 
     def forward(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
         x = inputs.flatten(1)
@@ -50,8 +51,8 @@ class PlainNetwork(nn.Module):
             places = x[:, self.reads.numbers :].long()
             listed = [table(places[:, at]) for at, table in enumerate(self.embedding)]
             x = torch.cat([x[:, : self.reads.numbers], *listed], dim=1)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            y = drop(self.activation(norm(layer(x))), self.shape.dropout, self.training)
+        for layer, norm, activation, drop in zip(self.layers, self.norms, self.activations, self.drops, strict=True):
+            y = drop(activation(norm(layer(x))))
             x = x + y if self.shape.residual and x.shape == y.shape else y
         return self.head(x)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 

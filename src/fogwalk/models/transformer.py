@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from fogwalk.encoding.records import Reads
 from fogwalk.errors import SettingError
 from fogwalk.models.attention import ATTENDS, Attention, Cache
-from fogwalk.models.layers import drop, feed_forward, normalisation
+from fogwalk.models.layers import dropout, feed_forward, normalisation
 from fogwalk.models.positions.protocol import Positions
+from fogwalk.models.probes import see
 from fogwalk.registry import POSITIONS
 from fogwalk.settings import Transformer, Vision
 
@@ -45,16 +46,18 @@ class Layer(nn.Module):
         self.feed_forward = feed_forward(shape.feed_forward, shape.width, shape.feed_forward_width, shape.biases)
         self.before = shape.norm_place == "before"
         self.residual = shape.residual
-        self.dropout = shape.dropout
+        self.attention_drop = dropout(shape.dropout)
+        self.feed_forward_drop = dropout(shape.dropout)
 
     def forward(self, x: Hidden, cache: Cache | None = None, layer: int = 0) -> Hidden:
         read = self.attention_norm(x) if self.before else x
-        x = self._join(x, self.attention(read, cache, layer), self.attention_norm)
+        change = self.attention_drop(self.attention(read, cache, layer))
+        x = see("between", self._join(x, change, self.attention_norm), "batch time width")
         read = self.feed_forward_norm(x) if self.before else x
-        return self._join(x, self.feed_forward(read), self.feed_forward_norm)
+        change = self.feed_forward_drop(self.feed_forward(read))
+        return self._join(x, change, self.feed_forward_norm)
 
     def _join(self, x: Hidden, change: Hidden, norm: nn.Module) -> Hidden:
-        change = drop(change, self.dropout, self.training)
         joined = x + change if self.residual else change
         return joined if self.before else norm(joined)
 
@@ -90,6 +93,7 @@ class LanguageModel(nn.Module):
         self.positions: Positions = POSITIONS.get(shape.positions)(
             shape.context, shape.width, shape.width // shape.heads, shape.heads, self.deviation
         )
+        self.drop = dropout(shape.dropout)
         self.layers = Stack(shape, self.positions, causal=True)
         # With norms after each sub-layer the last one already ends the stack.
         self.norm = normalisation(shape.normalisation if shape.norm_place == "before" else "none", shape.width)
@@ -103,9 +107,8 @@ class LanguageModel(nn.Module):
     def hidden(self, tokens: Tokens, cache: Cache | None = None) -> Hidden:
         """The last layer's normalised output: what each place knows before it is turned into scores."""
         x = self.positions.add(self.embedding(tokens), cache.length if cache else 0)
-        if self.shape.dropout:
-            x = F.dropout(x, self.shape.dropout, self.training)
-        return self.norm(self.layers(x, cache))  # type: ignore[no-any-return]  # as above
+        see("placed", x, "batch time width")
+        return self.norm(self.layers(self.drop(x), cache))  # type: ignore[no-any-return]  # as above
 
     def empty_cache(self, batch: int) -> Cache:
         """Room for one whole context of keys and values."""
@@ -166,6 +169,7 @@ class VisionTransformer(nn.Module):
         self.positions: Positions = POSITIONS.get(inner.positions)(
             inner.context, inner.width, inner.width // inner.heads, inner.heads, 0.02
         )
+        self.drop = dropout(shape.dropout)
         self.layers = Stack(inner, self.positions, causal=False)
         self.norm = normalisation(inner.normalisation, inner.width)
         self.head = nn.Linear(inner.width, outputs)
@@ -174,7 +178,7 @@ class VisionTransformer(nn.Module):
         tokens = F.unfold(images, self.patch, stride=self.patch).transpose(
             1, 2
         )  # [batch, patches, channels x patch x patch]
-        x = drop(self.positions.add(self.read(tokens), 0), self.shape.dropout, self.training)
+        x = self.drop(see("placed", self.positions.add(self.read(tokens), 0), "batch time width"))
         return self.head(self.norm(self.layers(x)).mean(1))  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
     def initialise(self, generator: torch.Generator) -> None:

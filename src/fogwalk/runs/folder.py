@@ -6,6 +6,7 @@
       events.jsonl           what happened, append-only
       encoding/              the tokenizer
       checkpoints/000640/    model.safetensors, optimizer.safetensors, progress.json, settings.toml, encoding/, manifest.json
+      probes/000640.safetensors   what the measures made of the probe batch at that step
 
 Before this   publish.py.
 After this    lock.py, log.py, catalogue.py; trainer.py creates a run, run.py opens one.
@@ -69,6 +70,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def probes(self) -> Path:
+        return self.path / "probes"
 
     def checkpoint(self, step: int) -> Path:
         """Where the checkpoint after `step` updates stands."""

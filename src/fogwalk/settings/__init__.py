@@ -15,7 +15,7 @@ from fogwalk.settings.models import (
 from fogwalk.settings.presets import PRESETS
 from fogwalk.settings.resolve import Source, file, load_settings, nested, preset, resolve, typed
 from fogwalk.settings.toml import write_toml, write_value
-from fogwalk.settings.tree import Data, Declared, Optimizer, Settings, Training, declared
+from fogwalk.settings.tree import Data, Declared, Insight, Optimizer, Settings, Training, declared, require_fitting
 from fogwalk.settings.unused import unused
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Convolutional",
     "Data",
     "Declared",
+    "Insight",
     "Mlp",
     "Model",
     "Optimizer",
@@ -40,6 +41,7 @@ __all__ = [
     "load_settings",
     "nested",
     "preset",
+    "require_fitting",
     "require_reads",
     "resolve",
     "typed",

@@ -16,7 +16,7 @@ from typing import Any
 from fogwalk.errors import SettingError
 from fogwalk.registry import MODELS, OPTIMIZERS, TASKS
 from fogwalk.settings.fields import check_limits, flag, setting, types_of
-from fogwalk.settings.models import MODEL_GROUPS, Model, Transformer
+from fogwalk.settings.models import MODEL_GROUPS, Model, Transformer, require_reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +165,21 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Insight:
+    """How often a run is looked into while it trains; no weight hangs on it."""
+
+    every: int = setting(
+        50,
+        "steps between looks inside, for the verdicts and the page; 0 never (fewer where they would take over 2 % of the time)",
+        least=0,
+        resumable=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_limits("insight.", self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that decides a run. `origins` tells, for each dotted key, where its value came from."""
 
@@ -181,6 +196,7 @@ class Settings:
     model: Model = field(default_factory=Transformer)
     optimizer: Optimizer = field(default_factory=Optimizer)
     training: Training = field(default_factory=Training)
+    insight: Insight = field(default_factory=Insight)
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     def __post_init__(self) -> None:
@@ -223,7 +239,27 @@ class Settings:
         return dataclasses.replace(self, **changed, origins=MappingProxyType(origins))
 
 
-GROUPS: dict[str, type | None] = {"data": Data, "model": None, "optimizer": Optimizer, "training": Training}
+def require_fitting(settings: Settings, sort: str) -> None:
+    """Raise SettingError where the model does not read such data (table or images), or the loss does not go with the task."""
+    require_reads(settings.model_kind, sort)
+    asked = settings.training.loss
+    if asked != "auto" and (asked == "cross-entropy") != (settings.task == "classification"):
+        fits = "cross-entropy" if settings.task == "classification" else "mean-squared, mean-absolute or huber"
+        raise SettingError(
+            "training.loss",
+            "task",
+            found=f"{asked} does not go with {settings.task}",
+            remedy=f"Leave it out, or choose {fits}.",
+        )
+
+
+GROUPS: dict[str, type | None] = {
+    "data": Data,
+    "model": None,
+    "optimizer": Optimizer,
+    "training": Training,
+    "insight": Insight,
+}
 
 
 @dataclass(frozen=True)

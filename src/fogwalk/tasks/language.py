@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,9 @@ class Language:
     A text that is too short to train on is an error, unless it `may_be_short`: then it can only be looked at.
     A text that is not read and tokenised until then (`until`, time.perf_counter()) is an error too.
     """
+
+    loss_name = "cross-entropy"
+    class_weights: Tensor | None = None
 
     def __init__(
         self,
@@ -303,6 +306,16 @@ class Language:
     def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
         """The loss says it all."""
         return {}
+
+    input_names: ClassVar[list[str]] = []
+
+    def asked(self, batch: Batch, row: int) -> tuple[str, str]:
+        """A window's text, and the token after its last."""
+        return self.tokenizer.decode(batch.inputs[row].tolist()), self.named(int(batch.targets[row, -1]))
+
+    def named(self, output: int) -> str:
+        """The token."""
+        return repr(tokenizers.spelled(self.tokenizer, output))
 
     @staticmethod
     def rebuilt(settings: Settings, encoding: Path) -> nn.Module:

@@ -57,12 +57,15 @@ class Sizes:
 class Task(Protocol):
     """One thing that can be learned, from a path to a shown answer.
 
-    `digest` is the hash of the data; `facts` are its numbers for the planned event; `words` tells it to a person.
+    `digest` is the hash of the data; `facts` are its numbers for the planned event; `words` tells it to a person; `loss_name`
+    says what is made small: cross-entropy, its classes counted by `class_weights` where there are any, or a loss of numbers.
     """
 
     digest: str
     facts: dict[str, Any]
     sizes: Sizes
+    loss_name: str
+    class_weights: Tensor | None
 
     def words(self) -> list[str]:
         """What the data is and how it is used, one line each, for a person."""
@@ -102,6 +105,19 @@ class Task(Protocol):
 
     def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
         """What else tells how good they are, as means over the batch's examples, such as accuracy; empty where nothing does."""
+        ...
+
+    def asked(self, batch: Batch, row: int) -> tuple[str, str]:
+        """One record of a batch, and its right answer, for a person."""
+        ...
+
+    def named(self, output: int) -> str:
+        """What number `output` of the model's outputs stands for: a token, a class, or the number that is predicted."""
+        ...
+
+    @property
+    def input_names(self) -> list[str]:
+        """What each number of a row stands for; empty where what is read has no names: tokens, pixels."""
         ...
 
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:

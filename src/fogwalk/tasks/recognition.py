@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fogwalk.batches.batch import Batch
-from fogwalk.batches.changes import Augment, Normalise
-from fogwalk.batches.rows import Change, TrainingRows, every_row
+from fogwalk.batches.changes import Augment, normalise
+from fogwalk.batches.rows import TrainingRows, as_tensor, every_row
 from fogwalk.data.images.images import is_images
 from fogwalk.data.tables import cells
 from fogwalk.data.tables.holdout import held_back, held_back_groups
 from fogwalk.encoding import columns as columns_of
-from fogwalk.encoding.answers import alike, check_classes, numbers_of, tells_class, tells_number
+from fogwalk.encoding.answers import alike, check_classes, given_away, numbers_of, tells_class, tells_number
 from fogwalk.encoding.columns import Columns, Target
 from fogwalk.encoding.pixels import FILE as PIXELS
 from fogwalk.encoding.pixels import Pixels
-from fogwalk.encoding.records import Records, reads, records_of, spelled
-from fogwalk.errors import DataError, SettingError
+from fogwalk.encoding.records import Records, load_encoder, reads, records_of, spelled
+from fogwalk.errors import DataError
 from fogwalk.models.recipes import augmented, fitted
 from fogwalk.objectives.losses import class_loss, number_loss
 from fogwalk.registry import MODELS
-from fogwalk.settings import Settings, require_reads
+from fogwalk.settings import Settings, require_fitting
 from fogwalk.tasks.protocol import SCORED_AT_ONCE, Sizes
 
 CLASSES_SHOWN = 8
@@ -51,7 +51,7 @@ class Recognition:
             if encoding
             else len(settings.data.path) == 1 and is_images(settings.data.path[0])
         )
-        _require_fitting(settings, "images" if pictures else "table")
+        require_fitting(settings, "images" if pictures else "table")
         self.classifies = settings.task == "classification"
         self.records: Records = records_of(settings.data, pictures=pictures)
         self.notes = self.records.notes
@@ -79,7 +79,7 @@ class Recognition:
             self.target = Target(name, classes)
         else:
             self.target = columns_of.numbers_target(name, answers, ~self.held, self.records.decimal_comma)
-        self.inputs = _tensor(self.records.encoded(self.encoder))
+        self.inputs = as_tensor(self.records.encoded(self.encoder))
         self.answers = self._numbers(answers)
 
     @property
@@ -172,6 +172,7 @@ class Recognition:
             "target": self.target.name,
             "training": self.sizes.training,
             "validation": self.sizes.validation,
+            **self._untaught,
         }
         if isinstance(self.encoder, Columns):
             told |= {"columns": self.encoder.names, "left_out": self.encoder.left_out}
@@ -210,8 +211,8 @@ class Recognition:
         if self.settings.data.group and not asked / 2 <= share <= 2 * asked:
             told.append(f"{share:.1%} are held back and not {asked:.1%}: groups are held back whole")
         if self.classifies:
-            counts = np.bincount(self.answers.numpy()[~self.held], minlength=len(self.target.classes))
-            if lost := [f"'{name}'" for name, count in zip(self.target.classes, counts, strict=True) if not count]:
+            counts = zip(self.target.classes, self._counts.tolist(), strict=True)
+            if lost := [f"'{name}'" for name, count in counts if not count]:
                 told.append(
                     f"every {self.records.unit} of {', '.join(lost[:CLASSES_SHOWN])} is held back: it is not learned"
                 )
@@ -227,28 +228,35 @@ class Recognition:
         else:
             table = self.records.table  # type: ignore[attr-defined]  # columns are of rows
             giving = tells_number(self.encoder, table, np.flatnonzero(~self.held), right)
-        if not giving:
-            return []
-        shown = ", ".join(f"'{name}'" for name in giving[:4])
-        alone = "alone tells" if len(giving) == 1 else "each alone tell"
-        return [
-            f"{shown} {alone} '{self.target.name}' nearly always: known only afterwards? Then take it out of the table, "
-            "or the model learns nothing else"
-        ]
+        return given_away(giving, self.target.name)
 
     def chance(self) -> str:
         """What the loss would be without learning."""
-        held = self._kept
         if not self.classifies:
-            loss = float(number_loss(self._loss, torch.zeros_like(held), held))
-            return f"loss {loss:.2f}: always the mean, {self.target.center:.4g}"
-        shares = np.bincount(self.answers.numpy()[~self.held], minlength=len(self.target.classes)) / self.sizes.training
-        common = int(shares.argmax())
-        right = float((held == common).float().mean())
+            return f"loss {self._untaught['frequencies']:.2f}: always the mean, {self.target.center:.4g}"
+        classes, common = len(self.target.classes), int(self._counts.argmax())
+        right = float((self._kept == common).float().mean())
         return (
-            f"loss {np.log(len(shares)):.2f} = ln {len(shares)}: guessing; always '{self.target.classes[common]}' is right in "
+            f"loss {np.log(classes):.2f} = ln {classes}: guessing; always '{self.target.classes[common]}' is right in "
             f"{right:.1%}"
         )
+
+    @property
+    def _counts(self) -> Tensor:
+        """Of the classes, over what is learned from."""
+        return torch.bincount(self.answers[torch.from_numpy(~self.held)], minlength=len(self.target.classes))
+
+    @cached_property
+    def _untaught(self) -> dict[str, float]:
+        """The loss over what is held back of guessing, and of always giving each class its share, or the mean."""
+        held = self._kept
+        batch = Batch(held, held)
+        if not self.classifies:
+            loss = float(self.loss(torch.zeros(len(held), 1), batch))
+            return {"guessing": loss, "frequencies": loss}
+        even = torch.zeros(len(held), len(self.target.classes))
+        counted = self._counts.float().clamp(min=1e-9).log().expand_as(even)
+        return {"guessing": float(self.loss(even, batch)), "frequencies": float(self.loss(counted, batch))}
 
     def save_encoding(self, folder: Path) -> None:
         """Write columns.json or pixels.json, and target.json."""
@@ -317,25 +325,24 @@ class Recognition:
         return self.answers[torch.from_numpy(self.held)]
 
     @property
-    def _loss(self) -> str:
+    def loss_name(self) -> str:
+        """By which name what is made small goes."""
         name = self.settings.training.loss
         return ("cross-entropy" if self.classifies else "mean-squared") if name == "auto" else name
 
     @cached_property
-    def _weights(self) -> Tensor | None:
+    def class_weights(self) -> Tensor | None:
         """Of the classes, such that each counts alike over what is learned from."""
         if not self.classifies or self.settings.training.class_weights == "none":
             return None
-        counts = torch.bincount(self.answers[torch.from_numpy(~self.held)], minlength=len(self.target.classes)).clamp(
-            min=1
-        )
+        counts = self._counts.clamp(min=1)
         return counts.sum() / (len(counts) * counts)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy in nats, or how far numbers are off, in standard deviations."""
         if not self.classifies:
-            return number_loss(self._loss, outputs[:, 0], batch.targets)
-        weights = None if self._weights is None else self._weights.to(outputs.device)
+            return number_loss(self.loss_name, outputs[:, 0], batch.targets)
+        weights = None if self.class_weights is None else self.class_weights.to(outputs.device)
         return class_loss(outputs, batch.targets, weights, self.settings.training.label_smoothing)
 
     def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
@@ -344,6 +351,27 @@ class Recognition:
             return {"accuracy": float((outputs.argmax(1) == batch.targets).float().mean())}
         spread = float(self._kept.var(correction=0)) or 1.0
         return {"R²": 1 - float((outputs[:, 0].float() - batch.targets).square().mean()) / spread}
+
+    @cached_property
+    def input_names(self) -> list[str]:
+        """Columns, words of columns, and columns of many words; pixels have no names."""
+        return self.encoder.labels() if isinstance(self.encoder, Columns) else []
+
+    def asked(self, batch: Batch, row: int) -> tuple[str, str]:
+        """A row as the numbers it was made to, or that it is an image; and its class or number."""
+        encoder, right = self.encoder, batch.targets[row]
+        columns = isinstance(encoder, Columns)
+        told = (
+            encoder.told(batch.inputs[row].tolist())
+            if columns
+            else f"an image of {encoder.width} x {encoder.height} pixels"
+        )
+        number = float(right) * self.target.scale + self.target.center
+        return told, self.named(int(right)) if self.classifies else f"{number:.4g}"
+
+    def named(self, output: int) -> str:
+        """The class, or what is predicted."""
+        return self.target.classes[output] if self.classifies else self.target.name
 
     @torch.no_grad()
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
@@ -365,35 +393,7 @@ class Recognition:
         return f"{self.target.classes[best]}, {float(chances[best]):.0%}"
 
 
-def _tensor(numbers: NDArray[Any]) -> Tensor:
-    """Without a copy, where they may be written to: images may be more than memory holds."""
-    return torch.from_numpy(numbers if numbers.flags.writeable else numbers.copy())
-
-
-def normalise(encoder: Any) -> Change | None:
-    """What is done to gathered records before a model reads them; nothing to rows, whose columns are numbers already."""
-    return Normalise(encoder.mean, encoder.deviation) if isinstance(encoder, Pixels) else None
-
-
-def load_encoder(encoding: Path) -> Columns | Pixels:
-    """What a run learned of how to make numbers of records."""
-    return Pixels.load(encoding) if (encoding / PIXELS).exists() else Columns.load(encoding)
-
-
 def build_model(settings: Settings, encoder: Columns | Pixels, target: Target) -> nn.Module:
     """The model of these settings for such records and answers."""
     model: nn.Module = MODELS.get(settings.model_kind)(settings.model, reads(encoder), len(target.classes) or 1)
     return model
-
-
-def _require_fitting(settings: Settings, sort: str) -> None:
-    require_reads(settings.model_kind, sort)
-    asked = settings.training.loss
-    if asked != "auto" and (asked == "cross-entropy") != (settings.task == "classification"):
-        fits = "cross-entropy" if settings.task == "classification" else "mean-squared, mean-absolute or huber"
-        raise SettingError(
-            "training.loss",
-            "task",
-            found=f"{asked} does not go with {settings.task}",
-            remedy=f"Leave it out, or choose {fits}.",
-        )

@@ -46,6 +46,8 @@ class Told:
 
 
 Tell = Callable[[Told], None]
+# Makes one more listener, which is given what it may look at: it must change nothing.
+Watch = Callable[[RunFolder, State, Task, Course, Listener], Listener]
 
 
 class Bus:
@@ -69,6 +71,7 @@ class Session:
         task: Task,
         resumed_from: int | None,
         recorded: Recorded = MappingProxyType({}),
+        watch: Watch | None = None,
     ) -> None:
         settings = course.settings
         training = settings.training
@@ -130,6 +133,7 @@ class Session:
         )
         drift = Drift(plan.steps_a_validation_costs(task, settings))
         self.replanner = Replanner(self.state, self.course, self.history, self.bus, recorded, self._view, drift=drift)
+        self.watcher = watch(folder, self.state, task, course, self.bus) if watch else None
         self.sampler = Sampler(
             self.state, task, self.bus, every=training.sample_every, course=self.course, seed=settings.seed
         )
@@ -146,6 +150,7 @@ class Session:
                 self.evaluator,
                 self.replanner,
                 self.sampler,
+                *([self.watcher] if self.watcher else []),
             ]
             for told in describe(self.course.settings, self.task.sizes, count_parameters(self.state.model), why):
                 tell(told)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fogwalk.models.positions.protocol import Positions
+from fogwalk.models.probes import see
 
 
 class Learned(Positions):
@@ -18,5 +20,5 @@ class Learned(Positions):
 
     def add(self, embeddings: Float[Tensor, "batch time width"], start: int) -> Float[Tensor, "batch time width"]:
         places = torch.arange(start, start + embeddings.shape[1], device=embeddings.device)
-        rows: Tensor = self.table(places)
+        rows = see("positions", F.embedding(places, self.table.weight), "time width")
         return embeddings + rows

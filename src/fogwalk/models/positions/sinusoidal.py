@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fogwalk.models.positions.protocol import Positions
+from fogwalk.models.probes import see
 
 BASE = 10_000.0
 
@@ -28,5 +29,5 @@ class Sinusoidal(Positions):
         self.scale = deviation
 
     def add(self, embeddings: Float[Tensor, "batch time width"], start: int) -> Float[Tensor, "batch time width"]:
-        waves = self.waves[start : start + embeddings.shape[1]]
-        return embeddings + self.scale * waves.to(embeddings.dtype)
+        waves = self.scale * self.waves[start : start + embeddings.shape[1]].to(embeddings.dtype)
+        return embeddings + see("positions", waves, "time width")

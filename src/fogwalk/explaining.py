@@ -1,0 +1,105 @@
+"""One answer explained: what a person wrote becomes what the model reads, and the answer is told with what drove it.
+
+Before this   insight/answer.py, predicting.py.
+After this    run.py offers it; cli/explain.py prints it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fogwalk.data.tables.table import Table
+from fogwalk.encoding.columns import Columns
+from fogwalk.encoding.protocol import Tokenizer
+from fogwalk.encoding.tokenizers import spelled
+from fogwalk.errors import UsageError
+from fogwalk.generation.decode import prompt_ids
+from fogwalk.insight.answer import of_record, of_text
+from fogwalk.insight.telling.answers import record_answer, text_answer
+from fogwalk.insight.telling.layout import paragraph
+from fogwalk.predicting import Asked, Recogniser, asked_rows
+from fogwalk.registry import did_you_mean
+
+WRITTEN = "age=39, sex=male"
+
+
+def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str) -> str:
+    """The next token after a prompt. Raises UsageError where it is empty, too long, or holds what the model does not know."""
+    if not prompt:
+        raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
+    ids = prompt_ids(tokenizer, prompt)
+    context: int = model.context  # type: ignore[assignment]  # models of text have one
+    if len(ids) > context:
+        raise UsageError(
+            f"the prompt is {len(ids):,} tokens long, and the model looks back over {context}",
+            remedy=f"Shorten it: its last {context} tokens are all that it would read.",
+        )
+
+    def named(token: int) -> str:
+        return repr(spelled(tokenizer, token))
+
+    return "\n".join(
+        text_answer(of_text(model, ids), named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
+    )
+
+
+def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> str:
+    """What goes with a row or an image. Raises UsageError where there is none such."""
+    encoder, target = recogniser.encoder, recogniser.target
+    asked = _asked(recogniser, prompt)
+    if not 0 <= row < len(asked.inputs):
+        raise UsageError(f"--row {row} is outside", expected=f"{prompt} has {len(asked.inputs):,}, counted from 0.")
+    record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
+    places = encoder.places() if isinstance(encoder, Columns) else {}
+    cells = {name: _cell(asked.table, name, row) for name in places}
+    which = f", row {row}" if len(asked.inputs) > 1 else ""
+    told = record_answer(
+        of_record(recogniser.model, record, places),
+        f"{run}, step {step:,}: what '{target.name}' is for {prompt[:60]}{which}",
+        target.classes,
+        lambda output: output * target.scale + target.center,
+        cells,
+    )
+    for note in asked.notes:
+        told += ["", *paragraph("", note, indent=2)]
+    return "\n".join(told)
+
+
+def _cell(table: Table, name: str, row: int) -> str:
+    value = table.columns[name][row].as_py()
+    return "" if value is None else str(value)
+
+
+def _asked(recogniser: Recogniser, prompt: str) -> Asked:
+    encoder = recogniser.encoder
+    rows = isinstance(encoder, Columns)
+    if not prompt:
+        remedy = f'Write a row, --prompt "{WRITTEN}", or name a table.' if rows else "Name an image."
+        raise UsageError("--prompt is empty", remedy=remedy)
+    if not isinstance(encoder, Columns) or Path(prompt).exists() or "=" not in prompt:
+        return recogniser.asked(prompt, "auto")
+    return _written(prompt, encoder, recogniser.target.name)
+
+
+def _written(prompt: str, columns: Columns, target: str) -> Asked:
+    """A row as a person wrote it."""
+    import pyarrow
+
+    written: dict[str, str] = {}
+    for part in prompt.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise UsageError(f"'{name}' in --prompt is no column=value", expected=f"A row is written as {WRITTEN}.")
+        if name not in columns.names:
+            remedy = did_you_mean(name, columns.names)
+            raise UsageError(f"there is no column '{name}' that the model reads", remedy=remedy)
+        written[name] = value
+    missing = [name for name in columns.names if name not in written]
+    table = Table({name: pyarrow.array([written.get(name)], pyarrow.string()) for name in columns.names})
+    shown = ", ".join(missing[:8]) + (", …" if len(missing) > 8 else "")
+    notes = (f"nothing is written for {shown}: counted as missing",) if missing else ()
+    return asked_rows(table, columns, target, notes)

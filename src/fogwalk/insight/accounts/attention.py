@@ -1,0 +1,195 @@
+"""Attention, the round table: a listener's query meets each speaker's key; softmax makes shares of it; the speakers' values are
+added up in those shares; the heads are fused by the output matrix. Vaswani et al. 2017."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from fogwalk.insight.accounts.protocol import SHOWN, Account, Line, Table, Told, Work, given, low, product_sum, signed
+
+
+class Attention(Account):
+    """Forward: s = q·k/√w (+ bias), closed chairs out; p = softmax(s); m = Σ p·v; y = O·[m of all heads].
+    Backward, with μ = ∂L/∂m: ∂L/∂v = Σ p·μ; ∂L/∂p = μ·v; ∂L/∂s = p·(∂L/∂p - Σ p·∂L/∂p); ∂L/∂q = Σ ∂L/∂s·k/√w;
+    ∂L/∂k = Σ ∂L/∂s·q/√w."""
+
+    formula = "s = q·k/√w    p = softmax(s)    m = Σ p·v    y = O·[m of all heads]"
+    chain = "∂L/∂v = Σ p·μ    ∂L/∂s = p·(μ·v - Σ p·(μ·v))    ∂L/∂q = Σ ∂L/∂s·k/√w    (μ = ∂L/∂m)"
+
+    def again(self, work: Work) -> dict[str, Tensor]:
+        scores, weights = self.scores(work), self.weights(work)
+        mixed = self._kept(work, weights) @ work.value("value")
+        y = mixed.transpose(1, 2).flatten(2) @ work.parameter("output.weight").T
+        bias = work.parameter("output.bias")
+        return {"scores": scores, "weights": weights, "mixed": mixed, "output": y if bias is None else y + bias}
+
+    def passed_back(self, work: Work) -> dict[str, Tensor]:
+        query, key, value = work.value("query"), work.value("key"), work.value("value")
+        root = math.sqrt(query.shape[3])
+        mixed = (work.blame("output") @ work.parameter("output.weight")).unflatten(2, (query.shape[1], -1))
+        mixed = mixed.transpose(1, 2)  # [batch, head, time, head_width]
+        weights = self.weights(work)
+        shares = self._kept(work, mixed @ value.transpose(2, 3))
+        scores = weights * (shares - (weights * shares).sum(-1, keepdim=True))
+        back = {
+            "mixed": mixed,
+            "weights": shares,
+            "value": self._kept(work, weights).transpose(2, 3) @ mixed,
+            "query": scores @ key / root,
+            "key": scores.transpose(2, 3) @ query / root,
+        }
+        return back | self._to_matrices(work, back)
+
+    def _to_matrices(self, work: Work, back: dict[str, Tensor]) -> dict[str, Tensor]:
+        """On to what the three matrices gave: heads that share a key or value add their blame, dials are turned back, what was
+        normalised passes its norm."""
+        group: int = work.module.group  # type: ignore[assignment]  # an Attention has one
+        found = {"values.output": _merged(_shared(back["value"], group))}
+        for short, name in (("query", "queries"), ("key", "keys")):
+            blame = _turned_back(work, back[short] if short == "query" else _shared(back[short], group))
+            norm = f"{short}_norm"
+            if work.has(f"{norm}.output"):
+                found[f"{norm}.output"] = blame
+                blame = _through_norm(work, norm, blame)
+            found[f"{name}.output"] = _merged(blame)
+        return found
+
+    def scores(self, work: Work) -> Tensor:
+        """Before chairs are closed. [batch, head, time, key]"""
+        query, key = work.value("query"), work.value("key")
+        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+        return scores + work.value("bias") if work.has("bias") else scores
+
+    def weights(self, work: Work) -> Tensor:
+        """[batch, head, time, key], each row adding up to 1."""
+        scores = self.scores(work)
+        if self._causal(work):
+            closed = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(closed, -math.inf)
+        raised = torch.exp(scores - scores.amax(-1, keepdim=True))
+        return raised / raised.sum(-1, keepdim=True)
+
+    @staticmethod
+    def _causal(work: Work) -> bool:
+        causal: bool = work.module.causal  # type: ignore[assignment]  # an Attention says so
+        return causal
+
+    @staticmethod
+    def _kept(work: Work, weights: Tensor) -> Tensor:
+        return weights * work.value("kept") if work.has("kept") else weights
+
+    def told(self, work: Work, at: tuple[int, ...]) -> Told:
+        """`at` is (record, place, unit of the output)."""
+        row, place, unit = at
+        scores, weights = self.scores(work)[row], self.weights(work)[row]
+        heads, width = weights.shape[0], work.value("query").shape[3]
+        told = Told()
+        back = self.passed_back(work)
+        for head in range(heads):
+            told.tables.append(self._listened(work, row, head, place, scores[head, place], weights[head, place]))
+            to = int(weights[head, place].argmax())
+            told.forward.extend(self._lines(work, row, head, place, to, float(scores[head, place, to]), weights))
+        mixed = work.value("mixed")[row, :, place]  # [head, head_width]
+        shares = work.parameter("output.weight")[unit].unflatten(0, (heads, width)) * mixed
+        each = shares.sum(1).tolist()
+        bias = work.parameter("output.bias")
+        told.forward.append(
+            Line(
+                what=f"the heads fused into number {unit}",
+                formula=f"y{low(unit)} = Σ over heads of O·m",
+                filled=" + ".join(f"{signed(share)} (head {head})" for head, share in enumerate(each))
+                + ("" if bias is None else f" + {signed(float(bias[unit]))} (bias)"),
+                result=sum(each) + (0.0 if bias is None else float(bias[unit])),
+                parts=tuple((f"head {head}", share) for head, share in enumerate(each)),
+            )
+        )
+        told.backward.append(
+            given(f"blame of number {unit}", f"∂L/∂y{low(unit)}", float(work.blame("output")[row, place, unit]))
+        )
+        for head in range(heads):
+            told.backward.append(
+                given(
+                    f"head {head}: blame of its query here, as a length",
+                    "|∂L/∂q|",
+                    float(back["query"][row, head, place].norm()),
+                )
+            )
+        return told
+
+    def _listened(self, work: Work, row: int, head: int, place: int, scores: Tensor, weights: Tensor) -> Table:
+        """Whom one listener attends to in one head, the most attended first."""
+        values = work.value("value")[row, head].norm(dim=1)
+        open_chairs = place + 1 if self._causal(work) else len(weights)
+        order = weights[:open_chairs].argsort(descending=True, stable=True)
+        first = order[:SHOWN].tolist()
+        return Table(
+            title=f"head {head}: place {place} listens to",
+            columns=("place", "q·k/√w", "share", "|value|", "share·|value|"),
+            rows=tuple(
+                (to, float(scores[to]), float(weights[to]), float(values[to]), float(weights[to] * values[to]))
+                for to in first
+            ),
+            left_out=len(order) - len(first),
+        )
+
+    def _lines(self, work: Work, row: int, head: int, place: int, to: int, score: float, weights: Tensor) -> list[Line]:
+        query, key = work.value("query")[row, head, place], work.value("key")[row, head, to]
+        root = math.sqrt(len(query))
+        bias = float(work.value("bias")[head, place, to]) if work.has("bias") else None
+        meets = product_sum(
+            f"head {head}: query of {place} · key of {to}, / √{len(query)}" + (" + bias" if bias is not None else ""),
+            "s = q·k/√w" + (" + bias" if bias is not None else ""),
+            query / root,
+            key,
+            name="q·k",
+            bias=bias,
+        )
+        share = weights[head, place]
+        softmax = Line(
+            what=f"head {head}: its share of all that {place} hears",
+            formula="p = eˢ/Σeˢ",
+            filled=f"e^{signed(score)}/Σ",
+            result=float(share[to]),
+        )
+        values = work.value("value")[row, head]
+        mixed = self._kept(work, self.weights(work))[row, head, place]
+        unit = int((mixed @ values).abs().argmax())
+        sum_of = product_sum(
+            f"head {head}: number {unit} of what is heard", f"m{low(unit)} = Σ p·v{low(unit)}", mixed, values[:, unit]
+        )
+        return [meets, softmax, sum_of]
+
+
+def _merged(heads: Tensor) -> Tensor:
+    """[batch, head, time, head_width] -> [batch, time, width]"""
+    return heads.transpose(1, 2).flatten(2)
+
+
+def _shared(heads: Tensor, group: int) -> Tensor:
+    """The sum over the heads that read the same keys or values."""
+    total: Tensor = heads.unflatten(1, (-1, group)).sum(2)
+    return total
+
+
+def _turned_back(work: Work, blame: Tensor) -> Tensor:
+    """Rotary positions turn pairs of numbers; their blame is turned by the same angle the other way."""
+    positions = work.module.__dict__["positions"]
+    if not hasattr(positions, "cosine"):
+        return blame
+    time, half = blame.shape[2], blame.shape[3] // 2
+    cosine, sine = positions.cosine[:time, :half], -positions.sine[:time, :half]  # its first half holds -sin
+    first, second = blame[..., :half], blame[..., half:]
+    return torch.cat((first * cosine + second * sine, second * cosine - first * sine), -1)
+
+
+def _through_norm(work: Work, norm: str, blame: Tensor) -> Tensor:
+    """∂L/∂(input) of the norm of queries or keys, as RMSNorm's account has it."""
+    x, gain = work.value(f"{norm}.input"), work.parameter(f"{norm}.weight")
+    epsilon: float = work.module.get_submodule(norm).epsilon  # type: ignore[assignment]  # an RMSNorm has one
+    root = torch.sqrt(x.square().mean(-1, keepdim=True) + epsilon)
+    inner = blame * gain
+    back: Tensor = (inner - x * (inner * x).mean(-1, keepdim=True) / root.square()) / root
+    return back

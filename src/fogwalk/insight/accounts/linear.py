@@ -1,0 +1,75 @@
+"""A linear layer: every output is a weighted sum of all inputs. z = W·x + b."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum
+
+
+class Linear(Account):
+    """Backward, with δ = ∂L/∂z: ∂L/∂W = Σ δ·xᵀ and ∂L/∂b = Σ δ over all records and places; ∂L/∂x = Wᵀ·δ."""
+
+    formula = "z = W·x + b"
+    chain = "∂L/∂W = Σ δ·xᵀ    ∂L/∂b = Σ δ    ∂L/∂x = Wᵀ·δ    (δ = ∂L/∂z)"
+
+    def again(self, work: Work) -> dict[str, Tensor]:
+        weight, bias = work.parameter("weight"), work.parameter("bias")
+        z = work.value("input") @ weight.T
+        return {"output": z if bias is None else z + bias}
+
+    def passed_back(self, work: Work) -> dict[str, Tensor]:
+        x, delta = work.value("input"), work.blame("output")
+        weight = work.parameter("weight")
+        back = {
+            "input": delta @ weight,
+            "weight": delta.flatten(0, -2).T @ x.flatten(0, -2),
+        }
+        if work.parameter("bias") is not None:
+            back["bias"] = delta.flatten(0, -2).sum(0)
+        return back
+
+    def told(self, work: Work, at: tuple[int, ...]) -> Told:
+        *record, unit = at
+        x, delta = work.value("input")[tuple(record)], work.blame("output")
+        weight, bias = work.parameter("weight"), work.parameter("bias")
+        u = low(unit)
+        forward = product_sum(
+            f"unit {unit}",
+            f"z{u} = Σⱼ W{u},ⱼ·xⱼ" + (f" + b{u}" if bias is not None else ""),
+            weight[unit],
+            x,
+            name="x",
+            bias=None if bias is None else float(bias[unit]),
+        )
+        here = delta[tuple(record)]
+        most = int((weight[unit] * x).abs().argmax())
+        j, mine = low(most), float(here[unit])
+        parts = delta[..., unit].flatten() * work.value("input")[..., most].flatten()
+        back = [
+            given(f"blame of unit {unit}", f"δ{u} = ∂L/∂z{u}", mine),
+            Line(
+                what=f"to the weight of input {most}, from here",
+                formula=f"δ{u}·x{j}",
+                filled=f"{mine:.3g}·{float(x[most]):.4g}",
+                result=mine * float(x[most]),
+            ),
+            Line(
+                what=f"to the same weight, from all {len(parts):,}",
+                formula=f"∂L/∂W{u},{j} = Σ δ{u}·x{j}",
+                filled="",
+                result=float(parts.sum()),
+            ),
+            product_sum(f"on to input {most}", f"∂L/∂x{j} = Σᵤ δᵤ·Wᵤ,{j}", here, weight[:, most], name="δ"),
+        ]
+        if bias is not None:
+            back.insert(
+                3,
+                Line(
+                    what="to the bias, from all",
+                    formula=f"∂L/∂b{u} = Σ δ{u}",
+                    filled="",
+                    result=float(delta[..., unit].sum()),
+                ),
+            )
+        return Told([forward], back)

@@ -1,0 +1,138 @@
+"""The loss: how wrong each answer was, their mean, and the blame with which everything begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fogwalk.insight.accounts.protocol import Line, given, low, signed
+
+FORMULAS = {
+    "cross-entropy": ("l = -log p[right], p = softmax(scores)", "∂L/∂score[k] = (p[k] - 1 if k is right)·c"),
+    "mean-squared": ("l = (y - right)²", "∂L/∂y = 2·(y - right)·c"),
+    "mean-absolute": ("l = |y - right|", "∂L/∂y = sign(y - right)·c"),
+    "huber": (
+        "l = (y - right)²/2 up to a distance of 1, then |y - right| - 1/2",
+        "∂L/∂y = (y - right, at most 1)·c",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A task's loss by name, with the weights of classes and the share of each answer that is spread over all of them.
+
+    L = Σ c·l over all answers; c is one over their number (for weighted classes the weight of the right one over the sum of
+    all weights), and where a batch is worked through in portions, that of each portion over their number.
+    """
+
+    name: str
+    weights: Tensor | None = None
+    smoothing: float = 0.0
+
+    @property
+    def formula(self) -> str:
+        return FORMULAS[self.name][0]
+
+    @property
+    def chain(self) -> str:
+        return FORMULAS[self.name][1]
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """l of every answer, in the shape of the targets; of weighted classes already times the weight."""
+        if self.name == "cross-entropy":
+            surprise = -_log_probabilities(outputs)
+            weights = self._of_classes(outputs)
+            right = targets[..., None]
+            plain = (surprise * weights).gather(-1, right)[..., 0]
+            return (1 - self.smoothing) * plain + self.smoothing * (surprise * weights).mean(-1)
+        off = outputs[:, 0] - targets
+        if self.name == "mean-squared":
+            return off.square()
+        if self.name == "mean-absolute":
+            return off.abs()
+        return torch.where(off.abs() <= 1, off.square() / 2, off.abs() - 0.5)
+
+    def counted(self, outputs: Tensor, targets: Tensor, accumulate: int, of: int) -> Tensor:
+        """c of every answer, weights of classes left out; `of` is how many records the whole batch has."""
+        if self.weights is None:
+            return torch.full(targets.shape, 1 / (targets[0].numel() * of), device=outputs.device)
+        weights = self.weights.to(outputs.device)[targets]
+        parts = weights.split(of // accumulate)
+        return torch.cat([torch.full_like(part, 1 / (accumulate * float(part.sum()))) for part in parts])
+
+    def blame(self, outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
+        """∂L/∂(outputs), in their shape."""
+        if self.name == "cross-entropy":
+            p, weights = _log_probabilities(outputs).exp(), self._of_classes(outputs)
+            right = torch.zeros_like(p).scatter(-1, targets[..., None], 1.0)
+            plain = (weights * right).sum(-1, keepdim=True) * (p - right)
+            spread = (p * weights.sum() - weights) / p.shape[-1]
+            return ((1 - self.smoothing) * plain + self.smoothing * spread) * counted[..., None]
+        off = outputs[:, 0] - targets
+        slope = {"mean-squared": 2 * off, "mean-absolute": off.sign(), "huber": off.clamp(-1, 1)}[self.name]
+        return (slope * counted)[:, None]
+
+    def told(self, outputs: Tensor, targets: Tensor, counted: Tensor, at: tuple[int, ...]) -> list[Line]:
+        """One answer with its numbers put in; `at` counts along the targets."""
+        one, right = outputs[at], targets[at]
+        each, share = float(self.each(outputs, targets)[at]), float(counted[at])
+        blame = self.blame(outputs, targets, counted)[at]
+        if self.name == "cross-entropy":
+            p = _log_probabilities(one).exp()
+            k = int(right)
+            score, highest = float(one[k]), float(one.amax())
+            total = float((one - highest).exp().sum())
+            lines = [
+                Line(
+                    what=f"probability of the right answer, {k}",
+                    formula="p = e^score/Σ e^score",
+                    filled=f"e^({score:.4g} - {highest:.4g})/{total:.4g}",
+                    result=float(p[k]),
+                ),
+                Line(
+                    what="how surprised it is by it",
+                    formula="l = -log p",
+                    filled=f"-log {float(p[k]):.4g}",
+                    result=each,
+                ),
+            ]
+            if self.weights is not None or self.smoothing:
+                lines[1] = Line(
+                    what="how wrong, with the weights of classes and the share that is spread",
+                    formula=self.formula,
+                    filled="",
+                    result=each,
+                )
+            return [
+                *lines,
+                given("blame of its score", f"∂L/∂score{low(k)} = (p - 1)·c", float(blame[k])),
+            ]
+        y, target = float(one[0]), float(right)
+        return [
+            Line(
+                what="how far off",
+                formula=self.formula,
+                filled=f"y = {signed(y)}, right = {signed(target)}",
+                result=each,
+            ),
+            Line(
+                what="blame of the answer",
+                formula=self.chain,
+                filled=f"c = {share:.4g}",
+                result=float(blame[0]),
+            ),
+        ]
+
+    def _of_classes(self, outputs: Tensor) -> Tensor:
+        """The weight of each class."""
+        ones = torch.ones(outputs.shape[-1], device=outputs.device)
+        return ones if self.weights is None else self.weights.to(outputs.device)
+
+
+def _log_probabilities(scores: Tensor) -> Tensor:
+    """log softmax, the highest score taken off first, so that nothing overflows."""
+    less = scores - scores.amax(-1, keepdim=True)
+    return less - less.exp().sum(-1, keepdim=True).log()

@@ -1,0 +1,156 @@
+"""How what one module did is told: its formula, the formula with the numbers of one entry put in, and the blame it passes on.
+
+Before this   ../capture.py has each module's input, output and the loss's gradient at both.
+After this    one file for each sort of module beside this one; ../one_step.py asks for them by the name of the class.
+What an account states it computes itself, from the values that went in, by its own formula: tests hold it against what the
+model and autograd gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fogwalk.insight.capture import Value
+
+SHOWN = 8  # terms of a sum written out, the largest first
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one module did: itself; by name below its path (`input`, `output`, `query`, `norm.output` ...) the values it and the
+    modules within it made, and their parameters as they were before the update."""
+
+    path: str
+    module: nn.Module
+    values: Mapping[str, Value]
+    parameters: Mapping[str, Tensor]
+
+    def value(self, name: str) -> Tensor:
+        return self.values[name].value
+
+    def blame(self, name: str) -> Tensor:
+        """∂(loss)/∂(value); zeros where the loss does not hang on it."""
+        found = self.values[name]
+        return torch.zeros_like(found.value) if found.gradient is None else found.gradient
+
+    def has(self, name: str) -> bool:
+        return name in self.values
+
+    def parameter(self, name: str) -> Any:
+        """One of its parameters by name; None where it has none of that name."""
+        return self.parameters.get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One thing told of one entry: what it is, its formula with the numbers put in, and what comes out. `parts` are the terms of
+    a sum by name, the largest first; `rest` is what the terms that are not among them come to."""
+
+    what: str
+    formula: str
+    filled: str
+    result: float
+    parts: tuple[tuple[str, float], ...] = ()
+    rest: float = 0.0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Numbers side by side, such as whom a listener attends to; `left_out` rows are not shown."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry told whole: lines forward, lines backward, and what is better read as a table."""
+
+    forward: list[Line] = field(default_factory=list)
+    backward: list[Line] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+class Account:
+    """Of one sort of module. `formula` is how its output is made, `chain` how blame goes back through it."""
+
+    formula = ""
+    chain = ""
+
+    def again(self, work: Work) -> dict[str, Tensor]:
+        """What it makes (`output`, or a value of its inside by name), computed by the formula from what goes in."""
+        return {}
+
+    def passed_back(self, work: Work) -> dict[str, Tensor]:
+        """From ∂L/∂ of what it makes, by the chain rule: ∂L/∂ of what went in, as far as it went in here, and of each
+        parameter, by their names."""
+        return {}
+
+    def told(self, work: Work, at: tuple[int, ...]) -> Told:
+        """One entry of the output with its numbers put in; `at` counts along the output's axes."""
+        return Told()
+
+
+def number(value: float) -> str:
+    """Four digits that count: 0.1234, -12.35, 1.2e-05.
+
+    >>> number(0.123456), number(-12.3456), number(0.0000123), number(0.0)
+    ('0.1235', '-12.35', '1.23e-05', '0')
+    """
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        digits = max(0, 4 - max(1, len(str(int(abs(value)))))) if abs(value) >= 1 else 4
+        return f"{value:.{digits}f}"
+    return f"{value:.2e}"
+
+
+def signed(value: float) -> str:
+    """Put into a formula: brackets round what is below zero."""
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def product_sum(
+    what: str, formula: str, one: Tensor, other: Tensor, *, name: str = "", bias: float | None = None, most: int = SHOWN
+) -> Line:
+    """A sum of products written out: Σ one·other (+ bias) of vectors of one length, the largest terms first."""
+    terms = one * other
+    order = terms.abs().argsort(descending=True, stable=True)
+    shown = sorted(order[:most].tolist())
+    others = order[most:]
+    rest = float(terms[others].sum()) if len(others) else 0.0
+    written = [f"{signed(float(one[place]))}·{signed(float(other[place]))}" for place in shown]
+    written += [f"{signed(rest)} (the other {len(others):,})"] if len(others) else []
+    written += [f"{signed(bias)} (bias)"] if bias is not None else []
+    return Line(
+        what=what,
+        formula=formula,
+        filled=" + ".join(written),
+        result=float(terms.sum()) + (bias or 0.0),
+        parts=tuple((f"{name}{low(place)}", float(terms[place])) for place in order[:most].tolist()),
+        rest=rest,
+        left_out=len(others),
+    )
+
+
+def largest_at(value: Tensor) -> tuple[int, ...]:
+    """Where the number furthest from zero stands."""
+    return tuple(int(place) for place in torch.unravel_index(value.abs().argmax(), value.shape))
+
+
+def given(what: str, symbol: str, value: float) -> Line:
+    """A number that comes from elsewhere."""
+    return Line(what=what, formula=symbol, filled="", result=value)
+
+
+def low(place: int) -> str:
+    """A number written low: x₁₂."""
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(place))

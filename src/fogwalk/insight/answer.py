@@ -1,0 +1,167 @@
+"""One answer of a trained model, and what drove it.
+
+Before this   capture.py; a model and what it reads as numbers.
+After this    telling/answers.py writes it for people; run.py asks.
+Of a text: the probabilities of the next token, what every layer added to the winner's score (the parts add up to the score), whom
+the last token listens to, and what the answer would be without each token of the prompt. Of a row or an image: the answer, and
+how it changes when a column, or a square of the image, is put to what is usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from fogwalk.batches.batch import Batch
+from fogwalk.insight.capture import Captured, capture
+from fogwalk.models.layers import RMSNorm
+from fogwalk.models.transformer import LanguageModel
+
+SQUARES = 7  # of an image along each side, that are covered one after the other
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextAnswer:
+    """What comes after a prompt. `probabilities` [vocabulary] of the next token; `best` the likeliest; `score` its logit less the
+    mean of all; `parts` what each layer added to that, by name, where the model is such that this can be told; `without` the
+    probability of `best` when a token of the prompt is put to the mean of all tokens, by place; `by_layer` the probability that
+    each layer's stream would give it."""
+
+    ids: list[int]
+    probabilities: Tensor
+    best: int
+    score: float
+    parts: dict[str, float]
+    by_layer: dict[str, float]
+    without: list[float]
+    captured: Captured
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordAnswer:
+    """What goes with a row or an image: outputs [outputs], and for each column, or square of the image (row, column), the outputs
+    when it is put to what is usual (the median of a number, no word, the mean of a channel)."""
+
+    outputs: Tensor
+    without: dict[str, Tensor] = field(default_factory=dict)
+    squares: Tensor | None = None  # [rows, columns, outputs]
+
+
+def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
+    """The next token after some tokens [time], with every probe open."""
+    device = next(model.parameters()).device
+    tokens = torch.tensor([list(ids)], device=device)
+
+    def score_of_the_winner(outputs: Tensor, batch: Batch) -> Tensor:
+        return _centred(outputs[0, -1]).amax()
+
+    captured = capture(model, score_of_the_winner, Batch(tokens, tokens))
+    last = captured.outputs[0, -1].float()
+    probabilities = last.softmax(0)
+    best = int(last.argmax())
+    with torch.no_grad():
+        parts = _parts(model, captured, best)
+        return TextAnswer(
+            ids=list(ids),
+            probabilities=probabilities,
+            best=best,
+            score=float(_centred(last)[best]),
+            parts=parts,
+            by_layer=_by_layer(model, captured, best),
+            without=_without(model, tokens, best),
+            captured=captured,
+        )
+
+
+def of_record(
+    model: nn.Module, record: Tensor, places: dict[str, list[int]], usual: Tensor | None = None
+) -> RecordAnswer:
+    """The outputs for one row [columns] or image [channels, rows, columns]; `places` says where each column stands in the row."""
+    device = next(model.parameters()).device
+    record = record.to(device)
+    with torch.no_grad():
+        outputs = model(record[None])[0].float()
+        if record.dim() == 1:
+            rows = record.repeat(max(len(places), 1), 1)
+            for at, where in enumerate(places.values()):
+                rows[at, where] = 0.0
+            changed = model(rows).float()
+            return RecordAnswer(outputs=outputs, without=dict(zip(places, changed, strict=True)))
+        covered = _covered(record)
+        changed = torch.cat([model(part).float() for part in covered.flatten(0, 1).split(64)])
+        return RecordAnswer(outputs=outputs, squares=changed.unflatten(0, covered.shape[:2]))
+
+
+def _covered(image: Tensor) -> Tensor:
+    """[squares down, squares across, channels, rows, columns]: each square once put to the mean, which is 0."""
+    high, wide = image.shape[1:]
+    down, across = min(SQUARES, high), min(SQUARES, wide)
+    images = image.repeat(down, across, 1, 1, 1)
+    for row in range(down):
+        for column in range(across):
+            rows = slice(row * high // down, (row + 1) * high // down)
+            columns = slice(column * wide // across, (column + 1) * wide // across)
+            images[row, column, :, rows, columns] = 0.0
+    return images
+
+
+def _centred(scores: Tensor) -> Tensor:
+    """Less their mean: what softmax makes of them is the same."""
+    return scores - scores.mean(-1, keepdim=True)
+
+
+def _parts(model: nn.Module, captured: Captured, best: int) -> dict[str, float]:
+    """What the embedding and each sub-layer added to the stream, through the last norm as it was, to the winner's score. They add
+    up to the score, where layers are added to what they read and the last norm has no mean."""
+    if not isinstance(model, LanguageModel) or not model.shape.residual or model.shape.norm_place != "before":
+        return {}
+    if not isinstance(model.norm, RMSNorm | nn.Identity):
+        return {}
+    values = captured.values
+    direction = model.head.weight[best] - model.head.weight.mean(0)
+    if isinstance(model.norm, RMSNorm):
+        stream = values["norm.input"].value[0, -1]
+        direction = direction * model.norm.weight * torch.rsqrt(stream.square().mean() + model.norm.epsilon)
+    added = {"embedding": values["placed"].value[0, -1]}
+    for number in range(model.shape.layers):
+        for part in ("attention", "feed_forward"):
+            added[f"layers.{number}.{part}"] = values[f"layers.{number}.{part}.output"].value[0, -1]
+    return {name: float(value @ direction) for name, value in added.items()}
+
+
+def _by_layer(model: nn.Module, captured: Captured, best: int) -> dict[str, float]:
+    """How likely the winner would be if a layer's stream were the last (the logit lens; nostalgebraist 2020)."""
+    if not isinstance(model, LanguageModel):
+        return {}
+    streams = {"embedding": captured.values["placed"].value}
+    streams |= {f"layers.{at}": captured.values[f"layers.{at}.output"].value for at in range(model.shape.layers)}
+    return {
+        name: float(model.head(model.norm(stream))[0, -1].float().softmax(0)[best]) for name, stream in streams.items()
+    }
+
+
+def _without(model: nn.Module, tokens: Tensor, best: int) -> list[float]:
+    """The winner's probability when a place holds the mean of all tokens' rows, one place after the other."""
+    embedding = model.embedding
+    assert isinstance(embedding, nn.Embedding)
+    mean, places = embedding.weight.mean(0), tokens.shape[1]
+    found: list[float] = []
+    for first in range(0, places, 32):
+        part = range(first, min(first + 32, places))
+
+        def put(module: nn.Module, inputs: object, rows: Tensor, part: range = part) -> Tensor:
+            rows = rows.clone()
+            for at, place in enumerate(part):
+                rows[at, place] = mean
+            return rows
+
+        hook = embedding.register_forward_hook(put)
+        try:
+            outputs = model(tokens.expand(len(part), -1))
+        finally:
+            hook.remove()
+        found += outputs[:, -1].float().softmax(1)[:, best].tolist()
+    return found

@@ -1,0 +1,42 @@
+"""A step explained: an object that shows itself, as text at a prompt and in a notebook, and opens any entry on demand.
+
+Before this   one_step.py, telling/.
+After this    run.py gives it to Python; cli/explain.py prints it.
+"""
+
+from __future__ import annotations
+
+import html
+
+from fogwalk.insight.one_step import Step
+from fogwalk.insight.telling.entry import Place, entry
+from fogwalk.insight.telling.overview import overview
+
+
+class Explanation:
+    """`step` holds every number; `print(explanation)` tells it, `explanation.at("layers.0")` opens one entry."""
+
+    def __init__(self, step: Step, row: int = 0) -> None:
+        self.step = step
+        self.row = row
+
+    def __repr__(self) -> str:
+        return "\n".join(overview(self.step, self.row))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def at(
+        self,
+        name: str,
+        *,
+        row: int | None = None,
+        place: int | None = None,
+        unit: int | None = None,
+        head: int | None = None,
+    ) -> str:
+        """The entry under a name: a layer (`layers.0.attention`), a value (`layers.0.attention.weights`), a parameter
+        (`head.weight`) or `loss`; of record `row`, at `place` of its tokens or patches, `unit` of what comes out, in `head`.
+        Raises UsageError for what there is not."""
+        where = Place(row=self.row if row is None else row, place=place, unit=unit, head=head)
+        return "\n".join(entry(self.step, name, where))

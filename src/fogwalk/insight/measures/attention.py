@@ -1,0 +1,62 @@
+"""Whom each head listens to, in a few numbers: how widely, how far back, and by which of the known habits.
+
+`entropy` is that of its shares in nats, 0 for one speaker alone; `distance` how many places back it listens on average;
+`previous` and `first` the shares of the token before and of the first one; `induction` the share of what came after earlier
+occurrences of the listener's own token (prefix matching; Olsson et al. 2022), over the listeners that have such a speaker.
+Means over records and listeners; listeners that have no choice, the first, are left out.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from fogwalk.insight.measures.protocol import Look
+from fogwalk.models.attention import Attention as Module
+
+HEAD = ("head",)
+
+
+class Attention:
+    """Scores of each head."""
+
+    axes: ClassVar[dict[str, tuple[str, ...]]] = dict.fromkeys(
+        ("entropy", "distance", "previous", "first", "induction"), HEAD
+    )
+
+    def of(self, look: Look) -> dict[str, Tensor]:
+        """By the path of each round table, one number a head."""
+        found: dict[str, Tensor] = {}
+        for path, module, _ in look.outputs("Attention"):
+            assert isinstance(module, Module)
+            weights = look.captured.values[f"{path}.weights"].value
+            if weights.shape[2] < 2:
+                continue
+            tokens = look.captured.batch.inputs if module.causal else None
+            found |= {f"{what}/{path}": value for what, value in scores(weights, tokens).items()}
+        return found
+
+
+def scores(weights: Tensor, tokens: Tensor | None) -> dict[str, Tensor]:
+    """From shares [batch, head, time, key]; with the tokens [batch, time] of a text its habits too."""
+    time = weights.shape[2]
+    places = torch.arange(time, device=weights.device)
+    apart = (places[:, None] - places[None, :]).abs().to(weights.dtype)
+    choosing = weights[:, :, 1:] if tokens is not None else weights
+    entropy = -(choosing * choosing.clamp(min=1e-30).log()).sum(-1)
+    found = {"entropy": entropy.mean((0, 2)), "distance": (weights * apart).sum(-1).mean((0, 2))}
+    if tokens is None:
+        return found
+    found["previous"] = weights.diagonal(-1, 2, 3).mean((0, 2))
+    found["first"] = weights[:, :, 1:, 0].mean((0, 2))
+    # A speaker follows an earlier occurrence of the listener's token.
+    alike = tokens[:, :, None] == tokens[:, None, :-1]  # [batch, listener, speaker - 1]
+    follows = torch.zeros_like(weights[:, 0], dtype=torch.bool)
+    follows[:, :, 1:] = alike & (places[None, 1:] <= places[:, None])[None]
+    has = follows.any(-1)
+    if has.any():
+        share = (weights * follows[:, None]).sum(-1)  # [batch, head, listener]
+        found["induction"] = (share * has[:, None]).sum((0, 2)) / has.sum()
+    return found

@@ -1,0 +1,228 @@
+"""Any entry of a step, on demand: what a module made there, a value, or a dial, with the numbers put into its formula.
+
+Before this   ../one_step.py; accounts/ compute it.
+After this    cli/explain.py prints it; the overview shows a dial with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from fogwalk.errors import UsageError
+from fogwalk.insight.accounts.protocol import Line, Table, largest_at, number
+from fogwalk.insight.accounts.updates import UPDATES
+from fogwalk.insight.capture import Value
+from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.telling.layout import on_one_line, paragraph, shortened, table
+from fogwalk.registry import nearest
+
+MOST = 8  # numbers of a row shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to look: record `row`, `place` in a text or patch of an image, `unit` of what comes out, in head `head`; what is
+    left open is the first, of a unit the one that counts most."""
+
+    row: int = 0
+    place: int | None = None
+    unit: int | None = None
+    head: int | None = None
+
+
+def entry(step: Step, name: str, where: Place) -> list[str]:
+    """What stands under a name: the path of a module, the name of a value, or of a parameter.
+
+    Raises UsageError for a name there is not, with the nearest ones, and for a place outside.
+    """
+    if name == "loss":
+        return _loss(step, where)
+    if name in step.moved:
+        return _parameter(step, name, where)
+    if name in step.modules():
+        return _module(step, name, where)
+    if name in step.values:
+        return _value(step, step.values[name], where)
+    names = [*filter(None, step.modules()), *step.values, *step.moved, "loss"]
+    close = nearest(name, names)
+    raise UsageError(
+        f"nothing in this model is called '{name}'",
+        expected=f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:12])}, …",
+        remedy="The first column of `fogwalk explain` names the layers; add .weight, .input or .output to look closer.",
+    )
+
+
+def _module(step: Step, path: str, where: Place) -> list[str]:
+    work = step.work(path)
+    output = step.values[f"{path}.output" if path else "output"]
+    account = account_of(work.module)
+    at = _at(output, where, step)
+    head = [f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}"]
+    if account is None:
+        return [
+            *head,
+            *paragraph(
+                "",
+                f"No formula is known for {type(work.module).__name__}: what goes in, what comes out, and their blame.",
+            ),
+            *_plain(step, path, at),
+        ]
+    lines = [*head, *paragraph("forward", account.formula), *paragraph("backward", account.chain)]
+    told = account.told(work, at)
+    if told.forward or told.tables:
+        lines += ["", "forward", *lines_of(told.forward)]
+        for one in told.tables:
+            if where.head is None or one.title.startswith(f"head {where.head}:"):
+                lines += ["", *_table(step, one, at[0])]
+    if told.backward:
+        lines += ["", "backward", *lines_of(told.backward)]
+    if not told.forward and not told.tables:
+        lines += ["", *_plain(step, path, at)]
+    return lines
+
+
+def _plain(step: Step, path: str, at: tuple[int, ...]) -> list[str]:
+    lines = []
+    for short in ("input", "output"):
+        name = f"{path}.{short}" if path else short
+        if name in step.values:
+            lines += _numbers(step.values[name], at[:-1] if len(at) > 1 else at)
+    return lines
+
+
+def _value(step: Step, value: Value, where: Place) -> list[str]:
+    at = _at(value, where, step)
+    lines = [f"{value.name}, step {step.step:,}: {_places(value, at)}"]
+    lines.append(f"  value     {number(float(value.value[at]))}")
+    if value.gradient is not None:
+        lines.append(f"  blame     {number(float(value.gradient[at]))}   (∂L/∂ of it)")
+    return [*lines, *_numbers(value, at[:-1])]
+
+
+def _numbers(value: Value, record: tuple[int, ...]) -> list[str]:
+    """What stands beside it along the last axis: the largest."""
+    row = value.value[record].flatten()
+    order = row.float().abs().argsort(descending=True, stable=True)[:MOST].sort().values.tolist()
+    axis = value.axes[-1]
+    lines = paragraph(
+        "",
+        f"{value.name}: "
+        + (f"the {MOST} largest of {len(row):,} along {axis}" if len(row) > MOST else f"along {axis}"),
+        indent=2,
+    )
+    gradient = None if value.gradient is None else value.gradient[record].flatten()
+    rows = [
+        (str(unit), number(float(row[unit])), "-" if gradient is None else number(float(gradient[unit])))
+        for unit in order
+    ]
+    return lines + table((axis, "value", "blame"), rows, right=(0, 1, 2), indent=4)
+
+
+def _parameter(step: Step, name: str, where: Place) -> list[str]:
+    moved = step.moved[name]
+    if where.unit is None:
+        at, why = largest_at(moved.change), " (the one that moved most)"
+    else:
+        at, why = _dial(moved.old, where), ""
+    told = UPDATES[moved.optimizer].told(moved, at)
+    size = " x ".join(map(str, moved.old.shape))
+    return [
+        f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}{why}",
+        *paragraph("rule", UPDATES[moved.optimizer].formula),
+        *lines_of(told.forward),
+    ]
+
+
+def _dial(old: Tensor, where: Place) -> tuple[int, ...]:
+    """The entry of a parameter: --unit its row, --place its column."""
+    unit = where.unit or 0
+    at = (unit,) if old.dim() == 1 else (unit, where.place or 0, *[0] * (old.dim() - 2))
+    for axis, (here, size) in enumerate(zip(at, old.shape, strict=True)):
+        if not 0 <= here < size:
+            flag = "--unit" if axis == 0 else "--place"
+            raise UsageError(f"{flag} {here} is outside", expected=f"There are {size}, counted from 0.")
+    return at
+
+
+def _loss(step: Step, where: Place) -> list[str]:
+    targets = step.batch.targets
+    row = _inside("--row", where.row, len(targets))
+    at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
+    told = step.lost.told(step.captured.outputs, targets, step.counted, at)
+    lines = [f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else "")]
+    if step.task.loss_name == "cross-entropy":
+        lines += paragraph("", f"right is {step.task.named(int(targets[at]))}", indent=2)
+    lines += [*paragraph("forward", step.lost.formula), *paragraph("backward", step.lost.chain), *lines_of(told)]
+    if step.task.loss_name == "cross-entropy":
+        p = step.captured.outputs[at].softmax(-1)
+        order = p.argsort(descending=True, stable=True)[:MOST].tolist()
+        blame = step.lost.blame(step.captured.outputs, targets, step.counted)[at]
+        rows = [
+            (
+                step.task.named(k),
+                number(float(step.captured.outputs[at][k])),
+                f"{float(p[k]):.4f}",
+                number(float(blame[k])),
+            )
+            for k in order
+        ]
+        lines += table(("answer", "score", "p", "∂L/∂score"), rows, right=(1, 2, 3))
+    return lines
+
+
+def _at(value: Value, where: Place, step: Step) -> tuple[int, ...]:
+    """The entry of a value that is meant: what was left open along the last axis is the largest."""
+    at: list[int] = []
+    for axis, size in zip(value.axes[:-1], value.value.shape[:-1], strict=True):
+        asked, flag = {
+            "batch": (where.row, "--row"),
+            "head": (where.head, "--head"),
+        }.get(axis, (where.place, "--place"))
+        at.append(_inside(flag, asked or 0, size, records=step.captured.rows if axis == "batch" else None))
+    last = value.value[tuple(at)]
+    if where.unit is None:
+        at.append(int(last.float().abs().argmax()))
+    else:
+        at.append(_inside("--unit", where.unit, len(last)))
+    return tuple(at)
+
+
+def _inside(flag: str, asked: int, size: int, records: int | None = None) -> int:
+    if not 0 <= asked < size:
+        raise UsageError(f"{flag} {asked} is outside", expected=f"There are {size:,}, counted from 0.")
+    return asked
+
+
+def _places(value: Value, at: tuple[int, ...]) -> str:
+    names = {"batch": "row", "time": "place", "width": "unit"}
+    return ", ".join(f"{names.get(axis, axis)} {here}" for axis, here in zip(value.axes, at, strict=True))
+
+
+def lines_of(lines: list[Line]) -> list[str]:
+    """Each thing told: what it is, then its formula and the numbers put in."""
+    told: list[str] = []
+    for line in lines:
+        told += paragraph("", line.what, indent=2)
+        equation = (
+            f"{line.formula} = {line.filled} = {number(line.result)}"
+            if line.filled
+            else f"{line.formula} = {number(line.result)}"
+        )
+        told += paragraph("", equation, indent=6)
+    return told
+
+
+def _table(step: Step, one: Table, row: int) -> list[str]:
+    """Whom a listener attends to, with the speakers' tokens where there are any."""
+    tokens = step.task.sizes.unit == "token"
+    titles = ("place", *(["token"] if tokens else []), *one.columns[1:])
+    rows = []
+    for first, *others in one.rows:
+        place = int(first)
+        token = [shortened(on_one_line(step.task.named(int(step.batch.inputs[row, place])), 20), 20)] if tokens else []
+        rows.append((str(place), *token, *(number(value) for value in others)))
+    right = tuple(number for number in range(len(titles)) if not (tokens and number == 1))
+    lines = [f"  {one.title}", *table(titles, rows, right=right, indent=4)]
+    return lines + ([f"    … and {one.left_out:,} more"] if one.left_out else [])

@@ -1,0 +1,271 @@
+"""One step for people: five stations and the same batch again, each number with what it is made of.
+
+Before this   ../one_step.py.
+After this    cli/explain.py prints it; a notebook shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from fogwalk.insight.accounts.protocol import largest_at, number
+from fogwalk.insight.accounts.updates import UPDATES, Moved
+from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.telling.entry import lines_of
+from fogwalk.insight.telling.layout import on_one_line, paragraph, table
+from fogwalk.models.transformer import Layer
+from fogwalk.settings.fields import counted
+
+SHOWN_ROWS = 12  # lines of a table of layers
+SHOWN_ANSWERS = 8
+
+
+def overview(step: Step, row: int = 0) -> list[str]:
+    """The whole step; of the batch's records one is shown."""
+    return [
+        f"{step.run}, step {step.step:,} of {step.steps:,}: what one update did",
+        *_made_again(step),
+        "",
+        *_batch(step, row),
+        "",
+        *_forward(step, row),
+        "",
+        *_loss(step, row),
+        "",
+        *_blame(step),
+        "",
+        *_update(step),
+        "",
+        *_again(step),
+    ]
+
+
+def _made_again(step: Step) -> list[str]:
+    away = step.step - 1 - step.began_at
+    how = f"made again from checkpoint {step.began_at:,}" + (f" over {counted(away, 'step')}" if away else "")
+    if step.logged is None:
+        return paragraph("", f"{how}; the run ended here, because a number was not finite.")
+    same = "the same to the bit" if step.replayed == step.logged else "NOT the same: this machine is another one"
+    return paragraph("", f"{how}: loss {step.replayed:.6g}; in events.jsonl {step.logged:.6g}, {same}.")
+
+
+def _batch(step: Step, row: int) -> list[str]:
+    sizes, batch = step.task.sizes, step.batch
+    asked, right = step.task.asked(batch, row)
+    words = sizes.words(step.settings)
+    kept = (
+        f" (the first {step.captured.rows} are looked into)"
+        if step.captured.rows < step.settings.training.batch
+        else ""
+    )
+    lines = paragraph("1 batch", f"{words} out of {sizes.training:,} to learn from{kept}")
+    if sizes.unit == "token":
+        lines += paragraph("", f"row {row}: {on_one_line(asked, 200)}", indent=10)
+        return lines + paragraph("", "At each place the token that comes next is asked for.", indent=10)
+    lines += paragraph("", f"row {row}: {on_one_line(asked, 400)}", indent=10)
+    return lines + paragraph("", f"right is {right}", indent=10)
+
+
+def stations(step: Step) -> list[str]:
+    """The modules that sum a model up: of a transformer's layers the round table, the station and the layer itself; of anything
+    else every module that does something by itself."""
+    known = dict(step.model.named_modules())
+    layers = [path for path, module in known.items() if isinstance(module, Layer)]
+    inner = {f"{path}.{name}" for path in layers for name in ("attention", "feed_forward")}
+
+    def sums_up(path: str) -> bool:
+        if any(path.startswith(f"{layer}.") for layer in layers):
+            return path in inner
+        return path in layers or not list(known[path].children())
+
+    return [path for path in step.modules() if path and sums_up(path)]
+
+
+def _forward(step: Step, row: int) -> list[str]:
+    lines = paragraph("2 forward", "each layer reads what the one before it made")
+    paths = stations(step)
+    rows = []
+    for path in paths:
+        value = step.values[f"{path}.output"]
+        account = account_of(step.model.get_submodule(path))
+        rows.append(
+            (
+                path,
+                account.formula if account else "(no formula is known)",
+                _shape(value.axes, value.value),
+                number(_size(value.value)),
+            )
+        )
+    titles = ("layer", "what it does", "what comes out", "size")
+    lines += table(titles, _capped(rows), right=(3,))
+    small = [path for path in paths if step.values[f"{path}.output"].value[0].numel() <= 16]
+    if small and len(small) == len(paths):
+        lines.append("")
+        lines += _whole(step, row)
+    return lines
+
+
+def _whole(step: Step, row: int) -> list[str]:
+    """Every number of one record on its way, where they are few."""
+    names = step.task.input_names
+    given = step.batch.inputs[row].flatten().tolist()
+    shown = ", ".join(f"{name} = {number(value)}" for name, value in zip(names, given, strict=False)) if names else ""
+    lines = paragraph("", f"row {row}: {shown}" if shown else f"row {row}, every number", indent=2)
+    rows = []
+    for path in stations(step):
+        value = step.values[f"{path}.output"].value[row]
+        rows.append((path, "  ".join(number(one) for one in value.flatten().tolist())))
+    return lines + table(("", ""), rows)[1:]
+
+
+def _loss(step: Step, row: int) -> list[str]:
+    outputs, targets = step.captured.outputs, step.batch.targets
+    lost = step.lost
+    each, counted_as = lost.each(outputs, targets), step.counted
+    lines = paragraph("3 loss", lost.formula)
+    total = float((each * counted_as).sum())
+    if targets.dim() > 1:
+        order = each[row].argsort(descending=True, stable=True)[:SHOWN_ANSWERS].sort().values.tolist()
+        p = outputs[row].softmax(-1)
+        rows = [
+            (
+                str(place),
+                step.task.named(int(step.batch.inputs[row, place])),
+                step.task.named(int(targets[row, place])),
+                f"{float(p[place, targets[row, place]]):.4f}",
+                f"{float(each[row, place]):.4f}",
+                f"{step.task.named(int(p[place].argmax()))} {float(p[place].max()):.2f}",
+            )
+            for place in order
+        ]
+        lines += paragraph("", f"row {row}, where it was most surprised:", indent=10)
+        lines += table(("place", "token", "right is", "p[right]", "-log p", "likeliest"), rows, right=(0, 3, 4))
+    else:
+        lines += _answers(step, each)
+    kept = "" if step.captured.rows >= step.settings.training.batch else f" of the first {step.captured.rows} records"
+    lines += paragraph(
+        "",
+        f"L = Σ c·l = {total:.6g}{kept}, over {each.numel():,} answers; recomputed in float32: {step.loss:.6g}",
+        indent=10,
+    )
+    return lines
+
+
+def _answers(step: Step, each: Tensor) -> list[str]:
+    outputs, targets = step.captured.outputs, step.batch.targets
+    rows = []
+    for at in range(min(len(targets), SHOWN_ANSWERS)):
+        right = step.task.asked(step.batch, at)[1]
+        if step.task.loss_name == "cross-entropy":
+            p = outputs[at].softmax(-1)
+            best = int(p.argmax())
+            told = f"{step.task.named(best)} {float(p[best]):.2f}"
+            chance = f"{float(p[int(targets[at])]):.4f}"
+        else:
+            told, chance = number(float(outputs[at, 0])), number(float(targets[at]))
+        rows.append((str(at), right, told, chance, f"{float(each[at]):.4f}"))
+    titles = ("row", "right is", "likeliest", "p[right]", "l")
+    if step.task.loss_name != "cross-entropy":
+        titles = ("row", "right is", "answer, in deviations", "right, in deviations", "l")
+    lines = table(titles, rows, right=(0, 3, 4))
+    left = len(targets) - len(rows)
+    return lines + ([f"  … and {left:,} more"] if left else [])
+
+
+def _blame(step: Step) -> list[str]:
+    lines = paragraph(
+        "4 blame",
+        "backwards: by how much the loss would change with each number (∂L/∂number), as the length over the whole batch",
+    )
+    rows = []
+    for path in reversed(stations(step)):
+        gradient = step.values[f"{path}.output"].gradient
+        own = [moved.gradient for name, moved in step.moved.items() if name.startswith(f"{path}.")]
+        rows.append(
+            (
+                path,
+                "-" if gradient is None else number(float(gradient.norm())),
+                number(_norm(own)) if own else "-",
+            )
+        )
+    titles = ("layer", "|∂L/∂(what came out)|", "|∂L/∂(its parameters)|")
+    lines += table(titles, _capped(rows), right=(1, 2))
+    limit = step.settings.optimizer.clip
+    clipped = (
+        f", more than {limit:g}: all are scaled by {step.scale:.4f}"
+        if step.scale < 1
+        else f", within the limit of {limit:g}"
+    )
+    return lines + paragraph(
+        "", f"All parameters together: |g| = {step.norm:.6g}{clipped if limit else ''}.", indent=10
+    )
+
+
+def _update(step: Step) -> list[str]:
+    if not step.made:
+        return paragraph("5 update", "none: a number was not finite, so no parameter was changed")
+    kinds = sorted({moved.optimizer for moved in step.moved.values()})
+    lines = paragraph("5 update", f"rate η = {step.rate:.4g} at this step; by {' and '.join(kinds)}:")
+    for kind in kinds:
+        lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=10)
+    rows = [
+        (
+            moved.name,
+            _plain_shape(moved.old),
+            number(_size(moved.old)),
+            number(_size(moved.gradient)),
+            number(_size(moved.change)),
+            f"{_ratio(moved):.1e}",
+        )
+        for moved in step.moved.values()
+    ]
+    titles = ("parameter", "shape", "size", "of its blame", "of its change", "change/size")
+    lines += table(titles, _capped(rows), right=(2, 3, 4, 5))
+    most = max(step.moved.values(), key=lambda moved: float(moved.change.abs().max()))
+    at = largest_at(most.change)
+    lines += paragraph("", f"the dial that moved most: {most.name}[{', '.join(map(str, at))}]", indent=2)
+    return lines + lines_of(UPDATES[most.optimizer].told(most, at).forward)
+
+
+def _again(step: Step) -> list[str]:
+    if step.after is None:
+        return []
+    less = step.after - step.loss
+    way = "less" if less < 0 else "more"
+    return paragraph(
+        "6 again",
+        f"the same batch after the update: {step.after:.6g}, {abs(less):.4g} {way} than {step.loss:.6g} before it"
+        + ("" if less < 0 else " (a batch may get worse: the optimizer also follows what earlier batches taught)"),
+    )
+
+
+def _capped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The first and the last of many rows, and how many stand between."""
+    if len(rows) <= SHOWN_ROWS * 2:
+        return list(rows)
+    between = (f"… {len(rows) - 2 * SHOWN_ROWS} more …", *[""] * (len(rows[0]) - 1))
+    return [*rows[:SHOWN_ROWS], between, *rows[-SHOWN_ROWS:]]
+
+
+def _size(value: Tensor) -> float:
+    """Root of the mean square: how large its numbers are."""
+    return float(value.float().square().mean().sqrt())
+
+
+def _norm(values: list[Tensor]) -> float:
+    return float(torch.stack([value.norm() for value in values]).norm())
+
+
+def _ratio(moved: Moved) -> float:
+    return float(moved.change.norm() / moved.old.norm().clamp(min=1e-30))
+
+
+def _shape(axes: tuple[str, ...], value: Tensor) -> str:
+    return " x ".join(f"{size} {axis}" for axis, size in zip(axes, value.shape, strict=True))
+
+
+def _plain_shape(value: Tensor) -> str:
+    return " x ".join(map(str, value.shape))

@@ -1,0 +1,307 @@
+"""What a run's numbers say about its health: one table, illness -> rule -> numbers -> advice.
+
+Before this   recorder.py's looks, and the events of a run.
+After this    watching.py tells them while training; telling/health.py for `fogwalk explain --verdicts`.
+The thresholds were fixed on planted illnesses and healthy runs of seeds 0 to 9, and tried on others: tests/trials/illnesses.py.
+An illness that explains another is told alone: what is dead cannot learn, and so stays at chance.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fogwalk.insight.recorder import Numbers
+
+# -- thresholds --------------------------------------------------------------------------------------------------------
+
+LEAST_STEPS = 20  # updates before anything but corrupt data is told
+SETTLED = 0.1  # share of the planned steps after which a rate has been at its height
+HUGE_CHANGE = 0.3  # of itself that a typical matrix is moved by in one update
+TINY_CHANGE = 2e-4
+LITTLE = 0.25  # of the way from the first loss down to nothing that a rate that is too low has not gone
+NOT_BETTER = 0.01  # of the loss of counting alone: less than this below it is not better
+VANISHED = 1e-3  # blame of the first layer beside that of the last
+EXPLODED = 100.0  # times the usual length of the gradient
+DEAD = 0.9  # share of a layer's units
+SATURATED = 0.9  # share of a layer's numbers
+UNSCALED = 10.0  # size of a column that is read
+SHORT = 5  # steps that a mean of losses is taken over at least
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What it is called, what was seen in numbers, and what to do. `healthy` ones are good news."""
+
+    name: str
+    seen: str
+    advice: str
+    healthy: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.seen}. {self.advice}"
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """All that is judged by. Losses and gradient norms by step; validations in order; looks in order; `guessing` is the loss
+    without any knowledge, `counting` that of always giving each answer its share. `broken` says what of a batch is no number."""
+
+    steps: int = 0
+    guessing: float = math.inf
+    counting: float = math.inf
+    losses: dict[int, float] = field(default_factory=dict)
+    norms: dict[int, float] = field(default_factory=dict)
+    validations: list[tuple[int, float]] = field(default_factory=list)
+    looks: list[tuple[int, Numbers]] = field(default_factory=list)
+    stopped: str = ""
+    broken: str = ""
+    memorises: str = ""
+    converged: str = ""
+
+    @property
+    def made(self) -> int:
+        return max(self.losses, default=0)
+
+    def first(self) -> float:
+        """The mean loss of the first steps."""
+        return statistics.fmean(list(self.losses.values())[: max(SHORT, self.made // 50)])
+
+    def now(self) -> float:
+        """The mean loss of the latest tenth of the steps."""
+        return statistics.fmean(list(self.losses.values())[-max(SHORT, self.made // 10) :])
+
+    def least(self) -> float:
+        """The lowest mean over a tenth of the steps."""
+        losses, wide = list(self.losses.values()), max(SHORT, self.made // 10)
+        means = [statistics.fmean(losses[at : at + wide]) for at in range(0, max(len(losses) - wide, 0) + 1, wide)]
+        return min(means)
+
+    def best(self) -> float:
+        """The lowest validation loss."""
+        return min((loss for _, loss in self.validations), default=math.inf)
+
+    def latest(self, what: str) -> dict[str, float]:
+        """The last look's numbers of one sort, by path; of those with an axis the largest."""
+        return _of(self.looks[-1][1], what) if self.looks else {}
+
+    def changes(self) -> list[float]:
+        """By how much of itself the median matrix was moved, at each look where it is known."""
+        found = []
+        for _, numbers in self.looks:
+            changed = [
+                value for name, value in _of(numbers, "change").items() if not name.endswith(("bias", "norm.weight"))
+            ]
+            if changed:
+                found.append(statistics.median(changed))
+        return found
+
+
+def _of(numbers: Numbers, what: str) -> dict[str, float]:
+    return {
+        name.partition("/")[2]: float(value.max()) for name, value in numbers.items() if name.startswith(f"{what}/")
+    }
+
+
+Rule = Callable[[Evidence], str]
+
+
+def corrupt(evidence: Evidence) -> str:
+    """A batch holds what is no number."""
+    return evidence.broken
+
+
+def unscaled(evidence: Evidence) -> str:
+    """A column that is read is far larger than a network is made for."""
+    sizes = evidence.latest("spread")
+    largest = max(sizes.values(), default=0.0)
+    return f"what is read is {largest:.3g} large; a network expects about 1" if largest > UNSCALED else ""
+
+
+def dead(evidence: Evidence) -> str:
+    """Nearly all units of a layer are zero whatever is read."""
+    layers = {path: share for path, share in evidence.latest("dead").items() if share > DEAD}
+    if not layers:
+        return ""
+    path = max(layers, key=lambda one: layers[one])
+    return f"{layers[path]:.0%} of the units of {path} are zero for every record of the probe batch"
+
+
+def saturated(evidence: Evidence) -> str:
+    """Nearly all numbers of a layer lie where σ is flat."""
+    layers = {path: share for path, share in evidence.latest("saturated").items() if share > SATURATED}
+    if not layers:
+        return ""
+    path = max(layers, key=lambda one: layers[one])
+    return f"{layers[path]:.0%} of what {path} gives lies where σ is flat, less than a tenth of its steepest slope"
+
+
+def vanishing(evidence: Evidence) -> str:
+    """Blame shrinks on its way back, and nothing is learned."""
+    ratios = [ratio for _, numbers in evidence.looks if (ratio := _first_to_last(numbers)) is not None]
+    if not ratios or statistics.median(ratios) > VANISHED or evidence.best() < _better_than_counting(evidence):
+        return ""
+    return f"the blame of the first layer is {statistics.median(ratios):.1e} of the last layer's"
+
+
+def exploding(evidence: Evidence) -> str:
+    """The gradient grows and the loss with it."""
+    norms = [norm for norm in evidence.norms.values() if math.isfinite(norm)]
+    if len(norms) < LEAST_STEPS:
+        return ""
+    usual, latest = (
+        statistics.median(norms[: len(norms) // 2]),
+        statistics.median(norms[-max(SHORT, len(norms) // 20) :]),
+    )
+    grown = latest > EXPLODED * max(usual, 1e-12)
+    return f"|gradient| is {latest:.3g}, and was {usual:.3g}" if grown and evidence.now() > evidence.first() else ""
+
+
+def overshooting(evidence: Evidence) -> str:
+    """Each update is so large that what was learned is undone."""
+    if evidence.stopped == "diverged":
+        return "the loss or its gradient became infinite"
+    changes = evidence.changes()
+    worse = evidence.now() > min(evidence.first(), evidence.guessing) * (1 + NOT_BETTER)
+    if not changes or max(changes) < HUGE_CHANGE or not (worse or evidence.best() > _better_than_counting(evidence)):
+        return ""
+    went = f"the loss went from {evidence.first():.4g} to {evidence.now():.4g}"
+    return f"an update moves a typical matrix by {max(changes):.0%} of itself; {went}"
+
+
+def glacial(evidence: Evidence) -> str:
+    """Each update is so small that hardly anything is learned."""
+    changes = evidence.changes()
+    gone = evidence.first() - evidence.now()
+    if not changes or max(changes) > TINY_CHANGE or gone > LITTLE * evidence.first():
+        return ""
+    went = f"the loss went from {evidence.first():.4g} to {evidence.now():.4g}"
+    return f"an update moves a typical matrix by {max(changes):.1e} of itself at most; {went}"
+
+
+def stuck(evidence: Evidence) -> str:
+    """Validation is no better than counting."""
+    if len(evidence.validations) < 2 or evidence.best() < _better_than_counting(evidence):
+        return ""
+    return f"the best validation loss is {evidence.best():.4g}; always giving each answer its share has {evidence.counting:.4g}"
+
+
+def memorising(evidence: Evidence) -> str:
+    """Training gets better and validation does not."""
+    return evidence.memorises
+
+
+def converged(evidence: Evidence) -> str:
+    """There is nothing left to be gained."""
+    return evidence.converged
+
+
+def _first_to_last(numbers: Numbers) -> float | None:
+    """Blame of the first layer's output beside that of the last before the head."""
+    layers = [
+        (name, float(value))
+        for name, value in numbers.items()
+        if name.startswith("blame/layers.") and name.count(".") == 1
+    ]
+    if len(layers) < 3 or not layers[-1][1]:
+        return None
+    return layers[0][1] / layers[-1][1]
+
+
+def _better_than_counting(evidence: Evidence) -> float:
+    return evidence.counting * (1 - NOT_BETTER)
+
+
+@dataclass(frozen=True)
+class Illness:
+    """A name, the rule that finds it (in numbers and words; empty where it does not hold), what to do, and what it explains."""
+
+    name: str
+    rule: Rule
+    advice: str
+    explains: tuple[str, ...] = ()
+    healthy: bool = False
+
+
+_NOTHING_LEARNED = ("stuck at chance", "memorising", "glacial", "overshooting", "converged")
+
+ILLNESSES = (
+    Illness(
+        "corrupt data",
+        corrupt,
+        "Look at that record in the data; leave it out or mend it.",
+        ("overshooting", "exploding", *_NOTHING_LEARNED),
+    ),
+    Illness(
+        "unscaled inputs",
+        unscaled,
+        "Centre each column on 0 and divide it by its deviation.",
+        ("saturated", "dead", "exploding", "vanishing", "overshooting", *_NOTHING_LEARNED),
+    ),
+    Illness(
+        "overshooting",
+        overshooting,
+        "Lower the rate: --optimizer.learning-rate a tenth of it, or find.",
+        ("dead", "saturated", "exploding", "vanishing", "stuck at chance", "memorising", "converged"),
+    ),
+    Illness(
+        "dead",
+        dead,
+        "Units that are always zero get no blame. Lower the rate, or take another activation: --model.activation gelu.",
+        ("vanishing", *_NOTHING_LEARNED),
+    ),
+    Illness(
+        "saturated",
+        saturated,
+        "Lower the rate, or take an activation that is not flat on both sides: --model.activation silu.",
+        ("vanishing", *_NOTHING_LEARNED),
+    ),
+    Illness(
+        "vanishing",
+        vanishing,
+        "Take fewer layers, --model.residual true, a normalisation, or relu in place of sigmoid and tanh.",
+        _NOTHING_LEARNED,
+    ),
+    Illness(
+        "exploding",
+        exploding,
+        "Clip the gradient (--optimizer.clip 1), lower the rate, or normalise.",
+        _NOTHING_LEARNED,
+    ),
+    Illness(
+        "glacial",
+        glacial,
+        "Raise the rate: --optimizer.learning-rate ten times of it, or find.",
+        ("stuck at chance", "converged"),
+    ),
+    Illness(
+        "stuck at chance",
+        stuck,
+        "What is read says nothing of the answers: see that labels belong to their rows, and that what tells is read.",
+        ("memorising", "converged"),
+    ),
+    Illness(
+        "memorising",
+        memorising,
+        "Give more data, a smaller model or dropout; the best checkpoint is kept and used.",
+        ("converged",),
+    ),
+    Illness("converged", converged, "More steps would bring less than validation strays by.", healthy=True),
+)
+
+
+def judge(evidence: Evidence) -> list[Verdict]:
+    """Every verdict that the numbers so far allow, causes first."""
+    if evidence.made < LEAST_STEPS and not evidence.broken and evidence.stopped != "diverged":
+        return []
+    found: list[Verdict] = []
+    explained: set[str] = set()
+    for illness in ILLNESSES:
+        if illness.name in explained or (not evidence.losses and illness.name != "corrupt data"):
+            continue
+        if seen := illness.rule(evidence):
+            found.append(Verdict(illness.name, seen, illness.advice, illness.healthy))
+            explained |= set(illness.explains)
+    return found
