@@ -40,7 +40,7 @@ def cached(kind: str, key: str, write: Callable[[Path], None], read: Callable[[P
     Where no cache can be kept (a full or read-only disk) it is made for this process alone; so it is where another process
     clears the cache before `read` has opened what it needs. Open files stay readable however the cache shrinks.
     """
-    place = cache_folder() / kind / key
+    place = place_of(kind, key)
     try:
         if not place.is_dir() or problems(place):
             publish(place, write)
@@ -53,6 +53,11 @@ def cached(kind: str, key: str, write: Callable[[Path], None], read: Callable[[P
             if place.is_dir() and not problems(place):
                 return read(place)
         return read(_own(write))
+
+
+def place_of(kind: str, key: str) -> Path:
+    """Where the folder of `kind` made from `key` stands, whether it is there or not."""
+    return cache_folder() / kind / key
 
 
 def _own(write: Callable[[Path], None]) -> Path:

@@ -19,6 +19,7 @@ from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
 from fogwalk.generation.decode import prompt_ids
 from fogwalk.insight.answer import of_record, of_text
+from fogwalk.insight.form import of_answer, write
 from fogwalk.insight.telling.answers import record_answer, text_answer
 from fogwalk.insight.telling.layout import paragraph
 from fogwalk.predicting import Asked, Recogniser, asked_rows
@@ -27,8 +28,11 @@ from fogwalk.registry import did_you_mean
 WRITTEN = "age=39, sex=male"
 
 
-def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str) -> str:
-    """The next token after a prompt. Raises UsageError where it is empty, too long, or holds what the model does not know."""
+def of_a_prompt(
+    run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str, out: Path | None = None
+) -> str:
+    """The next token after a prompt; as data too into the folder `out`. Raises UsageError where it is empty, too long, or holds
+    what the model does not know."""
     if not prompt:
         raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
     ids = prompt_ids(tokenizer, prompt)
@@ -42,9 +46,10 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
     def named(token: int) -> str:
         return repr(spelled(tokenizer, token))
 
-    return "\n".join(
-        text_answer(of_text(model, ids), named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
-    )
+    answer = of_text(model, ids)
+    if out is not None:
+        write(out, *of_answer(run, step, answer, [named(token) for token in ids], named(answer.best)))
+    return "\n".join(text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}"))
 
 
 def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> str:

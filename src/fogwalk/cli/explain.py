@@ -33,6 +33,11 @@ def parser(summary: str) -> Parser:
         metavar="TEXT",
         help='the answer to this, and what drove it: how a text begins, a row as "age=39, sex=male", a table or an image',
     )
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="write what is shown as data too: JSON and safetensors; with --verdicts the measures",
+    )
     parser.add_argument("--verdicts", action="store_true", help="what the numbers of the run say about its health")
     return parser
 
@@ -46,14 +51,16 @@ def run(found: argparse.Namespace) -> int:
 
     run = load(found.run, step=found.step if found.prompt is not None else None)
     if found.prompt is not None:
-        told = run.explain_answer(found.prompt, row=found.row)
+        told = run.explain_answer(found.prompt, row=found.row, out=found.out)
         tell_damage(run.damage, run.step)
     elif found.verdicts:
-        told = run.health()
+        told = run.health(out=found.out)
     else:
         explanation = run.explain(found.step, row=found.row)
         where = {name: getattr(found, name) for name in ("place", "unit", "head")}
         told = repr(explanation) if found.at is None else explanation.at(found.at, **where)
+        if found.out:
+            explanation.save(found.out)
     print(printable(told))
     return 0
 

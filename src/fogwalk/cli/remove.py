@@ -19,8 +19,10 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Ask on a terminal, then delete."""
+    import shutil
     from pathlib import Path
 
+    from fogwalk.cache import place_of
     from fogwalk.cli.tables import size
     from fogwalk.runs.folder import LOCKS, find
     from fogwalk.runs.lock import holding
@@ -44,6 +46,7 @@ def run(found: argparse.Namespace) -> int:
             return 0
     try:
         with holding(folder):  # refused while somebody writes, and nobody begins to while it goes
+            shutil.rmtree(place_of("waypoints", folder.identity), ignore_errors=True)
             folder.discard(whole=False, but=LOCKS)
         folder.discard()  # the lock itself: on some systems an open file cannot be deleted
     except OSError as error:

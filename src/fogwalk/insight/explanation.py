@@ -7,7 +7,9 @@ After this    run.py gives it to Python; cli/explain.py prints it.
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
+from fogwalk.insight.form import of_step, write
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.telling.entry import Place, entry
 from fogwalk.insight.telling.overview import overview
@@ -25,6 +27,10 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def save(self, folder: str | Path) -> None:
+        """Everything as data: step.json and step.safetensors, in the form that docs/insight.md tells."""
+        write(Path(folder), *of_step(self.step))
 
     def at(
         self,

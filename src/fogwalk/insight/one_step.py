@@ -7,8 +7,9 @@ After this    accounts/ put numbers into formulas; telling/ writes it for people
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,8 +27,9 @@ from fogwalk.registry import ACCOUNTS
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_story
 from fogwalk.runs.publish import problems
-from fogwalk.settings import Settings
+from fogwalk.settings import Settings, write_toml
 from fogwalk.tasks.protocol import Task
+from fogwalk.training import waypoints
 from fogwalk.training.gradients import clip
 from fogwalk.training.loop import seed_chance
 from fogwalk.training.optimizers.muon import Muon
@@ -143,8 +145,12 @@ def explain(folder: RunFolder, step: int | None = None) -> Step:
     last = _last_step(folder, story, set(logged), step)
     step = step or max(logged, default=last)
     first = _nearest(folder, step, last)
-    with replaying(folder, first) as replay:
+    with replaying(folder, first, before=step - 1) as replay:
+        first, began = replay.state.step, time.perf_counter()
         replay.to(step - 1)
+        if time.perf_counter() - began > waypoints.SECONDS and step - 1 > 0:
+            with suppress(OSError):  # so that it comes at once the next time
+                waypoints.save(folder, replay.state, write_toml(replay.settings))
         return _told(folder, replay, step, first, logged.get(step, {}).get("loss"))
 
 

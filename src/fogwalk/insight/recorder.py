@@ -35,7 +35,8 @@ from fogwalk.training.state import State
 FORMAT = 1
 TOKENS, ROWS, IMAGES = 512, 64, 16  # of the probe batch, at most
 LOOKS = 400  # in a run, at most
-SHARE = 0.02  # of the run's time
+SHARE = 0.012  # of the run's time that looks may take, once the first seconds of them are over
+FREE = 0.4  # seconds
 
 Numbers = dict[str, Tensor]
 Heard = Callable[[int, Numbers], None]
@@ -87,7 +88,7 @@ class Recorder:
             self.record()
 
     def _affordable(self) -> bool:
-        return self.spent <= SHARE * max(self.state.age(), 1.0)
+        return self.spent <= FREE + SHARE * self.state.age()
 
     def _remember(self, last: bool) -> None:
         """The weights before the update that is looked at."""

@@ -16,11 +16,12 @@ from fogwalk.insight.recorder import Numbers, Recorder, looks
 from fogwalk.insight.verdicts import SETTLED, Evidence, judge
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_story
-from fogwalk.settings import load_settings
+from fogwalk.settings import load_settings, write_toml
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.course import Course
 from fogwalk.training.history import History
 from fogwalk.training.state import State
+from fogwalk.training.waypoints import Waypoints
 
 TOLD_ELSEWHERE = ("memorising", "converged")  # by the evaluator and the re-plan, as they come
 
@@ -36,7 +37,9 @@ class Watcher:
         self.folder = folder
         self.evidence = chances(task.facts)
         self.told: set[str] = set()
-        self.recorder = Recorder(folder, state, task, course, course.settings.insight.every, self._saw)
+        every = course.settings.insight.every
+        self.waypoints = Waypoints(folder, state, lambda: write_toml(course.settings)) if every else None
+        self.recorder = Recorder(folder, state, task, course, every, self._saw)
 
     def __call__(self, event: Event) -> None:
         evidence = self.evidence
@@ -55,6 +58,8 @@ class Watcher:
             if event.reason == "diverged":
                 evidence.broken = broken(self.task, event.step)
         self.recorder(event)
+        if self.waypoints:
+            self.waypoints(event)
         if isinstance(event, Stopped):
             self._judge(event.step)
 

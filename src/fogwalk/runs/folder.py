@@ -14,6 +14,7 @@ After this    lock.py, log.py, catalogue.py; trainer.py creates a run, run.py op
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -54,6 +55,12 @@ class RunFolder:
     @property
     def name(self) -> str:
         return self.path.absolute().name
+
+    @property
+    def identity(self) -> str:
+        """What tells this run from any other: where it stands and when it began."""
+        told = f"{self.path.absolute()}\n{self.status().get('started')}"
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     @property
     def settings(self) -> Path:

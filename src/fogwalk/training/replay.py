@@ -6,7 +6,7 @@ After this    verify.py compares the bits; insight/one_step.py goes up to a step
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder
 from fogwalk.settings import Settings, load_settings
 from fogwalk.tasks.protocol import Task
-from fogwalk.training import checkpoint, plan
+from fogwalk.training import checkpoint, plan, waypoints
 from fogwalk.training.history import History
 from fogwalk.training.loop import loop
 from fogwalk.training.replanning import Replanner, recorded_course
@@ -54,26 +54,22 @@ class Replay:
         loop(self.state, self.recipe, listen, Stop(), until=step)
 
 
-Opens = Callable[[RunFolder, Settings, int], Task]
-
-
-def opened(folder: RunFolder, settings: Settings, step: int) -> Task:
-    """The task on what the run learned from, with the encoding of a checkpoint."""
-    task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(step) / "encoding")
-    return task
-
-
 @contextmanager
-def replaying(folder: RunFolder, first: int, opens: Opens = opened) -> Iterator[Replay]:
-    """The run as it was after `first` updates, which an intact checkpoint holds, under the run's own arithmetic."""
-    course, recorded = recorded_course(folder, load_settings(folder.checkpoint(first) / "settings.toml"), first)
+def replaying(folder: RunFolder, first: int, before: int | None = None) -> Iterator[Replay]:
+    """The run as it was after `first` updates, which an intact checkpoint holds, under the run's own arithmetic; with `before`,
+    as near before that step as a waypoint is."""
+    near = None if before is None else waypoints.nearest(folder, first, before)
+    began = folder.checkpoint(first) if near is None else waypoints.place(folder) / f"{near:06d}"
+    course, recorded = recorded_course(folder, load_settings(began / "settings.toml"), first if near is None else near)
     settings = plan.close_device(course.settings)
     course.turn(settings)
     assert settings.threads is not None, "the plan closes the threads before anything is computed"
     with hardware.exactly(settings.threads, settings.device):
-        task = opens(folder, settings, first)
+        task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(first) / "encoding")
         arithmetic = arithmetic_of(settings)
         state = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, state, first)
+        if near is not None:
+            waypoints.restore(folder, state, near)
         follow = Replanner(state, course, History(), lambda event: None, recorded, deciding=False)
         yield Replay(task, state, recipe(task, course, arithmetic), follow)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, number, signed
 
 Function = Callable[[Tensor], Tensor]
 
@@ -69,14 +69,16 @@ class Activation(Account):
         forward = Line(
             what=f"unit {at[-1]}, {self._name(work)}",
             formula=f"a{u} = σ(z{u}), σ(z) = {written}",
-            filled=f"σ({float(z):.4g})",
+            filled=f"σ({number(float(z))})",
             result=float(value(z)),
         )
         return Told(
             [forward],
             [
                 given("blame of what comes out", f"∂L/∂a{u}", float(delta)),
-                Line(what="slope", formula=f"σ′(z) = {sloped}", filled=f"σ′({float(z):.4g})", result=float(slope(z))),
+                Line(
+                    what="slope", formula=f"σ′(z) = {sloped}", filled=f"σ′({number(float(z))})", result=float(slope(z))
+                ),
                 Line(
                     what="blame of what went in",
                     formula=f"∂L/∂z{u} = ∂L/∂a{u}·σ′(z{u})",

@@ -110,14 +110,33 @@ class Attention(Account):
             given(f"blame of number {unit}", f"∂L/∂y{low(unit)}", float(work.blame("output")[row, place, unit]))
         )
         for head in range(heads):
-            told.backward.append(
-                given(
-                    f"head {head}: blame of its query here, as a length",
-                    "|∂L/∂q|",
-                    float(back["query"][row, head, place].norm()),
-                )
-            )
+            to = int(weights[head, place].argmax())
+            told.backward.extend(self._lines_back(work, back, row, head, place, to, weights[head, place]))
         return told
+
+    def _lines_back(
+        self, work: Work, back: dict[str, Tensor], row: int, head: int, place: int, to: int, shares: Tensor
+    ) -> list[Line]:
+        heard, value = back["mixed"][row, head, place], work.value("value")[row, head, to]
+        of_shares = back["weights"][row, head, place]
+        mean, share, mine = float((shares * of_shares).sum()), float(shares[to]), float(of_shares[to])
+        score, root = share * (mine - mean), math.sqrt(len(heard))
+        key = work.value("key")[row, head, to]
+        return [
+            product_sum(f"head {head}: blame of its share of place {to}", "∂L/∂p = μ·v", heard, value, most=3),
+            Line(
+                what=f"head {head}: blame of that score",
+                formula="∂L/∂s = p·(∂L/∂p - Σ p·∂L/∂p)",
+                filled=f"{signed(share)}·({signed(mine)} - {signed(mean)})",
+                result=score,
+            ),
+            Line(
+                what=f"head {head}: to the query of {place} from there, its first number",
+                formula="∂L/∂s·k₀/√w",
+                filled=f"{signed(score)}·{signed(float(key[0]))}/√{len(heard)}",
+                result=score * float(key[0]) / root,
+            ),
+        ]
 
     def _listened(self, work: Work, row: int, head: int, place: int, scores: Tensor, weights: Tensor) -> Table:
         """Whom one listener attends to in one head, the most attended first."""

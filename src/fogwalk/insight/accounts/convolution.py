@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, product_sum, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, number, product_sum, signed
 
 
 class Convolution(Account):
@@ -122,7 +122,7 @@ class Pooling(Account):
                 Line(
                     what=f"channel {at[1]} at row {at[2]}, column {at[3]}",
                     formula="y = max(x₀, x₁, x₂, x₃)",
-                    filled=f"max({', '.join(f'{value:.4g}' for value in four)})",
+                    filled=f"max({', '.join(f'{number(value)}' for value in four)})",
                     result=max(four),
                 )
             ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Line, given, low, signed
+from fogwalk.insight.accounts.protocol import Line, given, low, number, signed
 
 FORMULAS = {
     "cross-entropy": ("l = -log p[right], p = softmax(scores)", "∂L/∂score[k] = (p[k] - 1 if k is right)·c"),
@@ -89,13 +89,13 @@ class Loss:
                 Line(
                     what=f"probability of the right answer, {k}",
                     formula="p = e^score/Σ e^score",
-                    filled=f"e^({score:.4g} - {highest:.4g})/{total:.4g}",
+                    filled=f"e^({number(score)} - {number(highest)})/{number(total)}",
                     result=float(p[k]),
                 ),
                 Line(
                     what="how surprised it is by it",
                     formula="l = -log p",
-                    filled=f"-log {float(p[k]):.4g}",
+                    filled=f"-log {number(float(p[k]))}",
                     result=each,
                 ),
             ]
@@ -121,7 +121,7 @@ class Loss:
             Line(
                 what="blame of the answer",
                 formula=self.chain,
-                filled=f"c = {share:.4g}",
+                filled=f"c = {number(share)}",
                 result=float(blame[0]),
             ),
         ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, number, signed
 
 
 class RMSNorm(Account):
@@ -104,7 +104,7 @@ class Standardised(Account):
                 Line(
                     what="less the mean, over the deviation",
                     formula=f"x̂{u} = (x{u} - m)/s",
-                    filled=f"from x{u} = {float(x[at]):.4g}",
+                    filled=f"from x{u} = {number(float(x[at]))}",
                     result=hat,
                 ),
                 Line(

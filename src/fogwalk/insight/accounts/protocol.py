@@ -8,6 +8,7 @@ model and autograd gave.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,16 +101,15 @@ class Account:
 
 
 def number(value: float) -> str:
-    """Four digits that count: 0.1234, -12.35, 1.2e-05.
+    """Four digits that count: 0.1235, -12.35, 0.001235, 1.23e-05.
 
-    >>> number(0.123456), number(-12.3456), number(0.0000123), number(0.0)
-    ('0.1235', '-12.35', '1.23e-05', '0')
+    >>> number(0.123456), number(-12.3456), number(0.00123456), number(0.0000123), number(0.0)
+    ('0.1235', '-12.35', '0.001235', '1.23e-05', '0')
     """
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e5:
-        digits = max(0, 4 - max(1, len(str(int(abs(value)))))) if abs(value) >= 1 else 4
-        return f"{value:.{digits}f}"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-4 <= abs(value) < 1e5:
+        return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
     return f"{value:.2e}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Line, Told, given, signed
+from fogwalk.insight.accounts.protocol import Line, Told, given, number, signed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +76,21 @@ class AdamW:
                     result=square,
                 ),
                 Line(
-                    what=f"both without the zeros they began with, t = {t}",
-                    formula="m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)",
-                    filled=f"m̂ = {first:.4g}, v̂ =",
+                    what=f"the first without the zeros it began with, t = {t}",
+                    formula="m̂ = m/(1-β₁ᵗ)",
+                    filled=f"{signed(mean)}/(1 - {b1:g}^{t})",
+                    result=first,
+                ),
+                Line(
+                    what="and the second",
+                    formula="v̂ = v/(1-β₂ᵗ)",
+                    filled=f"{signed(square)}/(1 - {b2:g}^{t})",
                     result=second,
                 ),
                 Line(
                     what="new weight",
                     formula="W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε)" if n["decay"] else "W ← W - η·m̂/(√v̂ + ε)",
-                    filled=f"{shrink} - {moved.rate:.3g}·{signed(first)}/(√{second:.4g} + {n['epsilon']:.0e})",
+                    filled=f"{shrink} - {moved.rate:.3g}·{signed(first)}/(√{number(second)} + {n['epsilon']:.0e})",
                     result=one.new,
                 ),
             ]

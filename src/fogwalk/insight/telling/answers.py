@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import number
 from fogwalk.insight.answer import RecordAnswer, TextAnswer
-from fogwalk.insight.telling.layout import paragraph, shortened, table
+from fogwalk.insight.telling.layout import LABEL, paragraph, shortened, table
 
 MOST = 8
 BAR = 24
@@ -56,7 +56,7 @@ def _added(answer: TextAnswer, best: str) -> list[str]:
 
 
 def _through(answer: TextAnswer, best: str) -> list[str]:
-    lines = paragraph("", f"how likely {best} would be if the stream ended after", indent=10)
+    lines = paragraph("", f"how likely {best} would be if the stream ended after", indent=LABEL)
     rows = [(name, f"{p:.4f}", "▇" * round(BAR * p)) for name, p in answer.by_layer.items()]
     return lines + table(("layer", "p", ""), rows, right=(1,))
 

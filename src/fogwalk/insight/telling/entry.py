@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fogwalk.errors import UsageError
-from fogwalk.insight.accounts.protocol import Line, Table, largest_at, number
+from fogwalk.insight.accounts.protocol import Line, Table, Told, largest_at, number
 from fogwalk.insight.accounts.updates import UPDATES
 from fogwalk.insight.capture import Value
 from fogwalk.insight.one_step import Step, account_of
@@ -70,17 +70,28 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
             *_plain(step, path, at),
         ]
     lines = [*head, *paragraph("forward", account.formula), *paragraph("backward", account.chain)]
-    told = account.told(work, at)
+    told = _of_head(account.told(work, at), where.head)
     if told.forward or told.tables:
         lines += ["", "forward", *lines_of(told.forward)]
         for one in told.tables:
-            if where.head is None or one.title.startswith(f"head {where.head}:"):
-                lines += ["", *_table(step, one, at[0])]
+            lines += ["", *_table(step, one, at[0])]
     if told.backward:
         lines += ["", "backward", *lines_of(told.backward)]
     if not told.forward and not told.tables:
         lines += ["", *_plain(step, path, at)]
     return lines
+
+
+def _of_head(told: Told, head: int | None) -> Told:
+    """Of what is told of several heads, that of one."""
+    if head is None:
+        return told
+
+    def of_it(title: str) -> bool:
+        return not title.startswith("head ") or title.startswith(f"head {head}:")
+
+    forward, backward = ([line for line in lines if of_it(line.what)] for lines in (told.forward, told.backward))
+    return Told(forward, backward, [one for one in told.tables if of_it(one.title)])
 
 
 def _plain(step: Step, path: str, at: tuple[int, ...]) -> list[str]:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 WIDE = 100
-LABEL = 10
+LABEL = 11
 
 
 def paragraph(label: str, text: str, *, indent: int = 0) -> list[str]:

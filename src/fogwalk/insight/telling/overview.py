@@ -15,12 +15,14 @@ from fogwalk.insight.accounts.protocol import largest_at, number
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.telling.entry import lines_of
-from fogwalk.insight.telling.layout import on_one_line, paragraph, table
+from fogwalk.insight.telling.layout import LABEL, on_one_line, paragraph, table
 from fogwalk.models.transformer import Layer
 from fogwalk.settings.fields import counted
 
 SHOWN_ROWS = 12  # lines of a table of layers
 SHOWN_ANSWERS = 8
+MOST_FOLLOWED = 10  # layers whose numbers are written out
+FEW = 8  # numbers of a layer that are all shown
 
 
 def overview(step: Step, row: int = 0) -> list[str]:
@@ -35,7 +37,7 @@ def overview(step: Step, row: int = 0) -> list[str]:
         "",
         *_loss(step, row),
         "",
-        *_blame(step),
+        *_blame(step, row),
         "",
         *_update(step),
         "",
@@ -63,10 +65,10 @@ def _batch(step: Step, row: int) -> list[str]:
     )
     lines = paragraph("1 batch", f"{words} out of {sizes.training:,} to learn from{kept}")
     if sizes.unit == "token":
-        lines += paragraph("", f"row {row}: {on_one_line(asked, 200)}", indent=10)
-        return lines + paragraph("", "At each place the token that comes next is asked for.", indent=10)
-    lines += paragraph("", f"row {row}: {on_one_line(asked, 400)}", indent=10)
-    return lines + paragraph("", f"right is {right}", indent=10)
+        lines += paragraph("", f"row {row}: {on_one_line(asked, 200)}", indent=LABEL)
+        return lines + paragraph("", "At each place the token that comes next is asked for.", indent=LABEL)
+    lines += paragraph("", f"row {row}: {on_one_line(asked, 400)}", indent=LABEL)
+    return lines + paragraph("", f"right is {right}", indent=LABEL)
 
 
 def stations(step: Step) -> list[str]:
@@ -91,20 +93,41 @@ def _forward(step: Step, row: int) -> list[str]:
     for path in paths:
         value = step.values[f"{path}.output"]
         account = account_of(step.model.get_submodule(path))
-        rows.append(
-            (
-                path,
-                account.formula if account else "(no formula is known)",
-                _shape(value.axes, value.value),
-                number(_size(value.value)),
-            )
-        )
-    titles = ("layer", "what it does", "what comes out", "size")
-    lines += table(titles, _capped(rows), right=(3,))
-    small = [path for path in paths if step.values[f"{path}.output"].value[0].numel() <= 16]
-    if small and len(small) == len(paths):
-        lines.append("")
-        lines += _whole(step, row)
+        formula = account.formula if account else "(no formula is known)"
+        rows.append((path, number(_size(value.value)), _shape(value.value), formula))
+    titles = ("layer", "size", "what comes out", "what it does")
+    lines += table(titles, _capped(rows), right=(1,))
+    if len(paths) > MOST_FOLLOWED:
+        return lines
+    if all(step.values[f"{path}.output"].value[0].numel() <= FEW for path in paths):
+        lines += ["", *_whole(step, row)]
+    return [*lines, "", *_followed(step, row)]
+
+
+def _followed(step: Step, row: int) -> list[str]:
+    """One record's way with the numbers put in: of each layer the number that is largest."""
+    lines = paragraph("", f"row {row}, followed through the largest number of each layer", indent=2)
+    for path in stations(step):
+        work = step.work(path)
+        account, at = account_of(work.module), (row, *largest_at(work.value("output")[row]))
+        if account is not None:
+            lines += paragraph("", path, indent=2)
+            lines += lines_of(account.told(work, at).forward)
+    return lines
+
+
+def _traced(step: Step, row: int) -> list[str]:
+    """The blame of one record with the numbers put in, from the last layer back: of each the number that has most."""
+    lines = [
+        "",
+        *paragraph("", f"row {row}, traced back through the number of each layer that has most blame", indent=2),
+    ]
+    for path in reversed(stations(step)):
+        work = step.work(path)
+        account, at = account_of(work.module), (row, *largest_at(work.blame("output")[row]))
+        if account is not None:
+            lines += paragraph("", path, indent=2)
+            lines += lines_of(account.told(work, at).backward)
     return lines
 
 
@@ -141,7 +164,7 @@ def _loss(step: Step, row: int) -> list[str]:
             )
             for place in order
         ]
-        lines += paragraph("", f"row {row}, where it was most surprised:", indent=10)
+        lines += paragraph("", f"row {row}, where it was most surprised:", indent=LABEL)
         lines += table(("place", "token", "right is", "p[right]", "-log p", "likeliest"), rows, right=(0, 3, 4))
     else:
         lines += _answers(step, each)
@@ -157,7 +180,7 @@ def _loss(step: Step, row: int) -> list[str]:
 def _answers(step: Step, each: Tensor) -> list[str]:
     outputs, targets = step.captured.outputs, step.batch.targets
     rows = []
-    for at in range(min(len(targets), SHOWN_ANSWERS)):
+    for at in each.argsort(descending=True, stable=True)[:SHOWN_ANSWERS].tolist():
         right = step.task.asked(step.batch, at)[1]
         if step.task.loss_name == "cross-entropy":
             p = outputs[at].softmax(-1)
@@ -172,10 +195,10 @@ def _answers(step: Step, each: Tensor) -> list[str]:
         titles = ("row", "right is", "answer, in deviations", "right, in deviations", "l")
     lines = table(titles, rows, right=(0, 3, 4))
     left = len(targets) - len(rows)
-    return lines + ([f"  … and {left:,} more"] if left else [])
+    return lines + ([f"  … and {left:,} that are less wrong"] if left else [])
 
 
-def _blame(step: Step) -> list[str]:
+def _blame(step: Step, row: int) -> list[str]:
     lines = paragraph(
         "4 blame",
         "backwards: by how much the loss would change with each number (∂L/∂number), as the length over the whole batch",
@@ -193,6 +216,8 @@ def _blame(step: Step) -> list[str]:
         )
     titles = ("layer", "|∂L/∂(what came out)|", "|∂L/∂(its parameters)|")
     lines += table(titles, _capped(rows), right=(1, 2))
+    if len(rows) <= MOST_FOLLOWED:
+        lines += _traced(step, row)
     limit = step.settings.optimizer.clip
     clipped = (
         f", more than {limit:g}: all are scaled by {step.scale:.4f}"
@@ -210,11 +235,11 @@ def _update(step: Step) -> list[str]:
     kinds = sorted({moved.optimizer for moved in step.moved.values()})
     lines = paragraph("5 update", f"rate η = {step.rate:.4g} at this step; by {' and '.join(kinds)}:")
     for kind in kinds:
-        lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=10)
+        lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=LABEL)
     rows = [
         (
             moved.name,
-            _plain_shape(moved.old),
+            _shape(moved.old),
             number(_size(moved.old)),
             number(_size(moved.gradient)),
             number(_size(moved.change)),
@@ -263,9 +288,5 @@ def _ratio(moved: Moved) -> float:
     return float(moved.change.norm() / moved.old.norm().clamp(min=1e-30))
 
 
-def _shape(axes: tuple[str, ...], value: Tensor) -> str:
-    return " x ".join(f"{size} {axis}" for axis, size in zip(axes, value.shape, strict=True))
-
-
-def _plain_shape(value: Tensor) -> str:
+def _shape(value: Tensor) -> str:
     return " x ".join(map(str, value.shape))
