@@ -61,10 +61,11 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
     record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
     places = encoder.places() if isinstance(encoder, Columns) else {}
     cells = {name: _cell(asked.table, name, row) for name in places}
+    shown = Path(prompt).name if Path(prompt).exists() else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
     told = record_answer(
         of_record(recogniser.model, record, places),
-        f"{run}, step {step:,}: what '{target.name}' is for {prompt[:60]}{which}",
+        f"{run}, step {step:,}: what '{target.name}' is for {shown[:48]}{which}",
         target.classes,
         lambda output: output * target.scale + target.center,
         cells,

@@ -19,10 +19,10 @@ from fogwalk.insight.recorder import Numbers
 
 LEAST_STEPS = 20  # updates before anything but corrupt data is told
 SETTLED = 0.1  # share of the planned steps after which a rate has been at its height
-HUGE_CHANGE = 0.3  # of itself that a typical matrix is moved by in one update
-TINY_CHANGE = 2e-4
-LITTLE = 0.25  # of the way from the first loss down to nothing that a rate that is too low has not gone
+ROSE = 1.3  # times the loss without any knowledge
+STAYS = 0.1  # of itself that a typical matrix is moved by over the whole run
 NOT_BETTER = 0.01  # of the loss of counting alone: less than this below it is not better
+STRAYS = 0.5  # over the root of the records that are validated on: no better than chance may be
 VANISHED = 1e-3  # blame of the first layer beside that of the last
 EXPLODED = 100.0  # times the usual length of the gradient
 DEAD = 0.9  # share of a layer's units
@@ -47,7 +47,8 @@ class Verdict:
 @dataclass(kw_only=True)
 class Evidence:
     """All that is judged by. Losses and gradient norms by step; validations in order; looks in order; `guessing` is the loss
-    without any knowledge, `counting` that of always giving each answer its share. `broken` says what of a batch is no number."""
+    without any knowledge, `counting` that of always giving each answer its share, `held` how many answers are validated on.
+    `broken` says what of a batch is no number."""
 
     steps: int = 0
     guessing: float = math.inf
@@ -57,6 +58,7 @@ class Evidence:
     validations: list[tuple[int, float]] = field(default_factory=list)
     looks: list[tuple[int, Numbers]] = field(default_factory=list)
     stopped: str = ""
+    held: int = 0
     broken: str = ""
     memorises: str = ""
     converged: str = ""
@@ -73,11 +75,18 @@ class Evidence:
         """The mean loss of the latest tenth of the steps."""
         return statistics.fmean(list(self.losses.values())[-max(SHORT, self.made // 10) :])
 
-    def least(self) -> float:
-        """The lowest mean over a tenth of the steps."""
-        losses, wide = list(self.losses.values()), max(SHORT, self.made // 10)
-        means = [statistics.fmean(losses[at : at + wide]) for at in range(0, max(len(losses) - wide, 0) + 1, wide)]
-        return min(means)
+    def began(self) -> float:
+        """The loss without any knowledge: of guessing, or of the very first steps where that is more."""
+        first = statistics.fmean(list(self.losses.values())[:3])
+        return max(first, self.guessing if math.isfinite(self.guessing) else 0.0)
+
+    def peak(self) -> float:
+        """The highest mean over a few steps that follow one another."""
+        losses = [loss for loss in self.losses.values() if math.isfinite(loss)]
+        wide = max(SHORT, self.made // 50)
+        return max(
+            (statistics.fmean(losses[at : at + wide]) for at in range(max(len(losses) - wide, 0) + 1)), default=0.0
+        )
 
     def best(self) -> float:
         """The lowest validation loss."""
@@ -160,32 +169,36 @@ def exploding(evidence: Evidence) -> str:
 
 
 def overshooting(evidence: Evidence) -> str:
-    """Each update is so large that what was learned is undone."""
+    """Each update is so large that the loss rises above what it began with, or the run cannot go on."""
     if evidence.stopped == "diverged":
         return "the loss or its gradient became infinite"
-    changes = evidence.changes()
-    worse = evidence.now() > min(evidence.first(), evidence.guessing) * (1 + NOT_BETTER)
-    if not changes or max(changes) < HUGE_CHANGE or not (worse or evidence.best() > _better_than_counting(evidence)):
+    began, peak = evidence.began(), evidence.peak()
+    if peak < ROSE * began:
         return ""
-    went = f"the loss went from {evidence.first():.4g} to {evidence.now():.4g}"
-    return f"an update moves a typical matrix by {max(changes):.0%} of itself; {went}"
+    changes = evidence.changes()
+    by = f"; an update moves a typical matrix by up to {max(changes):.1%} of itself" if changes else ""
+    return f"the loss rose to {peak:.4g}, and without any knowledge it is {began:.4g}{by}"
 
 
 def glacial(evidence: Evidence) -> str:
-    """Each update is so small that hardly anything is learned."""
+    """The updates are so small that the weights hardly leave the place where chance put them."""
     changes = evidence.changes()
-    gone = evidence.first() - evidence.now()
-    if not changes or max(changes) > TINY_CHANGE or gone > LITTLE * evidence.first():
+    if not changes:
+        return ""
+    path = statistics.fmean(changes) * max(evidence.steps, evidence.made)
+    if path > STAYS:
         return ""
     went = f"the loss went from {evidence.first():.4g} to {evidence.now():.4g}"
-    return f"an update moves a typical matrix by {max(changes):.1e} of itself at most; {went}"
+    made = max(evidence.steps, evidence.made)
+    return f"all {made:,} updates together move a typical matrix by {path:.1%} of itself at most; {went}"
 
 
 def stuck(evidence: Evidence) -> str:
     """Validation is no better than counting."""
     if len(evidence.validations) < 2 or evidence.best() < _better_than_counting(evidence):
         return ""
-    return f"the best validation loss is {evidence.best():.4g}; always giving each answer its share has {evidence.counting:.4g}"
+    beside = f"always giving each answer its share has {evidence.counting:.4g}"
+    return f"the best validation loss, over {evidence.held:,} answers, is {evidence.best():.4g}; {beside}"
 
 
 def memorising(evidence: Evidence) -> str:
@@ -211,7 +224,8 @@ def _first_to_last(numbers: Numbers) -> float | None:
 
 
 def _better_than_counting(evidence: Evidence) -> float:
-    return evidence.counting * (1 - NOT_BETTER)
+    """A loss that is better for sure: of few records chance alone makes the best of several validations look good."""
+    return evidence.counting * (1 - max(NOT_BETTER, STRAYS / math.sqrt(max(evidence.held, 1))))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Watcher:
             evidence.norms[event.step] = float(event.gradient_norm)
         elif isinstance(event, Evaluated):
             evidence.validations.append((event.step, event.validation_loss))
+            evidence.held = event.examples
         elif isinstance(event, Stopped):
             evidence.stopped = event.reason
             if event.reason == "diverged":
@@ -109,6 +110,7 @@ def gathered(story: list[dict[str, Any]], facts: dict[str, Any], epoch: float = 
         elif name == "evaluated":
             loss = math.nan if record["validation_loss"] is None else record["validation_loss"]
             evidence.validations.append((step, loss))
+            evidence.held = record.get("examples", 0)
             history.validated(step, loss)
             if history.recovers():
                 evidence.memorises = ""

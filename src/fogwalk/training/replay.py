@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fogwalk import hardware
+from fogwalk.errors import DataError
 from fogwalk.events import Event, Listener, StepDone
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder
@@ -66,6 +67,11 @@ def replaying(folder: RunFolder, first: int, before: int | None = None) -> Itera
     assert settings.threads is not None, "the plan closes the threads before anything is computed"
     with hardware.exactly(settings.threads, settings.device):
         task: Task = TASKS.get(settings.task)(settings, folder.checkpoint(first) / "encoding")
+        if task.digest != checkpoint.read_progress(folder, first)["data_sha256"]:
+            raise DataError(
+                f"{', '.join(settings.data.path)} has changed since this run began, so its steps cannot be made again",
+                remedy="Put the old data back.",
+            )
         arithmetic = arithmetic_of(settings)
         state = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, state, first)

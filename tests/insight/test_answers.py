@@ -1,0 +1,201 @@
+"""One answer and what drove it, against the model asked by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from fogwalk import load
+from fogwalk.errors import DataError, UsageError
+from fogwalk.insight.answer import of_record, of_text
+from fogwalk.insight.form import read
+from fogwalk.models.transformer import build
+from fogwalk.registry import POSITIONS
+from fogwalk.run import Run
+from fogwalk.runs.folder import RunFolder
+from fogwalk.settings import Transformer
+from fogwalk.training.state import initialise
+
+SHAPES = [
+    Transformer(layers=layers, width=16, heads=2, context=8, positions=positions, normalisation=norm)
+    for layers, positions, norm in zip(
+        (1, 2, 3, 2, 1), POSITIONS, ("rmsnorm", "none", "rmsnorm", "none", "rmsnorm"), strict=True
+    )
+]
+IDS = [3, 1, 4, 1, 5]
+
+
+def model_of(shape: Transformer, seed: int = 0) -> nn.Module:
+    model = build(shape, 9)
+    initialise(model, seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed)))
+    return model.eval()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_probabilities_are_the_models_own(shape: Transformer) -> None:
+    model = model_of(shape)
+    answer = of_text(model, IDS)
+    with torch.no_grad():
+        scores = model(torch.tensor([IDS]))[0, -1].double()
+    assert torch.allclose(answer.probabilities.double(), scores.exp() / scores.exp().sum(), atol=1e-6)
+    assert answer.best == int(scores.argmax())
+    assert answer.score == pytest.approx(float(scores.max() - scores.mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_the_layers_added_comes_to_the_score(shape: Transformer) -> None:
+    model = model_of(shape)
+    answer = of_text(model, IDS)
+    assert len(answer.parts) == 1 + 2 * shape.layers
+    assert sum(answer.parts.values()) == pytest.approx(answer.score, rel=1e-4)
+    # Taken out of the stream before the last norm, a part takes its share of the score with it.
+    stream = answer.captured.values[f"layers.{shape.layers - 1}.output"].value[0, -1]
+    change = answer.captured.values["layers.0.feed_forward.output"].value[0, -1]
+    root = (stream.square().mean() + 1e-6).sqrt() if shape.normalisation == "rmsnorm" else 1.0
+    gain = model.norm.weight if shape.normalisation == "rmsnorm" else 1.0
+    scores = [(model.head.weight @ (gain * x / root)).detach() for x in (stream, stream - change)]
+    with_it, without_it = (float(one[answer.best] - one.mean()) for one in scores)
+    assert with_it - without_it == pytest.approx(answer.parts["layers.0.feed_forward"], rel=1e-3, abs=1e-5)
+
+
+def test_parts_are_told_only_where_they_add_up() -> None:
+    for changes in ({"residual": False}, {"norm_place": "after"}, {"normalisation": "layernorm"}):
+        answer = of_text(model_of(Transformer(layers=1, width=16, heads=2, context=8, **changes)), IDS)  # type: ignore[arg-type]
+        assert answer.parts == {}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_by_layer_ends_with_the_answer(shape: Transformer) -> None:
+    answer = of_text(model_of(shape), IDS)
+    assert list(answer.by_layer) == ["embedding", *(f"layers.{at}" for at in range(shape.layers))]
+    assert answer.by_layer[f"layers.{shape.layers - 1}"] == pytest.approx(float(answer.probabilities.max()), rel=1e-5)
+
+
+def test_without_a_token_its_row_is_the_mean_of_all() -> None:
+    model = model_of(SHAPES[1])
+    answer = of_text(model, IDS)
+    rows = model.embedding.weight.detach()
+    for place in range(len(IDS)):
+        changed = model_of(SHAPES[1])
+        with torch.no_grad():
+            changed.embedding = nn.Embedding.from_pretrained(torch.cat([rows, rows.mean(0, keepdim=True)]))
+            ids = [*IDS[:place], 9, *IDS[place + 1 :]]
+            p = changed(torch.tensor([ids]))[0, -1].softmax(0)[answer.best]
+        assert answer.without[place] == pytest.approx(float(p), rel=1e-4)
+    assert not model.embedding._forward_hooks, "nothing is left behind"
+
+
+def test_a_column_put_to_the_middle_changes_the_answer_so() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    row = torch.tensor([1.0, -2.0, 3.0])
+    answer = of_record(model, row, {"a": [0], "b": [1, 2]})
+    weight, bias = model.weight.detach(), model.bias.detach()
+    assert torch.allclose(answer.outputs, weight @ row + bias)
+    assert torch.allclose(answer.without["a"], weight[:, 1:] @ row[1:] + bias)
+    assert torch.allclose(answer.without["b"], weight[:, 0] * row[0] + bias)
+
+
+def test_a_covered_square_changes_the_answer_so() -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.sum((1, 2, 3))[:, None] * self.weight
+
+    image = torch.arange(64.0).reshape(1, 8, 8)
+    squares = of_record(Sum(), image, {}).squares
+    assert squares is not None
+    assert squares.shape == (7, 7, 1)
+    assert float((float(image.sum()) - squares).sum()) == float(image.sum()), "every pixel lies in one square"
+
+
+# -- a person asks -----------------------------------------------------------------------------------------------------
+
+
+def opened(folder: RunFolder) -> Run:
+    return load(str(folder.path))
+
+
+def test_a_prompt_is_answered_in_words_and_as_data(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    told = opened(runs["text"]).explain_answer("the cat", out=tmp_path)
+    assert max(map(len, told.splitlines())) <= 100
+    for part in ("'t' 'h' 'e'", "add up to 1", "the score is", "listens to"):
+        assert part in told
+    structure, tensors = read(tmp_path, "answer")
+    assert structure["tokens"] == [repr(letter) for letter in "the cat"]
+    assert float(tensors["probabilities"].sum()) == pytest.approx(1, abs=1e-5)
+    weights = tensors["weights/layers.0.attention"]
+    assert torch.allclose(weights.sum(-1), torch.ones(weights.shape[:2]), atol=1e-5)
+    assert not weights.triu(1).any(), "nobody listens to what comes later"
+
+
+def test_a_plain_model_of_text_answers_too(runs: dict[str, RunFolder]) -> None:
+    assert "listens" not in opened(runs["mlp"]).explain_answer("the")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [("", "--prompt is empty"), ("the cat sat on the mat", "looks back over 16"), ("Ω", "never did")],
+)
+def test_a_prompt_that_cannot_be_answered_is_told(prompt: str, words: str, runs: dict[str, RunFolder]) -> None:
+    with pytest.raises(UsageError, match=words):
+        opened(runs["text"]).explain_answer(prompt)
+
+
+def test_a_row_is_answered_as_predict_does(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    run = opened(runs["table"])
+    columns = run._recogniser.encoder.names
+    values = ["5.1", "3.5", "1.4", "0.2"]
+    (tmp_path / "new.csv").write_text(",".join(columns) + "\n" + "6,3,5,2\n" + ",".join(values) + "\n")
+    _, answers = run.predict(str(tmp_path / "new.csv"))
+    assert answers.chances is not None
+    written = ", ".join(f"{name}={value}" for name, value in zip(columns, values, strict=True))
+    for told in (run.explain_answer(written), run.explain_answer(str(tmp_path / "new.csv"), row=1)):
+        assert f"{answers.labels[1]}, with probability {answers.chances[1].max():.4f}" in told
+        assert all(name[:20] in told for name in columns)
+        assert max(map(len, told.splitlines())) <= 100
+    with pytest.raises(UsageError, match="--row 2 is outside"):
+        run.explain_answer(str(tmp_path / "new.csv"), row=2)
+    assert "counted as missing" in run.explain_answer(f"{columns[0]}=5.1")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [("", "--prompt is empty"), ("petal=3, =", "no column 'petal'"), ("sepal length (cm)=3, oops", "no column=value")],
+)
+def test_a_row_that_cannot_be_answered_is_told(prompt: str, words: str, runs: dict[str, RunFolder]) -> None:
+    run = opened(runs["table"])
+    first = run._recogniser.encoder.names[0]
+    with pytest.raises(UsageError, match=words):
+        run.explain_answer(prompt.replace("sepal length (cm)", first))
+
+
+def test_a_file_that_is_not_there_is_told(runs: dict[str, RunFolder]) -> None:
+    with pytest.raises(DataError):
+        opened(runs["table"]).explain_answer("nowhere.csv")
+
+
+def test_a_number_is_answered_in_its_own_units(runs: dict[str, RunFolder]) -> None:
+    run = opened(runs["numbers"])
+    row = ", ".join(f"{name}=0" for name in run._recogniser.encoder.names)
+    told = run.explain_answer(row)
+    value = float(told.split("1 answer")[1].split()[0])
+    assert 25 < value < 350, "diabetes progresses from 25 to 346"
+
+
+def test_an_image_is_answered_with_its_squares(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (8, 8), 90).save(tmp_path / "grey.png")
+    told = opened(runs["images"]).explain_answer(str(tmp_path / "grey.png"))
+    assert "when a square of the image is covered" in told
+    assert max(map(len, told.splitlines())) <= 100

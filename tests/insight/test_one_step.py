@@ -1,0 +1,331 @@
+"""One step of a run: the run's own to the bit, whatever it is, told in words and as data; and what cannot be told, in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from fogwalk.errors import DataError, Diverged, FogwalkError, RunError, UsageError
+from fogwalk.insight import capture as capturing
+from fogwalk.insight.explanation import Explanation
+from fogwalk.insight.form import of_measures, of_step, read, write
+from fogwalk.insight.one_step import Step, account_of, explain
+from fogwalk.insight.recorder import looks
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import loss_trace, read_all
+from fogwalk.settings import Source
+from fogwalk.trainer import resume
+from fogwalk.training import waypoints
+
+from .conftest import RUNS, SHORT, TEXT, trained
+
+EACH = pytest.mark.parametrize("name", list(RUNS))
+
+
+@EACH
+@pytest.mark.parametrize("step", [1, 6, 12])
+def test_the_step_that_is_told_is_the_runs_own_to_the_bit(name: str, step: int, runs: dict[str, RunFolder]) -> None:
+    told = explain(runs[name], step)
+    assert told.replayed == told.logged == loss_trace(runs[name].events)[step]
+    loose = 0.02 if name == "bfloat16" else 1e-5
+    assert told.loss == pytest.approx(told.logged, rel=loose)
+    norms = {
+        record["step"]: record["gradient_norm"] for record in read_all(runs[name].events) if record["event"] == "step"
+    }
+    assert told.norm == pytest.approx(norms[step], rel=0.05 if name == "bfloat16" else 1e-4)
+    assert told.made
+    assert told.after is not None
+
+
+def test_without_a_step_the_last_is_told(runs: dict[str, RunFolder]) -> None:
+    assert explain(runs["table"]).step == 12
+
+
+@EACH
+def test_looking_changes_no_weight(name: str, runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    """Bit for bit, with a look at every step and with none."""
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    blind = trained(tmp_path / "blind", {"data.path": path} | RUNS[name] | {"insight.every": 0})
+    seeing = trained(tmp_path / "seeing", {"data.path": path} | RUNS[name] | {"insight.every": 1})
+    assert not blind.probes.exists()
+    assert [step for step, _ in looks(seeing)] == list(range(13))
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        assert (blind.checkpoint(12) / file).read_bytes() == (seeing.checkpoint(12) / file).read_bytes()
+    assert loss_trace(blind.events) == loss_trace(seeing.events)
+
+
+def test_a_run_that_was_extended_is_told_on_both_sides(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    shutil.copytree(runs["text"].path, tmp_path / "run")
+    folder = resume(str(tmp_path / "run"), [Source("test", {"training.steps": 20})])
+    for step in (10, 13, 20):
+        told = explain(folder, step)
+        assert told.replayed == told.logged
+
+
+def test_a_waypoint_is_the_run_at_that_step(
+    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(waypoints, "SECONDS", 0.0)
+    monkeypatch.setattr(waypoints, "SHARE", 1.0)
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    folder = trained(tmp_path / "run", {"data.path": path} | TEXT | {"training.save_every": 12})
+    near = explain(folder, 10)
+    assert near.began_at == 9
+    (waypoints.place(folder) / "000009" / "state.safetensors").write_bytes(b"torn")
+    passed_over = explain(folder, 10)
+    assert passed_over.began_at == 8
+    shutil.rmtree(waypoints.place(folder))
+    far = explain(folder, 10)
+    assert far.began_at == 6, "the checkpoint that was validated"
+    for other in (passed_over, far):
+        assert other.loss == near.loss
+        for name, moved in other.moved.items():
+            assert torch.equal(moved.new, near.moved[name].new)
+    assert near.replayed == near.logged
+
+
+def test_a_resume_forgets_the_waypoints_it_makes_anew(
+    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(waypoints, "SECONDS", 0.0)
+    monkeypatch.setattr(waypoints, "SHARE", 1.0)
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    folder = trained(tmp_path / "run", {"data.path": path} | TEXT)
+    shutil.rmtree(folder.checkpoint(12))
+    folder = resume(str(folder.path), [Source("test", {"training.steps": 16})])
+    for step in (8, 11, 15):
+        told = explain(folder, step)
+        assert told.replayed == told.logged
+        assert told.began_at == step - 1
+
+
+def test_waypoints_stay_within_their_room(
+    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(waypoints, "SECONDS", 1e-9)
+    monkeypatch.setattr(waypoints, "SHARE", 1.0)
+    monkeypatch.setattr(waypoints, "MOST_BYTES", 1_000_000)
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    folder = trained(tmp_path / "run", {"data.path": path} | TEXT)
+    kept = sum(file.stat().st_size for file in waypoints.place(folder).rglob("*.safetensors"))
+    assert 0 < kept <= 1_000_000
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+@EACH
+def test_the_text_fits_a_hundred_columns_and_names_every_station(name: str, runs: dict[str, RunFolder]) -> None:
+    explanation = Explanation(explain(runs[name], 7))
+    text = repr(explanation)
+    assert max(map(len, text.splitlines())) <= 100
+    for station in ("1 batch", "2 forward", "3 loss", "4 blame", "5 update", "6 again"):
+        assert station in text
+    assert "the same to the bit" in text
+    assert explanation._repr_html_().startswith("<pre>")
+    assert "nan" not in text
+
+
+@EACH
+def test_every_name_can_be_looked_at(name: str, runs: dict[str, RunFolder]) -> None:
+    explanation = Explanation(explain(runs[name], 7))
+    step = explanation.step
+    for one in [*filter(None, step.modules()), *step.values, *step.moved, "loss"]:
+        lines = explanation.at(one).splitlines()
+        assert len(lines) >= 2, one
+        assert max(map(len, lines)) <= 100, one
+
+
+def test_modules_of_strangers_are_shown_without_a_formula(runs: dict[str, RunFolder]) -> None:
+    class Stranger(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+    step = explain(runs["table"], 3)
+    step.model.activations[0] = Stranger()
+    assert "No formula is known for Stranger" in Explanation(step).at("activations.0")
+    Stranger.__name__ = "Activation"
+    assert account_of(Stranger()) is None, "another's class may be called as one of ours is"
+
+
+def test_the_entry_that_is_asked_for_is_told(runs: dict[str, RunFolder]) -> None:
+    explanation = Explanation(explain(runs["text"], 7))
+    told = explanation.at("layers.1.attention", row=2, place=5, head=1, unit=3)
+    assert told.startswith("layers.1.attention, step 7: row 2, place 5, unit 3")
+    assert "head 1: place 5 listens to" in told
+    assert "head 0" not in told.replace("(head 0)", "")
+    weights = explanation.step.values["layers.1.attention.weights"].value[2, 1, 5]
+    assert f"{float(weights.max()):.4f}" in told
+
+
+# -- what cannot be told -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [(0, "counted from 1"), (-3, "counted from 1"), (13, "It has made 12 steps"), (10**9, "--step 12")],
+)
+def test_a_step_that_was_not_made_is_told(step: int, words: str, runs: dict[str, RunFolder]) -> None:
+    with pytest.raises(UsageError, match=words):
+        explain(runs["table"], step)
+
+
+def test_a_checkpoint_that_is_gone_says_which_steps_can_be_told(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    shutil.copytree(runs["table"].path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    shutil.rmtree(folder.checkpoint(0))
+    first = folder.steps_saved()[0]
+    assert explain(folder, 12).replayed is not None
+    with pytest.raises(RunError, match=f"Steps {first + 1} to 12 can"):
+        explain(folder, 2)
+    for step in folder.steps_saved():
+        (folder.checkpoint(step) / "model.safetensors").write_bytes(b"")
+    with pytest.raises(FogwalkError, match=r"no checkpoint of .* is intact"):
+        explain(folder, 12)
+
+
+def test_a_step_of_a_run_whose_data_changed_is_told(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    shutil.copy(runs["text"].path.parent / "book.txt", book)
+    folder = trained(tmp_path / "run", {"data.path": (str(book),)} | TEXT)
+    book.write_text("another text altogether. " * 400)
+    with pytest.raises(DataError, match="has changed since this run began"):
+        explain(folder, 3)
+    book.unlink()
+    with pytest.raises(DataError):
+        explain(folder, 3)
+
+
+def test_a_run_of_a_newer_version_is_told(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    shutil.copytree(runs["table"].path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    progress = folder.checkpoint(0) / "progress.json"
+    progress.write_text(json.dumps(json.loads(progress.read_text()) | {"format": 99}))
+    with pytest.raises(FogwalkError):
+        explain(folder, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "words"),
+    [
+        ("layers.1.atention", {}, "Did you mean layers.1.attention"),
+        ("nonsense", {}, "There are: embedding"),
+        ("layers.1.attention", {"row": 99}, "--row 99 is outside"),
+        ("layers.1.attention", {"place": 99}, "There are 16, counted from 0"),
+        ("layers.1.attention", {"unit": 32}, "There are 32, counted from 0"),
+        ("layers.1.attention.weights", {"head": 2}, "--head 2 is outside"),
+        ("head.weight", {"unit": 1000}, "--unit 1000 is outside"),
+        ("loss", {"place": 16}, "--place 16 is outside"),
+    ],
+)
+def test_a_place_there_is_not_is_told(name: str, place: dict[str, int], words: str, runs: dict[str, RunFolder]) -> None:
+    explanation = Explanation(explain(runs["text"], 3))
+    with pytest.raises(UsageError, match=words):
+        explanation.at(name, **place)
+
+
+def test_a_step_that_ended_the_run_is_told(tmp_path: Path) -> None:
+    values = SHORT | {
+        "data.path": ("sample:diabetes",),
+        "model.hidden": (8,),
+        "model.activation": "squared-relu",
+        "optimizer.name": "sgd",
+        "optimizer.learning_rate": 1000.0,
+        "optimizer.clip": 0.0,
+        "optimizer.warmup": 0.0,
+        "training.steps": 40,
+    }
+    with pytest.raises(Diverged):
+        trained(tmp_path / "run", values)
+    folder = RunFolder(tmp_path / "run")
+    last = max(loss_trace(folder.events), default=0)
+    told = explain(folder, last + 1)
+    assert not told.made
+    assert told.replayed is None
+    assert "a number was not finite" in repr(Explanation(told))
+    for name, moved in told.moved.items():
+        assert torch.equal(moved.old, moved.new), name
+
+
+def test_a_batch_that_is_too_much_is_kept_in_part(runs: dict[str, RunFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = explain(runs["mlp"], 5)
+    each = 2 * sum({id(value.value): value.value[:1].numel() for value in whole.values.values()}.values())
+    monkeypatch.setattr(capturing, "MOST", each * 2)
+    part = explain(runs["mlp"], 5)
+    assert 1 <= part.captured.rows < 4 == whole.captured.rows
+    assert part.loss == pytest.approx(whole.loss, rel=1e-5)
+    for name, moved in part.moved.items():
+        assert torch.allclose(moved.gradient, whole.moved[name].gradient, rtol=1e-3, atol=1e-6), name
+    assert "are looked into" in repr(Explanation(part))
+    with pytest.raises(UsageError, match="counted from 0"):
+        part.require_row(3)
+    monkeypatch.setattr(capturing, "MOST", 10)
+    with pytest.raises(RunError, match="Look into a smaller model"):
+        explain(runs["mlp"], 5)
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
+
+
+@EACH
+def test_a_step_as_data_comes_back_as_it_was(name: str, runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    step = explain(runs[name], 7)
+    write(tmp_path, *of_step(step))
+    structure, tensors = read(tmp_path, "step")
+    assert structure["loss"] == {
+        "logged": step.logged,
+        "replayed": step.replayed,
+        "recomputed": step.loss,
+        "after": step.after,
+    }
+    stored(step, structure, tensors)
+    assert float((tensors["each"] * tensors["counted"]).sum()) == pytest.approx(step.loss, rel=1e-5)
+    assert {module["path"] for module in structure["modules"]} == set(step.modules())
+
+
+def stored(step: Step, structure: dict, tensors: dict[str, torch.Tensor]) -> None:  # type: ignore[type-arg]
+    assert [value["name"] for value in structure["values"]] == list(step.values)
+    for form in structure["values"]:
+        value = step.values[form["name"]]
+        where = form["same_as"] or form["name"]
+        assert torch.equal(tensors[f"value/{where}"], value.value), form["name"]
+        assert form["axes"] == list(value.axes)
+        assert form["blame"] == (value.gradient is not None)
+        if value.gradient is not None:
+            assert torch.equal(tensors[f"blame/{where}"], value.gradient), form["name"]
+    for form in structure["parameters"]:
+        moved = step.moved[form["name"]]
+        for field in dataclasses.fields(moved):
+            tensor = getattr(moved, field.name)
+            if isinstance(tensor, torch.Tensor):
+                assert torch.equal(tensors[f"{field.name}/{form['name']}"], tensor)
+        for what in form["memory"]:
+            assert torch.equal(tensors[f"remembered/{form['name']}/{what}"], moved.remembered[what])
+
+
+def test_measures_as_data_are_the_looks_side_by_side(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    write(tmp_path, *of_measures(runs["text"]))
+    structure, tensors = read(tmp_path, "measures")
+    assert structure["steps"] == [0, 3, 6, 9, 12]
+    assert structure["axes"]["entropy/layers.0.attention"] == ["head"]
+    for at, (_, numbers) in enumerate(looks(runs["text"])):
+        for name, value in numbers.items():
+            assert torch.equal(tensors[name][at], value)
+    assert torch.isnan(tensors["change/head.weight"][0]), "nothing was moved yet"
+    assert not torch.isnan(tensors["change/head.weight"][1:]).any()
+
+
+def test_data_of_another_version_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"format": 2, "kind": "step"}, {})
+    with pytest.raises(RunError, match="reads format 1"):
+        read(tmp_path, "step")
+    with pytest.raises(RunError, match="no measures that can be read"):
+        read(tmp_path, "measures")
