@@ -1,0 +1,183 @@
+"""Each rule on numbers made up for it, and on numbers just short of it; what explains what; and what a person reads."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fogwalk import load
+from fogwalk.insight.telling.health import health
+from fogwalk.insight.verdicts import ILLNESSES, Evidence, judge
+from fogwalk.insight.watching import broken, evidence_of, gathered
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import read_all
+
+from .conftest import SHORT, trained
+
+
+def evidence(first: float = 2.0, last: float = 1.0, steps: int = 100, **changes: Any) -> Evidence:
+    """A run that learns: its loss goes evenly from one number to the other; validation is as good."""
+    losses = {step: first + (last - first) * step / steps for step in range(1, steps + 1)}
+    looks = [(step, numbers(0.01)) for step in range(0, steps + 1, 25)]
+    found = Evidence(
+        steps=steps,
+        guessing=2.0,
+        counting=1.8,
+        held=1000,
+        losses=losses,
+        norms=dict.fromkeys(losses, 1.0),
+        validations=[(steps // 2, (first + last) / 2), (steps, last)],
+        looks=looks,
+    )
+    for name, value in changes.items():
+        setattr(found, name, value)
+    return found
+
+
+def numbers(change: float, **more: float) -> dict[str, torch.Tensor]:
+    found = {"change/layers.0.weight": change, "change/layers.1.weight": change, "change/layers.0.bias": 5.0}
+    return {
+        name: torch.tensor(value)
+        for name, value in (found | {k.replace("__", "/"): v for k, v in more.items()}).items()
+    }
+
+
+def names(found: Evidence) -> list[str]:
+    return [verdict.name for verdict in judge(found)]
+
+
+def with_looks(change: float = 0.01, **more: float) -> Evidence:
+    return evidence(looks=[(step, numbers(change, **more)) for step in (0, 50, 100)])
+
+
+def test_of_a_healthy_run_nothing_is_said() -> None:
+    assert names(evidence()) == []
+    assert names(evidence(converged="no more to gain")) == ["converged"]
+    assert all(illness.rule.__doc__ for illness in ILLNESSES)
+
+
+@pytest.mark.parametrize(
+    ("sick", "well", "name"),
+    [
+        (with_looks(dead__x=0.95), with_looks(dead__x=0.85), "dead"),
+        (with_looks(saturated__x=0.95), with_looks(saturated__x=0.85), "saturated"),
+        (with_looks(spread__input=11.0), with_looks(spread__input=9.0), "unscaled inputs"),
+        (with_looks(change=0.0009), with_looks(change=0.0011), "glacial"),
+        (
+            evidence(last=1.8, validations=[(50, 1.79), (100, 1.785)]),
+            evidence(last=1.7, validations=[(50, 1.8), (100, 1.76)]),
+            "stuck at chance",
+        ),
+        (evidence(memorises="it rose"), evidence(), "memorising"),
+        (evidence(broken="row 3"), evidence(), "corrupt data"),
+        (evidence(stopped="diverged"), evidence(stopped="interrupted"), "overshooting"),
+    ],
+)
+def test_a_rule_holds_on_one_side_of_its_threshold_alone(sick: Evidence, well: Evidence, name: str) -> None:
+    assert names(sick) == [name]
+    assert name not in names(well)
+
+
+def test_a_loss_that_rises_above_what_it_began_with_overshoots() -> None:
+    rising = evidence()
+    rising.losses |= dict.fromkeys(range(20, 30), 2.7)
+    assert names(rising) == ["overshooting"]
+    rising.losses |= dict.fromkeys(range(20, 30), 2.5)
+    assert names(rising) == []
+
+
+def test_blame_that_shrinks_on_its_way_back_vanishes_where_nothing_is_learned() -> None:
+    shrinking = {"blame/layers.0": 1e-5, "blame/layers.1": 1e-2, "blame/layers.2": 1.0}
+    looks = [(at, {name: torch.tensor(value) for name, value in shrinking.items()}) for at in (0, 50, 100)]
+    stuck = {"validations": [(50, 1.8), (100, 1.8)], "last": 1.8}
+    assert names(evidence(looks=looks, **stuck)) == ["vanishing"]
+    assert names(evidence(looks=looks)) == [], "it learns all the same"
+    even = [(at, {name: torch.tensor(1.0) for name in shrinking}) for at in (0, 50, 100)]
+    assert names(evidence(looks=even, **stuck)) == ["stuck at chance"]
+
+
+def test_a_gradient_that_grows_with_the_loss_explodes() -> None:
+    norms = {step: 1.0 if step < 90 else 500.0 for step in range(1, 101)}
+    assert names(evidence(first=1.5, last=1.8, norms=norms, validations=[(50, 1.5), (100, 1.5)])) == ["exploding"]
+    assert names(evidence(norms=norms)) == [], "the loss falls"
+
+
+def test_a_cause_is_told_and_not_what_follows_from_it() -> None:
+    found = with_looks(change=0.0001, dead__x=1.0, saturated__x=1.0)
+    found.validations, found.memorises = [(50, 1.8), (100, 1.8)], "it rose"
+    assert names(found) == ["dead", "saturated"]
+    found.broken = "row 3"
+    assert names(found)[0] == "corrupt data"
+
+
+def test_of_few_records_chance_may_look_better_than_counting() -> None:
+    little = evidence(last=1.7, validations=[(50, 1.75), (100, 1.7)], held=18)
+    assert names(little) == ["stuck at chance"]
+    little.held = 1800
+    assert names(little) == []
+
+
+def test_nothing_is_said_of_a_few_steps() -> None:
+    assert names(evidence(steps=10, memorises="it rose")) == []
+    assert judge(Evidence()) == []
+
+
+def test_numbers_that_are_none_stop_no_verdict() -> None:
+    found = evidence(stopped="diverged")
+    found.losses[100] = found.norms[100] = math.nan
+    assert names(found) == ["overshooting"]
+
+
+def test_the_record_that_is_broken_is_named(runs: dict[str, RunFolder]) -> None:
+    from fogwalk.registry import TASKS
+    from fogwalk.settings import load_settings
+
+    settings = load_settings(runs["table"].settings)
+    task = TASKS.get(settings.task)(settings)
+    assert broken(task, 0) == ""
+    task.inputs[:] = math.nan
+    assert "record 0 first, what is read holds no finite number" in broken(task, 0)
+
+
+def test_a_run_says_what_it_has_while_it_trains_and_afterwards(tmp_path: Path) -> None:
+    values = SHORT | {
+        "data.path": ("sample:moons",),
+        "training.steps": 60,
+        "optimizer.learning_rate": 2.0,
+        "model.hidden": (16, 16),
+    }
+    folder = trained(tmp_path / "run", values)
+    warned = [record["message"] for record in read_all(folder.events) if record["event"] == "warned"]
+    assert any(message.startswith("overshooting: the loss rose to") for message in warned)
+    assert len(warned) == len(set(warned)), "each is told once"
+    run = load(str(folder.path))
+    assert [verdict.name for verdict in run.verdicts()] == ["overshooting"]
+    told = run.health()
+    assert "! overshooting: the loss rose to" in told
+    assert "--optimizer.learning-rate" in told
+    assert max(map(len, told.splitlines())) <= 100
+
+
+def test_health_without_looks_says_so(runs: dict[str, RunFolder]) -> None:
+    found = evidence_of(runs["text"])
+    assert found.looks
+    assert found.held > 0
+    assert math.isfinite(found.counting)
+    told = "\n".join(health("x", found, []))
+    assert "Nothing is wrong by these numbers" in told
+    found.looks = []
+    assert "was not looked into" in "\n".join(health("x", found, []))
+    assert "No step is made yet" in "\n".join(health("x", Evidence(), []))
+
+
+def test_the_evidence_of_a_log_is_that_of_the_session(runs: dict[str, RunFolder]) -> None:
+    story = list(read_all(runs["table"].events))
+    found = gathered(story, story[0]["data"])
+    assert list(found.losses) == list(range(1, 13))
+    assert [step for step, _ in found.validations] == [6, 12]
+    assert found.steps == 12
+    assert found.stopped == "steps"
