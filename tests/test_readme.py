@@ -45,10 +45,12 @@ ORDER = [
         "objectives",
         "tasks",
         "training",
+        "insight",
         "interop",
         "trainer.py",
         "scoring.py",
         "predicting.py",
+        "explaining.py",
     ),
     *("run.py", "verify.py", "cli"),
 ]

@@ -111,6 +111,7 @@ def test_only_what_leaves_a_steps_arithmetic_alone_may_change_on_resume() -> Non
     assert resumable == {
         *("data.path", "device"),  # the text is compared by its digest
         *("training.steps", "training.stop_below", "training.save_every", "training.keep"),
+        "insight.every",
     }
 
 

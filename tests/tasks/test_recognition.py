@@ -267,7 +267,7 @@ def test_class_weights_make_classes_count_alike(tmp_path: Path) -> None:
     rows = [(number * 0.01, "rare" if number % 10 == 0 else "common") for number in range(400)]
     path = table(tmp_path / "t.csv", rows, "a", "answer")
     made = task(path, "answer", **{"training.class_weights": "balanced"})
-    weights = made._weights
+    weights = made.class_weights
     assert weights is not None
     assert float(weights[1] / weights[0]) == pytest.approx(9.0, rel=0.05)
     assert any(

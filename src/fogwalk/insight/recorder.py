@@ -18,12 +18,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from fogwalk.batches.batch import Batch
 from fogwalk.errors import FogwalkError
-from fogwalk.events import Event, Planned, Resumed, StepDone, Stopped
+from fogwalk.events import Event, Planned, Resumed, StepDone
 from fogwalk.insight.capture import capture, most_rows
 from fogwalk.insight.measures.protocol import Look, Measure
 from fogwalk.registry import MEASURES
@@ -84,7 +84,10 @@ class Recorder:
                 self._remember(last)
             if event.step % self.every == 0 or event.step == self.course.steps:
                 self._record_if_due(event.step == self.course.steps)
-        elif isinstance(event, Stopped) and event.reason not in ("failed",):
+
+    def ending(self) -> None:
+        """The run stops here."""
+        if self.asked:
             self.record()
 
     def _affordable(self) -> bool:
@@ -177,7 +180,9 @@ def looks(folder: RunFolder) -> Iterator[tuple[int, Numbers]]:
         try:
             with safe_open(path, "pt") as file:
                 told = file.metadata() or {}
-            if told.get("format") == str(FORMAT):
-                yield int(path.stem), load_file(path)
+                # Copies: the file is not held open by what is kept of it.
+                numbers = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # no mapping
         except (SafetensorError, OSError):
             continue
+        if told.get("format") == str(FORMAT):
+            yield int(path.stem), numbers

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Stopped, Warned
+from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
 from fogwalk.insight.recorder import Numbers, Recorder, looks
 from fogwalk.insight.verdicts import SETTLED, Evidence, judge
 from fogwalk.runs.folder import RunFolder
@@ -54,15 +54,17 @@ class Watcher:
         elif isinstance(event, Evaluated):
             evidence.validations.append((event.step, event.validation_loss))
             evidence.held = event.examples
-        elif isinstance(event, Stopped):
-            evidence.stopped = event.reason
-            if event.reason == "diverged":
-                evidence.broken = broken(self.task, event.step)
         self.recorder(event)
         if self.waypoints:
             self.waypoints(event)
-        if isinstance(event, Stopped):
-            self._judge(event.step)
+
+    def ending(self, reason: str) -> None:
+        """The last look, and what is to be said of the whole run."""
+        self.evidence.stopped = reason
+        if reason == "diverged":
+            self.evidence.broken = broken(self.task, self.state.step)
+        self.recorder.ending()
+        self._judge(self.state.step)
 
     def _saw(self, step: int, numbers: Numbers) -> None:
         self.evidence.looks.append((step, numbers))

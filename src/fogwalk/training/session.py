@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from torch import nn
 
@@ -46,8 +47,19 @@ class Told:
 
 
 Tell = Callable[[Told], None]
-# Makes one more listener, which is given what it may look at: it must change nothing.
-Watch = Callable[[RunFolder, State, Task, Course, Listener], Listener]
+
+
+class Watching(Protocol):
+    """One more listener, that looks into the run and changes nothing; `ending` comes before the last event."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def ending(self, reason: str) -> None:
+        """The run stops for this reason; what is to be said of it is said now."""
+        ...
+
+
+Watch = Callable[[RunFolder, State, Task, Course, Listener], Watching]
 
 
 class Bus:
@@ -218,6 +230,9 @@ class Session:
         )
         # When the disk is full, or the front end failed, each is told who still can be; the first error goes on.
         passed_over = (OSError, FogwalkError) if failing else ()
+        if self.watcher and reason != "failed":
+            with suppress(*passed_over):
+                self.watcher.ending(reason)
         for listener in self.bus.listeners:
             with suppress(*passed_over):
                 listener(stopped)
