@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -106,6 +107,22 @@ def fingerprint(device: torch.device, threads: int, *, compiled: bool = False) -
     }
 
 
+def deterministic(mode: bool, *, warn_only: bool) -> None:
+    """torch.use_deterministic_algorithms, which imports the compiler to tell it too: a second that only compiled code needs
+    (measured), so that it is told when there is some: `deterministic_compiler`."""
+    if "torch._inductor.config" in sys.modules:
+        torch.use_deterministic_algorithms(mode, warn_only=warn_only)
+    else:
+        torch._C._set_deterministic_algorithms(mode, warn_only=warn_only)
+
+
+def deterministic_compiler() -> None:
+    """Code that is generated from now on repeats its bits where the rest does."""
+    torch.use_deterministic_algorithms(
+        torch.are_deterministic_algorithms_enabled(), warn_only=torch.is_deterministic_algorithms_warn_only_enabled()
+    )
+
+
 @contextmanager
 def exactly(threads: int, device: str = "cpu") -> Iterator[None]:
     """Arithmetic that repeats bit for bit, on `threads` cores; what was set before is set again afterwards.
@@ -114,16 +131,16 @@ def exactly(threads: int, device: str = "cpu") -> Iterator[None]:
     Chance drawn inside leaves the caller's generators where they were.
     """
     before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    before_deterministic = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, and refuses without
     torch.set_num_threads(threads)
     # Elsewhere some kernels have no deterministic form: torch warns and goes on, and a resume promises less.
-    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    deterministic(True, warn_only=device != "cpu")
     try:
         with torch.random.fork_rng():
             yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic, warn_only=only_warned)
+        deterministic(before_deterministic, warn_only=only_warned)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from fogwalk.hardware import keep_freed_memory
+from fogwalk.hardware import deterministic_compiler, keep_freed_memory
 from fogwalk.registry import OPTIMIZERS
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task, Training
@@ -58,6 +58,7 @@ class Arithmetic:
         """The model's forward pass: the model itself, or the same compiled; equal up to rounding."""
         if not self.compiled:
             return model
+        deterministic_compiler()
         torch._dynamo.reset()  # a second run in one process must not inherit the first one's guards
         return torch.compile(model, dynamic=False)
 

@@ -1,4 +1,4 @@
-"""Waypoints: the state of a run every two seconds, so that any of its steps can be made again at once.
+"""Waypoints: the state of a run every second and a half, so that any of its steps can be made again at once.
 
 Before this   state.py, checkpoint.py; cache.py says where they stand.
 After this    replay.py begins at the nearest one before a step.
@@ -25,7 +25,7 @@ from fogwalk.training.checkpoint import weights
 from fogwalk.training.state import State
 
 KIND = "waypoints"
-SECONDS = 2.0  # of training between two of them
+SECONDS = 1.5  # of training between two of them
 SHARE = 0.012  # of the run's time that they may take
 MOST_BYTES = 600_000_000  # of one run
 
