@@ -14,12 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fogwalk.insight.recorder import Numbers
+from fogwalk.training.convergence import strays
 
 # -- thresholds --------------------------------------------------------------------------------------------------------
 
 LEAST_STEPS = 20  # updates before anything but corrupt data is told
 SETTLED = 0.1  # share of the planned steps after which a rate has been at its height
 ROSE = 1.3  # times the loss without any knowledge
+SURE = 4.0  # deviations of such a mean, beyond that
 STAYS = 0.1  # of itself that a typical matrix is moved by over the whole run
 NOT_BETTER = 0.01  # of the loss of counting alone: less than this below it is not better
 STRAYS = 0.5  # over the root of the records that are validated on: no better than chance may be
@@ -88,6 +90,17 @@ class Evidence:
             (statistics.fmean(losses[at : at + wide]) for at in range(max(len(losses) - wide, 0) + 1)), default=0.0
         )
 
+    def noise(self) -> float:
+        """By how much such a mean strays because no two batches are alike: from the last third of the losses."""
+        losses = [loss for loss in self.losses.values() if math.isfinite(loss)]
+        settled = losses[-max(len(losses) // 3, 2) :]
+        return strays(settled) / math.sqrt(self.wide) if len(settled) > 1 else 0.0
+
+    @property
+    def wide(self) -> int:
+        """Steps whose mean loss is taken, to find the highest."""
+        return max(SHORT, self.made // 50)
+
     def best(self) -> float:
         """The lowest validation loss."""
         return min((loss for _, loss in self.validations), default=math.inf)
@@ -131,7 +144,7 @@ def unscaled(evidence: Evidence) -> str:
 
 def dead(evidence: Evidence) -> str:
     """Nearly all units of a layer are zero whatever is read."""
-    layers = {path: share for path, share in evidence.latest("dead").items() if share > DEAD}
+    layers = _beyond(evidence, "dead", DEAD)
     if not layers:
         return ""
     path = max(layers, key=lambda one: layers[one])
@@ -140,7 +153,7 @@ def dead(evidence: Evidence) -> str:
 
 def saturated(evidence: Evidence) -> str:
     """Nearly all numbers of a layer lie where σ is flat."""
-    layers = {path: share for path, share in evidence.latest("saturated").items() if share > SATURATED}
+    layers = _beyond(evidence, "saturated", SATURATED)
     if not layers:
         return ""
     path = max(layers, key=lambda one: layers[one])
@@ -148,8 +161,8 @@ def saturated(evidence: Evidence) -> str:
 
 
 def vanishing(evidence: Evidence) -> str:
-    """Blame shrinks on its way back, and nothing is learned."""
-    ratios = [ratio for _, numbers in evidence.looks if (ratio := _first_to_last(numbers)) is not None]
+    """Blame shrinks on its way back, from the beginning, and nothing is learned."""
+    ratios = [ratio for _, numbers in evidence.looks[:3] if (ratio := _first_to_last(numbers)) is not None]
     if not ratios or statistics.median(ratios) > VANISHED or evidence.best() < _better_than_counting(evidence):
         return ""
     return f"the blame of the first layer is {statistics.median(ratios):.1e} of the last layer's"
@@ -173,7 +186,7 @@ def overshooting(evidence: Evidence) -> str:
     if evidence.stopped == "diverged":
         return "the loss or its gradient became infinite"
     began, peak = evidence.began(), evidence.peak()
-    if peak < ROSE * began:
+    if peak < ROSE * began + SURE * evidence.noise():
         return ""
     changes = evidence.changes()
     by = f"; an update moves a typical matrix by up to {max(changes):.1%} of itself" if changes else ""
@@ -209,6 +222,15 @@ def memorising(evidence: Evidence) -> str:
 def converged(evidence: Evidence) -> str:
     """There is nothing left to be gained."""
     return evidence.converged
+
+
+def _beyond(evidence: Evidence, what: str, limit: float) -> dict[str, float]:
+    """Layers with a larger share at the last look; none where that came only with updates that were too large."""
+    layers = {path: share for path, share in evidence.latest(what).items() if share > limit}
+    began = _of(evidence.looks[0][1], what) if evidence.looks else {}
+    if any(began.get(path, 0.0) > limit for path in layers):
+        return layers
+    return {} if overshooting(evidence) else layers
 
 
 def _first_to_last(numbers: Numbers) -> float | None:
@@ -255,12 +277,6 @@ ILLNESSES = (
         ("saturated", "dead", "exploding", "vanishing", "overshooting", *_NOTHING_LEARNED),
     ),
     Illness(
-        "overshooting",
-        overshooting,
-        "Lower the rate: --optimizer.learning-rate a tenth of it, or find.",
-        ("dead", "saturated", "exploding", "vanishing", "stuck at chance", "memorising", "converged"),
-    ),
-    Illness(
         "dead",
         dead,
         "Units that are always zero get no blame. Lower the rate, or take another activation: --model.activation gelu.",
@@ -277,6 +293,12 @@ ILLNESSES = (
         vanishing,
         "Take fewer layers, --model.residual true, a normalisation, or relu in place of sigmoid and tanh.",
         _NOTHING_LEARNED,
+    ),
+    Illness(
+        "overshooting",
+        overshooting,
+        "Lower the rate: --optimizer.learning-rate a tenth of it, or find.",
+        ("exploding", "stuck at chance", "memorising", "converged"),
     ),
     Illness(
         "exploding",
