@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum, signed
 
 
 class _Sum(Account):
@@ -154,6 +154,27 @@ class VisionTransformer(_Sum):
         even = work.blame("head.input")[:, None] / patches.shape[1]
         back = {name: even.expand_as(patches), "input": self._folded(work)}
         return _of_positions(work, super().passed_back(work)) | back
+
+    def told(self, work: Work, at: tuple[int, ...]) -> Told:
+        """Of the mean of the patches the largest number; `at` is (record, output)."""
+        patches, mean = self._last(work)[1][at[0]], work.value("head.input")[at[0]]
+        unit = int(mean.abs().argmax())
+        share = torch.full_like(patches[:, unit], 1 / len(patches))
+        line = product_sum(
+            f"number {unit} of the mean", f"x{low(unit)} = Σ patch/{len(patches)}", patches[:, unit], share
+        )
+        blame = float(work.blame("head.input")[at[0], unit])
+        return Told(
+            [line],
+            [
+                Line(
+                    what=f"its blame, even to each of the {len(patches)} patches",
+                    formula="∂L/∂(patch) = ∂L/∂x/patches",
+                    filled=f"{signed(blame)}/{len(patches)}",
+                    result=blame / len(patches),
+                )
+            ],
+        )
 
     @staticmethod
     def _folded(work: Work) -> Tensor:

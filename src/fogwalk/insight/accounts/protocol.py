@@ -101,16 +101,16 @@ class Account:
 
 
 def number(value: float) -> str:
-    """Four digits that count: 0.1235, -12.35, 0.001235, 1.23e-05.
+    """Four digits that count: 0.1235, -12.35, 0.001235, 1.230e-05.
 
     >>> number(0.123456), number(-12.3456), number(0.00123456), number(0.0000123), number(0.0)
-    ('0.1235', '-12.35', '0.001235', '1.23e-05', '0')
+    ('0.1235', '-12.35', '0.001235', '1.230e-05', '0')
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if 1e-4 <= abs(value) < 1e5:
         return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
-    return f"{value:.2e}"
+    return f"{value:.3e}"
 
 
 def signed(value: float) -> str:

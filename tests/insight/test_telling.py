@@ -1,0 +1,118 @@
+"""What is told of an entry reconciles: each formula with its numbers put in comes to the number behind it, read off the text as a
+person would; and what it comes to is what the second computation has there."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from typing import Any
+
+import pytest
+import torch
+
+from fogwalk.insight.accounts.activation import FUNCTIONS
+from fogwalk.insight.accounts.protocol import Line
+from fogwalk.insight.accounts.updates import UPDATES
+
+from .drawing import KINDS
+from .test_accounts import case, twin
+
+CASES = [(kind, number) for kind in KINDS for number in range(10)]
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+WORDS = re.compile(r" \((?:bias|head \d+|the other [\d,]+)\)")
+
+
+def reckoned(filled: str, sigma: str = "") -> tuple[float, float] | None:
+    """What a line's numbers come to, and by how much that may be off because each is shown with four digits; None where the line
+    is no sum."""
+    text = WORDS.sub("", filled).replace("·", "*").replace("^", "**").replace("²", "**2")
+    if not text or any(mark in text for mark in ("Σ", "=", "from", "E[")):
+        return None
+    text = re.sub(rf"√({NUMBER})", r"sqrt(\1)", text)
+    text = re.sub(r"^-log (.+)$", r"-log(\1)", text)
+    text = re.sub(r"\be\*\*", "exp(1)**", text)
+    scope: dict[str, Any] = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp, "max": max, "__builtins__": {}}
+    if sigma in FUNCTIONS:
+        value, slope = FUNCTIONS[sigma][:2]
+        scope |= {
+            "σ": lambda z: float(value(torch.tensor(float(z)))),
+            "slope": lambda z: float(slope(torch.tensor(float(z)))),
+        }
+        text = text.replace("σ′", "slope")
+    result = float(eval(text, scope))
+    off = 0.0
+    for found in re.finditer(rf"(?<![\w.])(?<!\*\*){NUMBER}(?![\w.])", text):
+        moved = text[: found.start()] + repr(float(found[0]) * (1 + 6e-4)) + text[found.end() :]
+        off += abs(float(eval(moved, scope)) - result)
+    return result, off
+
+
+def reconciles(line: Line, sigma: str = "") -> bool:
+    found = reckoned(line.filled, sigma)
+    return found is None or abs(found[0] - line.result) <= found[1] + 1e-4 * abs(line.result) + 1e-12
+
+
+def test_a_line_that_does_not_reconcile_is_found() -> None:
+    line = Line(what="", formula="", filled="0.5·2.000 + (-1.000)·0.2500 + 0.1000 (bias)", result=0.85)
+    assert reconciles(line)
+    assert not reconciles(Line(what="", formula="", filled=line.filled, result=0.86))
+    assert not reconciles(Line(what="", formula="", filled=line.filled.replace("2.000", "2.020"), result=0.85))
+
+
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_what_is_told_of_any_entry_comes_to_what_it_says(kind: str, number: int) -> None:
+    step, right = case(kind, number).step, twin(case(kind, number))
+    chance = random.Random(number)
+    checked = 0
+    for work, account in step.accounts():
+        output = work.values["output"]
+        for _ in range(2):
+            at = tuple(chance.randrange(size) for size in output.value.shape)
+            told = account.told(work, at)
+            sigma = getattr(work.module, "name", "")
+            for line in [*told.forward, *told.backward]:
+                assert reconciles(line, sigma), f"{work.path} {at}: {line.formula} = {line.filled} = {line.result}"
+                checked += reckoned(line.filled, sigma) is not None
+            name = f"{work.path}.output" if work.path else "output"
+            leaf = type(account).__name__ not in ("Layer", "Gated", "LanguageModel", "VisionTransformer")
+            if leaf and told.forward and f"value {name}" in right:
+                assert told.forward[-1].result == pytest.approx(
+                    float(right[f"value {name}"][at]), rel=1e-3, abs=1e-5
+                ), name
+            if leaf and told.backward and f"blame {name}" in right:
+                assert told.backward[0].result == pytest.approx(
+                    float(right[f"blame {name}"][at]), rel=1e-3, abs=1e-7
+                ), name
+    assert checked >= 10
+
+
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_what_is_told_of_any_dial_comes_to_the_new_weight(kind: str, number: int) -> None:
+    step, right = case(kind, number).step, twin(case(kind, number))
+    chance = random.Random(number)
+    for name, moved in step.moved.items():
+        at = tuple(chance.randrange(size) for size in moved.old.shape)
+        told = UPDATES[moved.optimizer].told(moved, at).forward
+        for line in told:
+            assert reconciles(line), f"{name} {at}: {line.formula} = {line.filled} = {line.result}"
+        assert told[1].result == pytest.approx(float(right[f"gradient {name}"][at]), rel=1e-3, abs=1e-7)
+        change = told[-1].result - told[0].result
+        assert change == pytest.approx(
+            float(right[f"change {name}"][at]), rel=2e-3, abs=3e-7 * float(moved.old.abs().max())
+        )
+
+
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_what_is_told_of_the_loss_comes_to_it(kind: str, number: int) -> None:
+    step, right = case(kind, number).step, twin(case(kind, number))
+    outputs, targets = step.captured.outputs, step.batch.targets
+    for row in range(len(targets)):
+        at = (row,) if targets.dim() == 1 else (row, row % targets.shape[1])
+        told = step.lost.told(outputs, targets, step.counted, at)
+        for line in told:
+            assert reconciles(line), f"{line.formula} = {line.filled} = {line.result}"
+        each = told[1] if step.task.loss_name == "cross-entropy" else told[0]
+        assert each.result == pytest.approx(float(right["loss of each"][at]), rel=1e-3, abs=1e-6)
+        k = int(targets[at]) if step.task.loss_name == "cross-entropy" else 0
+        assert told[-1].result == pytest.approx(float(right["blame output"][(*at, k)]), rel=1e-3, abs=1e-7)
