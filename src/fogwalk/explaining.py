@@ -6,11 +6,15 @@ After this    run.py offers it; cli/explain.py prints it.
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fogwalk.data.tables.table import Table
 from fogwalk.encoding.columns import Columns
@@ -19,7 +23,7 @@ from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
 from fogwalk.generation.decode import prompt_ids
 from fogwalk.insight.answer import of_record, of_text
-from fogwalk.insight.form import of_answer, write
+from fogwalk.insight.form import of_answer, of_record_answer, write
 from fogwalk.insight.telling.answers import record_answer, text_answer
 from fogwalk.insight.telling.layout import paragraph
 from fogwalk.predicting import Asked, Recogniser, asked_rows
@@ -28,11 +32,28 @@ from fogwalk.registry import did_you_mean
 WRITTEN = "age=39, sex=male"
 
 
-def of_a_prompt(
-    run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str, out: Path | None = None
-) -> str:
-    """The next token after a prompt; as data too into the folder `out`. Raises UsageError where it is empty, too long, or holds
-    what the model does not know."""
+@dataclass(frozen=True, repr=False)
+class Answered:
+    """An answer and what drove it: shows itself as text, at a prompt and in a notebook; `structure` and `tensors` hold it as
+    data, in the form that docs/insight.md tells."""
+
+    lines: tuple[str, ...]
+    structure: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def save(self, folder: str | Path) -> None:
+        """answer.json and answer.safetensors."""
+        write(Path(folder), self.structure, self.tensors)
+
+
+def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str) -> Answered:
+    """The next token after a prompt. Raises UsageError where it is empty, too long, or holds what the model does not know."""
     if not prompt:
         raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
     ids = prompt_ids(tokenizer, prompt)
@@ -47,12 +68,11 @@ def of_a_prompt(
         return repr(spelled(tokenizer, token))
 
     answer = of_text(model, ids)
-    if out is not None:
-        write(out, *of_answer(run, step, answer, [named(token) for token in ids], named(answer.best)))
-    return "\n".join(text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}"))
+    lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
+    return Answered(tuple(lines), *of_answer(run, step, answer, [named(token) for token in ids], named(answer.best)))
 
 
-def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> str:
+def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> Answered:
     """What goes with a row or an image. Raises UsageError where there is none such."""
     encoder, target = recogniser.encoder, recogniser.target
     asked = _asked(recogniser, prompt)
@@ -63,16 +83,18 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
     cells = {name: _cell(asked.table, name, row) for name in places}
     shown = Path(prompt).name if Path(prompt).exists() else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
-    told = record_answer(
-        of_record(recogniser.model, record, places),
-        f"{run}, step {step:,}: what '{target.name}' is for {shown[:48]}{which}",
-        target.classes,
-        lambda output: output * target.scale + target.center,
-        cells,
-    )
+    answer = of_record(recogniser.model, record, places)
+
+    def value_of(output: float) -> float:
+        return output * target.scale + target.center
+
+    heading = f"{run}, step {step:,}: what '{target.name}' is for {shown[:48]}{which}"
+    lines = record_answer(answer, heading, target.classes, value_of, cells)
     for note in asked.notes:
-        told += ["", *paragraph("", note, indent=2)]
-    return "\n".join(told)
+        lines += ["", *paragraph("", note, indent=2)]
+    classes = target.classes
+    told = classes[int(answer.outputs.argmax())] if classes else f"{value_of(float(answer.outputs[0])):.6g}"
+    return Answered(tuple(lines), *of_record_answer(run, step, answer, classes, told))
 
 
 def _cell(table: Table, name: str, row: int) -> str:

@@ -39,6 +39,7 @@ from fogwalk.tasks.recognition import Recognition
 from fogwalk.training import checkpoint
 
 if TYPE_CHECKING:
+    from fogwalk.explaining import Answered
     from fogwalk.insight.explanation import Explanation
     from fogwalk.insight.verdicts import Verdict
 
@@ -236,16 +237,14 @@ class Run:
         told.require_row(row)
         return Explanation(told, row)
 
-    def explain_answer(self, prompt: str, *, row: int = 0, out: str | Path | None = None) -> str:
+    def explain_answer(self, prompt: str, *, row: int = 0) -> Answered:
         """What the model answers and what drove it: to a prompt; or for a row, written as `age=39, sex=male` or as row `row` of
-        a table, or for an image, by its path. Of a text also as data, into the folder `out`."""
+        a table, or for an image, by its path. An object that shows itself."""
         from fogwalk.explaining import of_a_prompt, of_a_record
 
         with hardware.exactly(self.settings.threads or hardware.cores()):
             if self.settings.task == "language":
-                return of_a_prompt(
-                    self.folder.name, self.step, self.model, self.tokenizer, prompt, Path(out) if out else None
-                )
+                return of_a_prompt(self.folder.name, self.step, self.model, self.tokenizer, prompt)
             return of_a_record(self.folder.name, self.step, self._recogniser, prompt, row)
 
     def verdicts(self) -> list[Verdict]:
@@ -255,16 +254,13 @@ class Run:
 
         return judge(evidence_of(self.folder))
 
-    def health(self, *, out: str | Path | None = None) -> str:
-        """The verdicts for a person; the measures over time as data too, into the folder `out`."""
-        from fogwalk.insight.form import of_measures, write
+    def health(self) -> str:
+        """The verdicts for a person."""
         from fogwalk.insight.telling.health import health
         from fogwalk.insight.verdicts import judge
         from fogwalk.insight.watching import evidence_of
 
         evidence = evidence_of(self.folder)
-        if out:
-            write(Path(out), *of_measures(self.folder))
         return "\n".join(health(self.folder.name, evidence, judge(evidence)))
 
     def _learned(self) -> tuple[Task | None, DataError | None]:

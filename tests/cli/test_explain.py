@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     """What is printed, which fits 100 columns; of an error what is said of it."""
     assert main(["explain", *words]) == code
     out, err = capsys.readouterr()
-    assert max((len(line) for line in out.splitlines()), default=0) <= 100
+    assert "--json" in words or max((len(line) for line in out.splitlines()), default=0) <= 100
     assert "Traceback" not in err
     assert bool(err) == bool(code)
     return err if code else out
@@ -73,6 +74,14 @@ def test_one_entry_one_answer_and_the_verdicts(capsys: pytest.CaptureFixture[str
         assert read(tmp_path, kind)[0]["run"] == "book"
 
 
+def test_programs_are_told_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    step = json.loads(told(capsys, "book", "--step", "3", "--json"))
+    assert step["kind"] == "step"
+    assert step["loss"]["logged"] == step["loss"]["replayed"]
+    assert json.loads(told(capsys, "book", "--prompt", "the", "--json"))["tokens"] == ["'t'", "'h'", "'e'"]
+    assert json.loads(told(capsys, "flowers", "--verdicts", "--json")) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -83,6 +92,7 @@ def test_one_entry_one_answer_and_the_verdicts(capsys: pytest.CaptureFixture[str
         (("--place", "3"), "--place goes with --at"),
         (("--at", "laiers.0"), "Did you mean layers.0"),
         (("--at", "layers.0", "--verdicts"), "two different things"),
+        (("--at", "layers.0", "--json"), "one entry"),
         (("--prompt", ""), "--prompt is empty"),
         (("--prompt", "height=3"), "no column 'height'"),
         (("nowhere",), "no run called nowhere"),

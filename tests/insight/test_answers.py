@@ -126,7 +126,10 @@ def opened(folder: RunFolder) -> Run:
 
 
 def test_a_prompt_is_answered_in_words_and_as_data(runs: dict[str, RunFolder], tmp_path: Path) -> None:
-    told = opened(runs["text"]).explain_answer("the cat", out=tmp_path)
+    answered = opened(runs["text"]).explain_answer("the cat")
+    answered.save(tmp_path)
+    told = repr(answered)
+    assert answered._repr_html_().startswith("<pre>")
     assert max(map(len, told.splitlines())) <= 100
     for part in ("'t' 'h' 'e'", "add up to 1", "the score is", "listens to"):
         assert part in told
@@ -139,7 +142,7 @@ def test_a_prompt_is_answered_in_words_and_as_data(runs: dict[str, RunFolder], t
 
 
 def test_a_plain_model_of_text_answers_too(runs: dict[str, RunFolder]) -> None:
-    assert "listens" not in opened(runs["mlp"]).explain_answer("the")
+    assert "listens" not in repr(opened(runs["mlp"]).explain_answer("the"))
 
 
 @pytest.mark.parametrize(
@@ -159,13 +162,18 @@ def test_a_row_is_answered_as_predict_does(runs: dict[str, RunFolder], tmp_path:
     _, answers = run.predict(str(tmp_path / "new.csv"))
     assert answers.chances is not None
     written = ", ".join(f"{name}={value}" for name, value in zip(columns, values, strict=True))
-    for told in (run.explain_answer(written), run.explain_answer(str(tmp_path / "new.csv"), row=1)):
+    for told in map(repr, (run.explain_answer(written), run.explain_answer(str(tmp_path / "new.csv"), row=1))):
         assert f"{answers.labels[1]}, with probability {answers.chances[1].max():.4f}" in told
         assert all(name[:20] in told for name in columns)
         assert max(map(len, told.splitlines())) <= 100
     with pytest.raises(UsageError, match="--row 2 is outside"):
         run.explain_answer(str(tmp_path / "new.csv"), row=2)
-    assert "counted as missing" in run.explain_answer(f"{columns[0]}=5.1")
+    assert "counted as missing" in repr(run.explain_answer(f"{columns[0]}=5.1"))
+    run.explain_answer(written).save(tmp_path / "data")
+    structure, tensors = read(tmp_path / "data", "answer")
+    assert structure["answer"] == answers.labels[1]
+    assert list(structure["probabilities"].values()) == pytest.approx(answers.chances[1].tolist(), abs=1e-6)
+    assert set(tensors) == {"outputs", *(f"without/{name}" for name in columns)}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,7 @@ def test_a_file_that_is_not_there_is_told(runs: dict[str, RunFolder]) -> None:
 def test_a_number_is_answered_in_its_own_units(runs: dict[str, RunFolder]) -> None:
     run = opened(runs["numbers"])
     row = ", ".join(f"{name}=0" for name in run._recogniser.encoder.names)
-    told = run.explain_answer(row)
+    told = repr(run.explain_answer(row))
     value = float(told.split("1 answer")[1].split()[0])
     assert 25 < value < 350, "diabetes progresses from 25 to 346"
 
@@ -196,6 +204,6 @@ def test_an_image_is_answered_with_its_squares(runs: dict[str, RunFolder], tmp_p
     from PIL import Image
 
     Image.new("L", (8, 8), 90).save(tmp_path / "grey.png")
-    told = opened(runs["images"]).explain_answer(str(tmp_path / "grey.png"))
+    told = repr(opened(runs["images"]).explain_answer(str(tmp_path / "grey.png")))
     assert "when a square of the image is covered" in told
     assert max(map(len, told.splitlines())) <= 100

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fogwalk.cli.parsing import Parser, add_run
+from fogwalk.cli.parsing import Parser, add_json, add_run
 from fogwalk.errors import UsageError
+
+if TYPE_CHECKING:
+    from fogwalk.run import Run
 
 
 def parser(summary: str) -> Parser:
@@ -39,6 +44,7 @@ def parser(summary: str) -> Parser:
         help="write what is shown as data too: JSON and safetensors; with --verdicts the measures",
     )
     parser.add_argument("--verdicts", action="store_true", help="what the numbers of the run say about its health")
+    add_json(parser)
     return parser
 
 
@@ -46,23 +52,43 @@ def run(found: argparse.Namespace) -> int:
     """Print it."""
     _check(found)
     from fogwalk.cli.plain import printable
-    from fogwalk.cli.tables import tell_damage
+    from fogwalk.cli.tables import print_json, tell_damage
     from fogwalk.run import load
 
     run = load(found.run, step=found.step if found.prompt is not None else None)
+    if found.verdicts:
+        _verdicts(found, run)
+        return 0
     if found.prompt is not None:
-        told = run.explain_answer(found.prompt, row=found.row, out=found.out)
+        told: Any = run.explain_answer(found.prompt, row=found.row)
         tell_damage(run.damage, run.step)
-    elif found.verdicts:
-        told = run.health(out=found.out)
     else:
-        explanation = run.explain(found.step, row=found.row)
-        where = {name: getattr(found, name) for name in ("place", "unit", "head")}
-        told = repr(explanation) if found.at is None else explanation.at(found.at, **where)
-        if found.out:
-            explanation.save(found.out)
-    print(printable(told))
+        told = run.explain(found.step, row=found.row)
+    if found.out:
+        told.save(found.out)
+    if found.json:
+        print_json(told.structure)
+    elif found.at is None:
+        print(printable(repr(told)))
+    else:
+        print(printable(told.at(found.at, place=found.place, unit=found.unit, head=found.head)))
     return 0
+
+
+def _verdicts(found: argparse.Namespace, run: Run) -> None:
+    from dataclasses import asdict
+
+    from fogwalk.cli.plain import printable
+    from fogwalk.cli.tables import print_json
+
+    if found.out:
+        from fogwalk.insight.form import of_measures, write
+
+        write(Path(found.out), *of_measures(run.folder))
+    if found.json:
+        print_json([asdict(verdict) for verdict in run.verdicts()])
+    else:
+        print(printable(run.health()))
 
 
 def _check(found: argparse.Namespace) -> None:
@@ -72,5 +98,9 @@ def _check(found: argparse.Namespace) -> None:
             if getattr(found, name) is not None:
                 raise UsageError(f"--{name} goes with --at", remedy="Name what to look at: --at layers.0")
     chosen = [flag for flag in ("at", "prompt", "verdicts") if getattr(found, flag) not in (None, False)]
+    if found.json and found.at is not None:
+        raise UsageError(
+            "--json tells the whole step, and --at one entry", remedy="Leave one out, or use --out FOLDER."
+        )
     if len(chosen) > 1:
         raise UsageError(f"--{chosen[0]} and --{chosen[1]} ask for two different things", remedy="Leave one out.")

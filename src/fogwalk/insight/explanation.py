@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from fogwalk.insight.form import of_step, write
+from fogwalk.insight.form import StepForm, of_step, write
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.telling.entry import Place, entry
 from fogwalk.insight.telling.overview import overview
@@ -27,6 +27,11 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+    @property
+    def structure(self) -> StepForm:
+        """The step as data, without its tensors."""
+        return of_step(self.step)[0]
 
     def save(self, folder: str | Path) -> None:
         """Everything as data: step.json and step.safetensors, in the form that docs/insight.md tells."""

@@ -8,7 +8,7 @@ Tensors are float32 or int64, little-endian. A value that is the same tensor und
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fogwalk.errors import RunError
-from fogwalk.insight.answer import TextAnswer
+from fogwalk.insight.answer import RecordAnswer, TextAnswer
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import Numbers, axes, looks
 from fogwalk.runs.folder import RunFolder
@@ -98,6 +98,19 @@ class AnswerForm(TypedDict):
     score: float
     parts: dict[str, float]
     by_layer: dict[str, float]
+
+
+class RecordForm(TypedDict):
+    """The answer for a row or an image: tensors `outputs`, and `without/COLUMN` of a row, `squares` [rows, columns, outputs] of
+    an image: the outputs when that is put to what is usual."""
+
+    format: int
+    kind: str
+    run: str
+    step: int
+    answer: str
+    probabilities: dict[str, float]
+    columns: list[str]
 
 
 class MeasuresForm(TypedDict):
@@ -223,6 +236,27 @@ def of_answer(
         score=answer.score,
         parts=answer.parts,
         by_layer=answer.by_layer,
+    )
+    return form, tensors
+
+
+def of_record_answer(
+    run: str, step: int, answer: RecordAnswer, classes: Sequence[str], told: str
+) -> tuple[RecordForm, dict[str, Tensor]]:
+    """A row's or image's answer: its structure and tensors."""
+    tensors = {"outputs": answer.outputs}
+    tensors |= {f"without/{name}": outputs for name, outputs in answer.without.items()}
+    if answer.squares is not None:
+        tensors["squares"] = answer.squares
+    chances = answer.outputs.softmax(0).tolist() if classes else []
+    form = RecordForm(
+        format=FORMAT,
+        kind="answer",
+        run=run,
+        step=step,
+        answer=told,
+        probabilities=dict(zip(classes, chances, strict=True)),
+        columns=list(answer.without),
     )
     return form, tensors
 

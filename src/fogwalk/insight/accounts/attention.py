@@ -152,6 +152,7 @@ class Attention(Account):
                 for to in first
             ),
             left_out=len(order) - len(first),
+            closed=len(weights) - open_chairs,
         )
 
     def _lines(self, work: Work, row: int, head: int, place: int, to: int, score: float, weights: Tensor) -> list[Line]:

@@ -63,12 +63,13 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Numbers side by side, such as whom a listener attends to; `left_out` rows are not shown."""
+    """Numbers side by side, such as whom a listener attends to; `left_out` rows are not shown, `closed` have no share at all."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
     left_out: int = 0
+    closed: int = 0
 
 
 @dataclass(frozen=True)

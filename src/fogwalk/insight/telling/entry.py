@@ -236,4 +236,5 @@ def _table(step: Step, one: Table, row: int) -> list[str]:
         rows.append((str(place), *token, *(number(value) for value in others)))
     right = tuple(number for number in range(len(titles)) if not (tokens and number == 1))
     lines = [f"  {one.title}", *table(titles, rows, right=right, indent=4)]
-    return lines + ([f"    … and {one.left_out:,} more"] if one.left_out else [])
+    lines += [f"    … and {one.left_out:,} more"] if one.left_out else []
+    return lines + ([f"    closed: the {one.closed:,} places after it, whose share is 0"] if one.closed else [])
