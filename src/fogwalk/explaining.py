@@ -26,6 +26,7 @@ from fogwalk.insight.answer import of_record, of_text
 from fogwalk.insight.form import of_answer, of_record_answer, write
 from fogwalk.insight.telling.answers import record_answer, text_answer
 from fogwalk.insight.telling.layout import paragraph
+from fogwalk.models.mlp import PlainLanguageModel
 from fogwalk.predicting import Asked, Recogniser, asked_rows
 from fogwalk.registry import did_you_mean
 
@@ -58,6 +59,8 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
         raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
     ids = prompt_ids(tokenizer, prompt)
     context: int = model.context  # type: ignore[assignment]  # models of text have one
+    if isinstance(model, PlainLanguageModel):
+        ids = ids[-context:]  # what stands further back it never knows
     if len(ids) > context:
         raise UsageError(
             f"the prompt is {len(ids):,} tokens long, and the model looks back over {context}",
@@ -81,7 +84,7 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
     record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
     places = encoder.places() if isinstance(encoder, Columns) else {}
     cells = {name: _cell(asked.table, name, row) for name in places}
-    shown = Path(prompt).name if Path(prompt).exists() else prompt
+    shown = Path(prompt).name if _is_path(prompt) else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
     answer = of_record(recogniser.model, record, places)
 
@@ -102,13 +105,25 @@ def _cell(table: Table, name: str, row: int) -> str:
     return "" if value is None else str(value)
 
 
+def _is_path(prompt: str) -> bool:
+    try:
+        return Path(prompt).exists()
+    except (OSError, ValueError):  # too long for a name
+        return False
+
+
 def _asked(recogniser: Recogniser, prompt: str) -> Asked:
     encoder = recogniser.encoder
     rows = isinstance(encoder, Columns)
-    if not prompt:
+    if rows and prompt.strip() and "=" not in prompt and not _is_path(prompt):
+        raise UsageError(
+            f"--prompt {prompt[:60]!r} is neither a row nor a file",
+            expected=f"A row is written as {WRITTEN}; or name a table.",
+        )
+    if not prompt.strip():
         remedy = f'Write a row, --prompt "{WRITTEN}", or name a table.' if rows else "Name an image."
         raise UsageError("--prompt is empty", remedy=remedy)
-    if not isinstance(encoder, Columns) or Path(prompt).exists() or "=" not in prompt:
+    if not isinstance(encoder, Columns) or _is_path(prompt) or "=" not in prompt:
         return recogniser.asked(prompt, "auto")
     return _written(prompt, encoder, recogniser.target.name)
 

@@ -188,8 +188,10 @@ def test_a_row_that_cannot_be_answered_is_told(prompt: str, words: str, runs: di
 
 
 def test_a_file_that_is_not_there_is_told(runs: dict[str, RunFolder]) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError, match="neither a row nor a file"):
         opened(runs["table"]).explain_answer("nowhere.csv")
+    with pytest.raises(DataError):
+        opened(runs["images"]).explain_answer("nowhere.png")
 
 
 def test_a_number_is_answered_in_its_own_units(runs: dict[str, RunFolder]) -> None:

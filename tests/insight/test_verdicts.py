@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -83,11 +86,16 @@ def test_a_rule_holds_on_one_side_of_its_threshold_alone(sick: Evidence, well: E
 
 
 def test_a_loss_that_rises_above_what_it_began_with_overshoots() -> None:
-    rising = evidence()
-    rising.losses |= dict.fromkeys(range(20, 30), 2.7)
-    assert names(rising) == ["overshooting"]
-    rising.losses |= dict.fromkeys(range(20, 30), 2.5)
-    assert names(rising) == []
+    for loss, said in ((2.7, ["overshooting"]), (2.5, [])):
+        rising = evidence()
+        for step in range(20, 30):
+            rising.heard(step, loss, 1.0)
+        assert names(rising) == said
+    noisy = evidence(
+        losses={step: 2.0 + (-1) ** step * 1.5 for step in range(1, 101)}, validations=[(50, 1.0), (100, 1.0)]
+    )
+    noisy.losses |= dict.fromkeys(range(20, 30), 2.9)
+    assert names(noisy) == [], "one batch is not like the other"
 
 
 def test_blame_that_shrinks_on_its_way_back_vanishes_where_nothing_is_learned() -> None:
@@ -169,8 +177,13 @@ def test_health_without_looks_says_so(runs: dict[str, RunFolder]) -> None:
     assert math.isfinite(found.counting)
     told = "\n".join(health("x", found, []))
     assert "Nothing is wrong by these numbers" in told
-    found.looks = []
-    assert "was not looked into" in "\n".join(health("x", found, []))
+    found.looks, found.unread = [], "it was not looked into"
+    blind = "\n".join(health("x", found, []))
+    assert (
+        "it was not looked into; so unscaled inputs, dead, saturated, vanishing, glacial could not be looked for"
+        in " ".join(blind.split())
+    )
+    assert "dead" not in blind.split("looked for ")[-1]
     assert "No step is made yet" in "\n".join(health("x", Evidence(), []))
 
 
@@ -181,3 +194,42 @@ def test_the_evidence_of_a_log_is_that_of_the_session(runs: dict[str, RunFolder]
     assert [step for step, _ in found.validations] == [6, 12]
     assert found.steps == 12
     assert found.stopped == "steps"
+
+
+def test_looks_that_cannot_be_read_are_told(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    shutil.copytree(runs["table"].path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    for path in folder.probes.iterdir():
+        path.write_bytes(b"torn")
+    assert "5 of its 5 looks are damaged" in load(str(folder.path)).health()
+    shutil.rmtree(folder.probes)
+    assert "probes is missing" in load(str(folder.path)).health().replace("\n", " ")
+
+
+def test_words_of_a_column_are_no_quantities(tmp_path: Path) -> None:
+    streets = [f"street {number % 80}" for number in range(400)]
+    rows = [f"{number % 7},{street},{'ab'[number % 2]}" for number, street in enumerate(streets)]
+    (tmp_path / "t.csv").write_text("size,street,kind\n" + "\n".join(rows))
+    values = SHORT | {"data.path": (str(tmp_path / "t.csv"),), "data.target": "kind", "training.steps": 40}
+    folder = trained(tmp_path / "run", values)
+    assert "unscaled inputs" not in [verdict.name for verdict in load(str(folder.path)).verdicts()]
+
+
+def test_weights_of_classes_hide_no_lack_of_signal(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    rows = [f"{chance.gauss(0, 1):.3f},{'ab'[chance.random() < 0.1]}" for _ in range(600)]
+    (tmp_path / "t.csv").write_text("x,kind\n" + "\n".join(rows))
+    values = SHORT | {"data.path": (str(tmp_path / "t.csv"),), "data.target": "kind", "training.steps": 200}
+    folder = trained(tmp_path / "run", values | {"training.class_weights": "balanced", "training.evaluate_every": 50})
+    found = evidence_of(folder)
+    assert found.counting <= found.guessing
+    assert [verdict.name for verdict in load(str(folder.path)).verdicts()] == ["stuck at chance"]
+
+
+def test_a_judgement_of_many_steps_is_quick_and_the_same() -> None:
+    """One look at a run of a hundred thousand steps must cost less than a look is allowed to."""
+    many = evidence(steps=100_000)
+    assert many.peak() == pytest.approx(
+        max(np.convolve(many.finite, np.ones(many.wide) / many.wide, "valid")), rel=1e-9
+    )
+    assert names(many) == []

@@ -73,9 +73,10 @@ def next_lines(folder: RunFolder) -> list[str]:
     if settings.task != "language":
         images = (folder.checkpoint(max(folder.steps_saved())) / "encoding" / "pixels.json").is_file()
         new = "PHOTOS" if images else "NEW.csv"
-        return [f"{command} evaluate {name}", f"{command} predict {name} {new} --out answers.csv"]
+        answers = f"{command} predict {name} {new} --out answers.csv"
+        return [f"{command} evaluate {name}", answers, f"{command} explain {name}"]
     lines = [f"{command} generate {name} --tokens 300", f"{command} evaluate {name}"]
     with suppress(ExportError):  # not suggested where it would be refused
         require_held(settings.model)
         lines.append(f"{command} export {name} --to huggingface exported")
-    return lines
+    return [*lines, f"{command} explain {name}"]

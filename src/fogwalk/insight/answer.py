@@ -149,8 +149,10 @@ def _without(model: nn.Module, tokens: Tensor, best: int) -> list[float]:
     assert isinstance(embedding, nn.Embedding)
     mean, places = embedding.weight.mean(0), tokens.shape[1]
     found: list[float] = []
-    for first in range(0, places, 32):
-        part = range(first, min(first + 32, places))
+    vocabulary = len(embedding.weight)
+    at_once = max(1, min(32, 30_000_000 // (places * vocabulary)))
+    for first in range(0, places, at_once):
+        part = range(first, min(first + at_once, places))
 
         def put(module: nn.Module, inputs: object, rows: Tensor, part: range = part) -> Tensor:
             rows = rows.clone()

@@ -38,12 +38,14 @@ class Value:
 class Captured:
     """What one batch did: its mean loss, values in the order they were made, ∂(loss)/∂(parameter) by name.
 
-    `rows` of the batch's records are kept in the values; the loss and the parameters' gradients are of the whole batch.
+    `rows` of the batch's records are kept in the values, `targets` are those of all; the loss and the gradients of the parameters
+    are of the whole batch.
     """
 
     loss: float
     rows: int
     batch: Batch
+    targets: Tensor
     outputs: Tensor
     values: dict[str, Value]
     gradients: dict[str, Tensor]
@@ -80,27 +82,26 @@ def capture(
     accumulate: int = 1,
     before: Callable[[], None] = lambda: None,
     most: int | None = None,
+    counts: Tensor | None = None,
 ) -> Captured:
     """Work through a batch in float32, uncompiled, attention exact, in the mode the model is in.
 
     `accumulate` equal portions, as the run works through it; `before` is called first, to seed what dropout draws. Where the
     values of a whole batch are too many, only those of its first records are kept, or those of the first `most`. Raises RunError
-    where one record's are too many.
+    where one record's are too many. `counts` are the weights of classes, by which the loss takes its mean.
     """
     device = next(model.parameters()).device
+    batch = batch.to(device)
     most = most or most_rows(model, batch)
     before()
     parts: dict[str, _Parts] = {}
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     gradients = {name: torch.zeros_like(parameter) for name, parameter in named}
     total, kept, outputs = 0.0, 0, []
-    with _exactly_attending(model), torch.autocast(device.type, enabled=False):
-        for part in _portions(batch, accumulate, most):
-            share = part.examples / batch.examples
-            inputs = part.inputs.to(device)
-            if inputs.dtype.is_floating_point:
-                inputs = inputs.detach().requires_grad_()
-            part = Batch(inputs, part.targets.to(device))
+    with exactly_attending(model), torch.autocast(device.type, enabled=False):
+        for share, part in _portions(batch, accumulate, most, counts):
+            if part.inputs.dtype.is_floating_point:
+                part = Batch(part.inputs.detach().requires_grad_(), part.targets)
             with torch.enable_grad(), Watch(model) as watch:
                 given = model(part.inputs)
                 loss = loss_of(given, part) * share
@@ -122,6 +123,7 @@ def capture(
         loss=total,
         rows=kept,
         batch=Batch(batch.inputs[:kept], batch.targets[:kept]),
+        targets=batch.targets,
         outputs=torch.cat(outputs),
         values={name: part.joined(name, whole) for name, part in parts.items()},
         gradients=gradients,
@@ -144,9 +146,16 @@ def _remember(parts: dict[str, _Parts], seen: list[Seen], gradients: Mapping[int
         known.gradients.append(gradients.get(id(item.value)))
 
 
-def _portions(batch: Batch, accumulate: int, most: int) -> Iterator[Batch]:
+def _portions(batch: Batch, accumulate: int, most: int, counts: Tensor | None) -> Iterator[tuple[float, Batch]]:
+    """The portions that are worked through, each with its share of the whole loss."""
+
+    def weight(targets: Tensor) -> float:
+        return float(targets.numel() if counts is None else counts.to(targets.device)[targets].sum())
+
     for part in batch.split(accumulate):
-        yield from map(Batch, part.inputs.split(most), part.targets.split(most))
+        whole = weight(part.targets) * accumulate
+        for inputs, targets in zip(part.inputs.split(most), part.targets.split(most), strict=True):
+            yield weight(targets) / whole, Batch(inputs, targets)
 
 
 def most_rows(model: nn.Module, batch: Batch) -> int:
@@ -155,22 +164,33 @@ def most_rows(model: nn.Module, batch: Batch) -> int:
     mode = model.training
     model.eval()
     try:
-        with torch.no_grad(), _exactly_attending(model), Watch(model) as watch:
+        counting = _Counting(model)
+        with torch.no_grad(), exactly_attending(model), counting:
             model(batch.inputs[:1].to(device))
     finally:
         model.train(mode)
-    sizes = {id(item.value): item.value.numel() for item in watch.seen.values()}
-    each = 2 * sum(sizes.values())
+    each = 2 * counting.numbers
     if each > MOST:
         raise RunError(
             f"one record of this model makes {each:,} numbers on its way, more than the {MOST:,} that are kept",
-            remedy="Look into a smaller model, or one of a shorter context.",
+            remedy="Look into a smaller model, one of a shorter context, or with a shorter prompt.",
         )
     return max(1, MOST // max(each, 1))
 
 
+class _Counting(Watch):
+    """Counts the numbers that are made, and holds none of them; what goes into a module was made by another."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        self.numbers = 0
+
+    def keep(self, name: str, value: Tensor, axes: str = "") -> None:
+        self.numbers += 0 if name == "input" else value.numel()
+
+
 @contextmanager
-def _exactly_attending(model: nn.Module) -> Iterator[None]:
+def exactly_attending(model: nn.Module) -> Iterator[None]:
     """Every weight formed, in every layer; afterwards as it was."""
     layers = [module for module in model.modules() if isinstance(module, Attention)]
     before = [layer.attend for layer in layers]

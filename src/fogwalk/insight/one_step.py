@@ -22,7 +22,7 @@ from fogwalk.errors import CheckpointDamaged, Diverged, RunError, UsageError
 from fogwalk.insight.accounts.losses import Loss
 from fogwalk.insight.accounts.protocol import Account, Work
 from fogwalk.insight.accounts.updates import Moved
-from fogwalk.insight.capture import Captured, Value, capture
+from fogwalk.insight.capture import Captured, Value, capture, exactly_attending
 from fogwalk.registry import ACCOUNTS
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_story
@@ -40,15 +40,19 @@ from fogwalk.training.state import Recipe, State
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Update number `step` (from 1). `logged` is the loss that events.jsonl holds, `replayed` the one made again in the run's own
-    arithmetic, equal to the bit; `loss` that of the same batch in float32 with every probe open, `after` that once the update is
-    made. `norm` is the length of the whole gradient, `scale` what it was clipped by. `made` is False where the run ended here,
-    because a number was not finite."""
+    """Update number `step` (from 1).
+
+    `logged` is the loss that events.jsonl holds, `replayed` the one made again in the run's own arithmetic, equal to the bit,
+    from the checkpoint, or the `waypoint`, of `began_at`. `loss` is that of the same batch in float32 with every probe open,
+    `after` that once the update is made. `norm` is the length of the whole gradient, `scale` what it was clipped by. `made` is
+    False where the run ended here, because a number was not finite.
+    """
 
     run: str
     step: int
     steps: int
     began_at: int
+    waypoint: bool
     settings: Settings
     task: Task
     model: nn.Module
@@ -105,8 +109,8 @@ class Step:
     @property
     def counted(self) -> Tensor:
         """c of each answer: by how much it counts in the loss."""
-        training = self.settings.training
-        return self.lost.counted(self.captured.outputs, self.batch.targets, training.accumulate, training.batch)
+        whole = self.lost.counted(self.captured.targets, self.settings.training.accumulate)
+        return whole[: self.captured.rows]
 
 
 def work_of(model: nn.Module, path: str, values: Mapping[str, Value], parameters: Mapping[str, Tensor]) -> Work:
@@ -145,13 +149,22 @@ def explain(folder: RunFolder, step: int | None = None) -> Step:
     last = _last_step(folder, story, set(logged), step)
     step = step or max(logged, default=last)
     first = _nearest(folder, step, last)
-    with replaying(folder, first, before=step - 1) as replay:
-        first, began = replay.state.step, time.perf_counter()
+    told = _replayed(folder, step, first, logged.get(step, {}).get("loss"), near=step - 1)
+    if told.waypoint and told.replayed != told.logged:
+        waypoints.forget(folder, -1)  # left by another course of this run, or of no use on this machine
+        told = _replayed(folder, step, first, told.logged, near=None)
+    return told
+
+
+def _replayed(folder: RunFolder, step: int, first: int, logged: float | None, near: int | None) -> Step:
+    """The step from the checkpoint of `first`, or from a waypoint no later than `near`."""
+    with replaying(folder, first, before=near) as replay:
+        began_at, began = replay.state.step, time.perf_counter()
         replay.to(step - 1)
-        if time.perf_counter() - began > waypoints.SECONDS and step - 1 > 0:
+        if time.perf_counter() - began > waypoints.SECONDS and folder.status().get("state") != "training":
             with suppress(OSError):  # so that it comes at once the next time
                 waypoints.save(folder, replay.state, write_toml(replay.settings))
-        return _told(folder, replay, step, first, logged.get(step, {}).get("loss"))
+        return _told(folder, replay, step, began_at, logged, waypoint=began_at != first)
 
 
 def _last_step(folder: RunFolder, story: list[dict[str, Any]], logged: set[int], step: int | None) -> int:
@@ -161,6 +174,11 @@ def _last_step(folder: RunFolder, story: list[dict[str, Any]], logged: set[int],
         (record for record in reversed(story) if record["event"] in ("stopped", "resumed")), {}
     )
     last = made + (ended.get("reason") == "diverged")  # the step that was not made can be looked into too
+    if not last and (saved := max(folder.steps_saved(), default=0)):
+        raise RunError(
+            f"{folder.events} is missing or holds no steps, but the run has a checkpoint of step {saved}",
+            remedy="Put the file back: a step is told beside the loss that stands there.",
+        )
     if not last:
         raise UsageError(f"{folder.path} has made no step yet")
     if step is not None and step > last:
@@ -187,7 +205,7 @@ def _nearest(folder: RunFolder, step: int, last: int) -> int:
     )
 
 
-def _told(folder: RunFolder, replay: Replay, step: int, first: int, logged: float | None) -> Step:
+def _told(folder: RunFolder, replay: Replay, step: int, first: int, logged: float | None, *, waypoint: bool) -> Step:
     """Take the step in the run's own arithmetic, go back, and take it once more with every probe open."""
     state = replay.state
     before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
@@ -198,7 +216,17 @@ def _told(folder: RunFolder, replay: Replay, step: int, first: int, logged: floa
     except Diverged:
         replayed = None
     _put_back(state.model, state.optimizer, before, memory)
-    return taken(state, replay.recipe, step, run=folder.name, began_at=first, logged=logged, replayed=replayed)
+    return taken(
+        state,
+        replay.recipe,
+        step,
+        run=folder.name,
+        began_at=first,
+        logged=logged,
+        replayed=replayed,
+        ended=logged is None,
+        waypoint=waypoint,
+    )
 
 
 def taken(
@@ -210,8 +238,10 @@ def taken(
     began_at: int = 0,
     logged: float | None = None,
     replayed: float | None = None,
+    ended: bool = False,
+    waypoint: bool = False,
 ) -> Step:
-    """Take update number `step` from the state before it, with every probe open."""
+    """Take update number `step` from the state before it, with every probe open; where the run `ended` no update is made."""
     model, batch, rate = state.model, recipe.batches.at(step - 1), recipe.course.rate(step - 1)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     memory = {name: value.clone() for name, value in state.optimizer.state().items()}
@@ -222,13 +252,14 @@ def taken(
         batch,
         accumulate=recipe.accumulate,
         before=lambda: seed_chance(recipe.seed, step - 1),
+        counts=recipe.task.class_weights,
     )
     parameters = dict(model.named_parameters())
     for name, parameter in parameters.items():
         parameter.grad = captured.gradients[name].clone()
     norm = float(clip(list(parameters.values()), recipe.clip))
     clipped = {name: parameter.grad.clone() for name, parameter in parameters.items() if parameter.grad is not None}
-    made = math.isfinite(norm) and math.isfinite(captured.loss)
+    made = math.isfinite(norm) and math.isfinite(captured.loss) and not ended
     if made:
         with _in_float32(state.optimizer):
             state.optimizer.step(rate)
@@ -240,6 +271,7 @@ def taken(
         step=step,
         steps=recipe.course.steps,
         began_at=began_at,
+        waypoint=waypoint,
         settings=recipe.course.settings,
         task=recipe.task,
         model=model,
@@ -248,7 +280,7 @@ def taken(
         loss=captured.loss,
         after=_loss_again(model, recipe, batch, step) if made else None,
         norm=norm,
-        scale=min(1.0, recipe.clip / (norm + 1e-6)) if recipe.clip else 1.0,
+        scale=min(1.0, recipe.clip / (norm + 1e-6)) if recipe.clip and made else 1.0,
         rate=rate,
         made=made,
         captured=captured,
@@ -262,8 +294,9 @@ def _loss_again(model: nn.Module, recipe: Recipe, batch: Batch, step: int) -> fl
     seed_chance(recipe.seed, step - 1)
     device = next(model.parameters()).device
     total = 0.0
-    for part in batch.to(device).split(recipe.accumulate):
-        total += float(recipe.task.loss(model(part.inputs), part)) / recipe.accumulate
+    with exactly_attending(model):
+        for part in batch.to(device).split(recipe.accumulate):
+            total += float(recipe.task.loss(model(part.inputs), part)) / recipe.accumulate
     return total
 
 

@@ -34,6 +34,7 @@ from fogwalk.training.state import State
 
 FORMAT = 1
 TOKENS, ROWS, IMAGES = 512, 64, 16  # of the probe batch, at most
+LONGEST = 256  # tokens of a window that are looked at: exact attention forms a square of them
 LOOKS = 400  # in a run, at most
 SHARE = 0.012  # of the run's time that looks may take, once the first seconds of them are over
 FREE = 0.4  # seconds
@@ -76,7 +77,6 @@ class Recorder:
         if not self.asked:
             return
         if isinstance(event, Planned | Resumed):
-            self._forget_beyond(event.step)
             self.record()
         elif isinstance(event, StepDone):
             last = event.step + 1 == self.course.steps
@@ -113,11 +113,12 @@ class Recorder:
             return
         began = time.perf_counter()
         self.recorded = step
-        numbers = self._measured(self._before if self._before_step == step - 1 else {})
+        before, self._before = self._before if self._before_step == step - 1 else {}, {}
+        numbers = self._measured(before)
         with suppress(OSError, SafetensorError, FogwalkError):  # a full disk is for those to tell who must write
             write(self.folder.probes / f"{step:06d}.safetensors", step, numbers)
-        self.spent += time.perf_counter() - began
         self.heard(step, numbers)
+        self.spent += time.perf_counter() - began
 
     def _measured(self, before: Numbers) -> Numbers:
         model = self.state.model
@@ -133,7 +134,7 @@ class Recorder:
         with torch.no_grad():
             return measured(Look(model, captured, before))
 
-    def _forget_beyond(self, step: int) -> None:
+    def forget_beyond(self, step: int) -> None:
         """A run that goes on from an earlier step makes the later ones again."""
         with suppress(OSError):
             for path in self.folder.probes.glob("*.safetensors"):
@@ -144,7 +145,11 @@ class Recorder:
 def probe_batch(task: Task) -> Batch:
     """The first records of the first batch, as many as are quick to look at."""
     batch, sizes = task.training().at(0), task.sizes
-    most = {"token": max(1, TOKENS // max(sizes.each, 1)), "row": ROWS}.get(sizes.unit, IMAGES)
+    if sizes.unit == "token":
+        wide = min(sizes.each, LONGEST)
+        most = max(1, TOKENS // wide)
+        return Batch(batch.inputs[:most, :wide], batch.targets[:most, :wide])
+    most = ROWS if sizes.unit == "row" else IMAGES
     return Batch(batch.inputs[:most], batch.targets[:most])
 
 

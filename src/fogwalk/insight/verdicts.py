@@ -9,12 +9,15 @@ An illness that explains another is told alone: what is dead cannot learn, and s
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fogwalk.insight.recorder import Numbers
-from fogwalk.training.convergence import strays
 
 # -- thresholds --------------------------------------------------------------------------------------------------------
 
@@ -50,7 +53,7 @@ class Verdict:
 class Evidence:
     """All that is judged by. Losses and gradient norms by step; validations in order; looks in order; `guessing` is the loss
     without any knowledge, `counting` that of always giving each answer its share, `held` how many answers are validated on.
-    `broken` says what of a batch is no number."""
+    `broken` says what of a batch is no number, `unread` why looks are missing."""
 
     steps: int = 0
     guessing: float = math.inf
@@ -61,45 +64,61 @@ class Evidence:
     looks: list[tuple[int, Numbers]] = field(default_factory=list)
     stopped: str = ""
     held: int = 0
+    unread: str = ""
     broken: str = ""
     memorises: str = ""
     converged: str = ""
+    _array: NDArray[np.float64] | None = None
 
     @property
     def made(self) -> int:
-        return max(self.losses, default=0)
+        return next(reversed(self.losses), 0)
+
+    def heard(self, step: int, loss: float, norm: float) -> None:
+        """A step was made."""
+        self.losses[step], self.norms[step] = loss, norm
+        self._array = None
+
+    @property
+    def finite(self) -> NDArray[np.float64]:
+        """The losses that are finite, in order."""
+        if self._array is None:
+            losses = np.fromiter(self.losses.values(), dtype=np.float64)
+            self._array = losses[np.isfinite(losses)]
+        return self._array
 
     def first(self) -> float:
         """The mean loss of the first steps."""
-        return statistics.fmean(list(self.losses.values())[: max(SHORT, self.made // 50)])
+        return float(self.finite[: max(SHORT, self.made // 50)].mean()) if len(self.finite) else math.nan
 
     def now(self) -> float:
         """The mean loss of the latest tenth of the steps."""
-        return statistics.fmean(list(self.losses.values())[-max(SHORT, self.made // 10) :])
+        return float(self.finite[-max(SHORT, self.made // 10) :].mean()) if len(self.finite) else math.nan
 
     def began(self) -> float:
-        """The loss without any knowledge: of guessing, or of the very first steps where that is more."""
-        first = statistics.fmean(list(self.losses.values())[:3])
+        """The loss without any knowledge: of guessing, or of the very first step where that is more."""
+        first = float(self.finite[0]) if len(self.finite) else 0.0
         return max(first, self.guessing if math.isfinite(self.guessing) else 0.0)
-
-    def peak(self) -> float:
-        """The highest mean over a few steps that follow one another."""
-        losses = [loss for loss in self.losses.values() if math.isfinite(loss)]
-        wide = max(SHORT, self.made // 50)
-        return max(
-            (statistics.fmean(losses[at : at + wide]) for at in range(max(len(losses) - wide, 0) + 1)), default=0.0
-        )
-
-    def noise(self) -> float:
-        """By how much such a mean strays because no two batches are alike: from the last third of the losses."""
-        losses = [loss for loss in self.losses.values() if math.isfinite(loss)]
-        settled = losses[-max(len(losses) // 3, 2) :]
-        return strays(settled) / math.sqrt(self.wide) if len(settled) > 1 else 0.0
 
     @property
     def wide(self) -> int:
         """Steps whose mean loss is taken, to find the highest."""
         return max(SHORT, self.made // 50)
+
+    def peak(self) -> float:
+        """The highest mean over a few steps that follow one another."""
+        if not len(self.finite):
+            return 0.0
+        wide = min(self.wide, len(self.finite))
+        sums = np.cumsum(np.concatenate([[0.0], self.finite]))
+        return float((sums[wide:] - sums[:-wide]).max() / wide)
+
+    def noise(self) -> float:
+        """By how much such a mean strays because no two batches are alike: from the last third of the losses."""
+        settled = self.finite[-max(len(self.finite) // 3, 2) :]
+        if len(settled) < 2:
+            return 0.0
+        return float(np.sqrt(np.square(np.diff(settled)).mean() / 2 / self.wide))
 
     def best(self) -> float:
         """The lowest validation loss."""
@@ -235,11 +254,8 @@ def _beyond(evidence: Evidence, what: str, limit: float) -> dict[str, float]:
 
 def _first_to_last(numbers: Numbers) -> float | None:
     """Blame of the first layer's output beside that of the last before the head."""
-    layers = [
-        (name, float(value))
-        for name, value in numbers.items()
-        if name.startswith("blame/layers.") and name.count(".") == 1
-    ]
+    found = {int(name.rpartition(".")[2]): float(value) for name, value in numbers.items() if _LAYER.match(name)}
+    layers = sorted(found.items())
     if len(layers) < 3 or not layers[-1][1]:
         return None
     return layers[0][1] / layers[-1][1]
@@ -261,6 +277,7 @@ class Illness:
     healthy: bool = False
 
 
+_LAYER = re.compile(r"^blame/layers\.\d+$")
 _NOTHING_LEARNED = ("stuck at chance", "memorising", "glacial", "overshooting", "converged")
 
 ILLNESSES = (

@@ -7,13 +7,15 @@ After this    trainer.py has every session listen with it. It reads, writes prob
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from fogwalk.errors import FogwalkError
 from fogwalk.events import Evaluated, Event, Listener, Resumed, StepDone, Warned
 from fogwalk.insight.recorder import Numbers, Recorder, looks
-from fogwalk.insight.verdicts import SETTLED, Evidence, judge
+from fogwalk.insight.verdicts import ILLNESSES, SETTLED, Evidence, judge
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_story
 from fogwalk.settings import load_settings, write_toml
@@ -21,8 +23,9 @@ from fogwalk.tasks.protocol import Task
 from fogwalk.training.course import Course
 from fogwalk.training.history import History
 from fogwalk.training.state import State
-from fogwalk.training.waypoints import Waypoints
+from fogwalk.training.waypoints import Waypoints, forget
 
+JUDGED = 25  # times in a run
 TOLD_ELSEWHERE = ("memorising", "converged")  # by the evaluator and the re-plan, as they come
 
 
@@ -37,6 +40,7 @@ class Watcher:
         self.folder = folder
         self.evidence = chances(task.facts)
         self.told: set[str] = set()
+        self._judged = 0
         every = course.settings.insight.every
         self.waypoints = Waypoints(folder, state, lambda: write_toml(course.settings)) if every else None
         self.recorder = Recorder(folder, state, task, course, every, self._saw)
@@ -44,17 +48,16 @@ class Watcher:
     def __call__(self, event: Event) -> None:
         evidence = self.evidence
         if isinstance(event, Resumed):
-            story = [record for record in read_story(self.folder.events) if record["step"] <= event.step]
-            self.evidence = evidence = gathered(story, self.task.facts)
-            evidence.looks = [(step, numbers) for step, numbers in looks(self.folder) if step <= event.step]
-            evidence.stopped = ""
+            # Whether or not this session looks: what lies beyond is made anew.
+            forget(self.folder, event.step)
+            self.recorder.forget_beyond(event.step)
+            self._remember(event.step)
         elif isinstance(event, StepDone):
-            evidence.losses[event.step] = float(event.loss)
-            evidence.norms[event.step] = float(event.gradient_norm)
+            evidence.heard(event.step, float(event.loss), float(event.gradient_norm))
         elif isinstance(event, Evaluated):
             evidence.validations.append((event.step, event.validation_loss))
             evidence.held = event.examples
-        self.recorder(event)
+        self._carefully(lambda: self.recorder(event))
         if self.waypoints:
             self.waypoints(event)
 
@@ -63,17 +66,36 @@ class Watcher:
         self.evidence.stopped = reason
         if reason == "diverged":
             self.evidence.broken = broken(self.task, self.state.step)
-        self.recorder.ending()
+        self._carefully(self.recorder.ending)
         self._judge(self.state.step)
+
+    def _carefully(self, look: Callable[[], None]) -> None:
+        """A look that fails ends no training: it is said, and there are no more."""
+        try:
+            look()
+        except (FogwalkError, RuntimeError, MemoryError, OSError) as error:
+            self.recorder.asked = 0
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            message = f"this run is not looked into any more: {why}"
+            self.emit(Warned(step=self.state.step, seconds=self.state.age(), message=message))
+
+    def _remember(self, step: int) -> None:
+        """What was seen and said before a resume."""
+        story = [record for record in read_story(self.folder.events) if record["step"] <= step]
+        self.evidence = gathered(story, self.task.facts)
+        self.evidence.looks = [(at, numbers) for at, numbers in looks(self.folder) if at <= step]
+        self.evidence.stopped = ""
+        said = [record["message"] for record in story if record["event"] == "warned"]
+        self.told = {illness.name for illness in ILLNESSES if any(one.startswith(f"{illness.name}: ") for one in said)}
 
     def _saw(self, step: int, numbers: Numbers) -> None:
         self.evidence.looks.append((step, numbers))
-        if step >= SETTLED * self.course.steps:
+        if step >= max(SETTLED * self.course.steps, self._judged + self.course.steps / JUDGED):
             self._judge(step)
 
     def _judge(self, step: int) -> None:
         evidence = self.evidence
-        evidence.steps = self.course.steps
+        self._judged, evidence.steps = step, self.course.steps
         for found in judge(evidence):
             if found.name not in self.told and found.name not in TOLD_ELSEWHERE:
                 self.told.add(found.name)
@@ -83,7 +105,8 @@ class Watcher:
 def chances(facts: dict[str, Any]) -> Evidence:
     """Evidence of nothing yet but what the loss is without learning."""
     known = {name: facts[name] for name in ("guessing", "frequencies") if isinstance(facts.get(name), int | float)}
-    return Evidence(guessing=known.get("guessing", math.inf), counting=known.get("frequencies", math.inf))
+    guessing = known.get("guessing", math.inf)
+    return Evidence(guessing=guessing, counting=min(guessing, known.get("frequencies", math.inf)))
 
 
 def broken(task: Task, step: int) -> str:
@@ -95,8 +118,18 @@ def broken(task: Task, step: int) -> str:
             if wrong.any():
                 first, many = int(wrong.nonzero()[0]), int(wrong.sum())
                 where = f"in {many} of {len(values)} records of the batch of step {step + 1}, record {first} first"
-                return f"{where}, {what} holds no finite number"
+                return f"{where}, {what} holds no finite number{_of_all(task)}"
     return ""
+
+
+def _of_all(task: Task) -> str:
+    """Which of all records are such, where they are rows."""
+    inputs = getattr(task, "inputs", None)
+    if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point():
+        return ""
+    wrong = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero().flatten().tolist()
+    shown = ", ".join(map(str, wrong[:5])) + (", …" if len(wrong) > 5 else "")
+    return f"; of all the data, records {shown} (from 0, as they are read)" if wrong else ""
 
 
 def gathered(story: list[dict[str, Any]], facts: dict[str, Any], epoch: float = math.inf) -> Evidence:
@@ -107,7 +140,7 @@ def gathered(story: list[dict[str, Any]], facts: dict[str, Any], epoch: float = 
         name, step = record["event"], record["step"]
         if name == "step":
             loss, norm = (math.nan if record.get(key) is None else record[key] for key in ("loss", "gradient_norm"))
-            evidence.losses[step], evidence.norms[step] = loss, norm
+            evidence.heard(step, loss, norm)
             history.learned(loss)
         elif name == "evaluated":
             loss = math.nan if record["validation_loss"] is None else record["validation_loss"]
@@ -139,4 +172,12 @@ def evidence_of(folder: RunFolder) -> Evidence:
         epoch = learned / (settings.training.batch * each)
     evidence = gathered(story, facts, epoch)
     evidence.looks = list(looks(folder))
+    there = len(list(folder.probes.glob("*.safetensors"))) if folder.probes.is_dir() else 0
+    if there > len(evidence.looks):
+        evidence.unread = (
+            f"{there - len(evidence.looks)} of its {there} looks are damaged, or of another version of Fogwalk"
+        )
+    elif not there and evidence.made:
+        blind = "it was not looked into while it trained (--insight.every 0)"
+        evidence.unread = f"{folder.probes} is missing" if settings.insight.every else blind
     return evidence

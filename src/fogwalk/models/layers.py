@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fogwalk.models.probes import see
+from fogwalk.models.probes import see, watched
 
 Width = Float[Tensor, "*places width"]
 
@@ -49,6 +49,8 @@ def drop(x: Tensor, share: float, training: bool = True, axes: str = "") -> Tens
     if not share or not training:
         return x
     if x.device.type != "cpu" or torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and watched():  # the same draws, shown
+            return x * see("kept", F.dropout(torch.ones_like(x), share), axes)
         return F.dropout(x, share)
     dropped = min(round(share * 65_536), 65_535)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)

@@ -101,6 +101,11 @@ def _by_rank(value: Tensor) -> str:
 _open: Watch | None = None
 
 
+def watched() -> bool:
+    """Whether somebody looks on."""
+    return _open is not None
+
+
 def see(name: str, value: Tensor, axes: str = "") -> Tensor:
     """Show a value of the module at work, with a name for each axis (else those of what it reads), to whoever watches; gives
     back the value."""

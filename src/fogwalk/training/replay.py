@@ -60,8 +60,8 @@ def replaying(folder: RunFolder, first: int, before: int | None = None) -> Itera
     """The run as it was after `first` updates, which an intact checkpoint holds, under the run's own arithmetic; with `before`,
     as near before that step as a waypoint is."""
     near = None if before is None else waypoints.nearest(folder, first, before)
-    began = folder.checkpoint(first) if near is None else waypoints.place(folder) / f"{near:06d}"
-    course, recorded = recorded_course(folder, load_settings(began / "settings.toml"), first if near is None else near)
+    saved = load_settings(folder.checkpoint(first) / "settings.toml") if near is None else near.settings
+    course, recorded = recorded_course(folder, saved, first if near is None else near.step)
     settings = plan.close_device(course.settings)
     course.turn(settings)
     assert settings.threads is not None, "the plan closes the threads before anything is computed"
@@ -76,6 +76,6 @@ def replaying(folder: RunFolder, first: int, before: int | None = None) -> Itera
         state = begin(task.model(), settings, arithmetic.device)
         checkpoint.restore(folder, state, first)
         if near is not None:
-            waypoints.restore(folder, state, near)
+            near.put_into(state)
         follow = Replanner(state, course, History(), lambda event: None, recorded, deciding=False)
         yield Replay(task, state, recipe(task, course, arithmetic), follow)

@@ -13,14 +13,18 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
+from torch import Tensor
 
 from fogwalk.cache import CAP, place_of, shrink
+from fogwalk.errors import FogwalkError
 from fogwalk.events import Event, Resumed, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.publish import UNFINISHED
+from fogwalk.settings import Settings, load_settings
 from fogwalk.training.checkpoint import weights
 from fogwalk.training.state import State
 
@@ -28,6 +32,8 @@ KIND = "waypoints"
 SECONDS = 1.5  # of training between two of them
 SHARE = 0.012  # of the run's time that they may take
 MOST_BYTES = 600_000_000  # of one run
+FEWEST = 4  # a run of whose states fewer have room keeps none
+BYTES_A_SECOND = 150e6  # that are surely hashed and written
 
 
 def place(folder: RunFolder) -> Path:
@@ -35,13 +41,40 @@ def place(folder: RunFolder) -> Path:
     return place_of(KIND, folder.identity)
 
 
-def nearest(folder: RunFolder, first: int, step: int) -> int | None:
-    """The last whole waypoint from `first` to `step`; None where there is none."""
+@dataclass(frozen=True)
+class Waypoint:
+    """The state after `step` updates, read whole: the settings that held, and every tensor by its name in the file."""
+
+    step: int
+    settings: Settings
+    tensors: dict[str, Tensor]
+
+    def put_into(self, state: State) -> None:
+        """Make `state` what it was then."""
+        for name, parameter in state.model.named_parameters():
+            parameter.data.copy_(self.tensors[f"model/{name}"])
+        of_optimizer = {name: value for name, value in self.tensors.items() if name.startswith("optimizer/")}
+        state.optimizer.load({name.removeprefix("optimizer/"): value for name, value in of_optimizer.items()})
+        state.step = self.step
+
+
+def nearest(folder: RunFolder, first: int, step: int) -> Waypoint | None:
+    """The last waypoint from `first` to `step` that is as it was written; None where there is none: they may go at any time."""
     with suppress(OSError):
         for at in sorted((at for at in _steps(place(folder)) if first < at <= step), reverse=True):
-            if _whole(place(folder) / f"{at:06d}") is not None:
-                return at
+            if (found := _read(place(folder) / f"{at:06d}", at)) is not None:
+                return found
     return None
+
+
+def _read(where: Path, step: int) -> Waypoint | None:
+    try:
+        content, settings = (where / "state.safetensors").read_bytes(), (where / "settings.toml").read_bytes()
+        if hashlib.sha256(content + settings).hexdigest() != (where / "sha256").read_text(encoding="utf-8"):
+            return None
+        return Waypoint(step, load_settings(where / "settings.toml"), safetensors.torch.load(content))
+    except (OSError, FogwalkError):
+        return None
 
 
 def save(folder: RunFolder, state: State, settings: str) -> int:
@@ -54,23 +87,11 @@ def save(folder: RunFolder, state: State, settings: str) -> int:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     (fresh / "state.safetensors").write_bytes(content)
-    (fresh / "settings.toml").write_text(settings, encoding="utf-8")
-    (fresh / "sha256").write_text(hashlib.sha256(content).hexdigest(), encoding="utf-8")
+    (fresh / "settings.toml").write_bytes(settings.encode())
+    (fresh / "sha256").write_text(hashlib.sha256(content + settings.encode()).hexdigest(), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     return len(content)
-
-
-def restore(folder: RunFolder, state: State, step: int) -> None:
-    """Make `state` what it was after `step` updates, which `nearest` has found whole."""
-    content = _whole(place(folder) / f"{step:06d}")
-    assert content is not None
-    stored = safetensors.torch.load(content)
-    for name, parameter in state.model.named_parameters():
-        parameter.data.copy_(stored[f"model/{name}"])
-    of_optimizer = {name: value for name, value in stored.items() if name.startswith("optimizer/")}
-    state.optimizer.load({name.removeprefix("optimizer/"): value for name, value in of_optimizer.items()})
-    state.step = step
 
 
 def forget(folder: RunFolder, beyond: int) -> None:
@@ -85,15 +106,6 @@ def _steps(where: Path) -> list[int]:
     return [int(entry.name) for entry in where.iterdir() if entry.name.isdecimal()]
 
 
-def _whole(where: Path) -> bytes | None:
-    """The content of a waypoint that is as it was written."""
-    try:
-        content = (where / "state.safetensors").read_bytes()
-        return content if hashlib.sha256(content).hexdigest() == (where / "sha256").read_text() else None
-    except OSError:
-        return None
-
-
 class Waypoints:
     """A listener that keeps them while a run trains."""
 
@@ -103,16 +115,18 @@ class Waypoints:
         self.settings = settings
         self.seconds = SECONDS
         self.kept: list[int] = []
+        self.size = sum(value.numel() * value.element_size() for value in state.model.parameters()) * 3  # about
         self.spent = 0.0
         self._last = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Resumed):
-            forget(self.folder, event.step)
             self._last = event.seconds
+            with suppress(OSError):
+                self.kept = sorted(at for at in _steps(place(self.folder)) if at <= event.step)
         elif isinstance(event, StepDone):
-            due = event.seconds - self._last >= self.seconds
-            if due and self.spent <= SHARE * event.seconds:
+            due = event.seconds - self._last >= self.seconds and self.size * FEWEST <= MOST_BYTES
+            if due and self.spent + self.size / BYTES_A_SECOND <= SHARE * event.seconds:
                 self._save(event)
         elif isinstance(event, Stopped):
             with suppress(OSError):

@@ -8,7 +8,19 @@ import math
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import SHOWN, Account, Line, Table, Told, Work, given, low, product_sum, signed
+from fogwalk.insight.accounts.protocol import (
+    SHOWN,
+    Account,
+    Line,
+    Table,
+    Told,
+    Work,
+    given,
+    low,
+    number,
+    product_sum,
+    signed,
+)
 
 
 class Attention(Account):
@@ -122,8 +134,10 @@ class Attention(Account):
         mean, share, mine = float((shares * of_shares).sum()), float(shares[to]), float(of_shares[to])
         score, root = share * (mine - mean), math.sqrt(len(heard))
         key = work.value("key")[row, head, to]
+        kept = float(work.value("kept")[row, head, place, to]) if work.has("kept") else 1.0
+        written = "∂L/∂p = k·(μ·v), μ already times what dropout left of p" if work.has("kept") else "∂L/∂p = μ·v"
         return [
-            product_sum(f"head {head}: blame of its share of place {to}", "∂L/∂p = μ·v", heard, value, most=3),
+            product_sum(f"head {head}: blame of its share of place {to}", written, heard * kept, value, most=3),
             Line(
                 what=f"head {head}: blame of that score",
                 formula="∂L/∂s = p·(∂L/∂p - Σ p·∂L/∂p)",
@@ -141,14 +155,15 @@ class Attention(Account):
     def _listened(self, work: Work, row: int, head: int, place: int, scores: Tensor, weights: Tensor) -> Table:
         """Whom one listener attends to in one head, the most attended first."""
         values = work.value("value")[row, head].norm(dim=1)
+        heard = self._kept(work, self.weights(work))[row, head, place]
         open_chairs = place + 1 if self._causal(work) else len(weights)
         order = weights[:open_chairs].argsort(descending=True, stable=True)
         first = order[:SHOWN].tolist()
         return Table(
             title=f"head {head}: place {place} listens to",
-            columns=("place", "q·k/√w", "share", "|value|", "share·|value|"),
+            columns=("place", "q·k/√w", "share p", "|value|", "p·|value|" + (" kept" if work.has("kept") else "")),
             rows=tuple(
-                (to, float(scores[to]), float(weights[to]), float(values[to]), float(weights[to] * values[to]))
+                (to, float(scores[to]), float(weights[to]), float(values[to]), float(heard[to] * values[to]))
                 for to in first
             ),
             left_out=len(order) - len(first),
@@ -161,24 +176,29 @@ class Attention(Account):
         bias = float(work.value("bias")[head, place, to]) if work.has("bias") else None
         meets = product_sum(
             f"head {head}: query of {place} · key of {to}, / √{len(query)}" + (" + bias" if bias is not None else ""),
-            "s = q·k/√w" + (" + bias" if bias is not None else ""),
+            "s = Σ (q/√w)·k" + (" + bias" if bias is not None else ""),
             query / root,
             key,
             name="q·k",
             bias=bias,
         )
         share = weights[head, place]
+        closed = place + 1 if self._causal(work) else weights.shape[2]
+        total = float(self.scores(work)[row, head, place, :closed].exp().sum())
         softmax = Line(
-            what=f"head {head}: its share of all that {place} hears",
+            what=f"head {head}: its share of all {closed:,} places that {place} may hear",
             formula="p = eˢ/Σeˢ",
-            filled=f"e^{signed(score)}/Σ",
+            filled=f"e^{signed(score)}/{number(total)}",
             result=float(share[to]),
         )
         values = work.value("value")[row, head]
         mixed = self._kept(work, self.weights(work))[row, head, place]
         unit = int((mixed @ values).abs().argmax())
         sum_of = product_sum(
-            f"head {head}: number {unit} of what is heard", f"m{low(unit)} = Σ p·v{low(unit)}", mixed, values[:, unit]
+            f"head {head}: number {unit} of what is heard" + (", of what dropout left" if work.has("kept") else ""),
+            f"m{low(unit)} = Σ p·v{low(unit)}",
+            mixed[:closed],
+            values[:closed, unit],
         )
         return [meets, softmax, sum_of]
 

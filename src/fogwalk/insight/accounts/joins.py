@@ -55,6 +55,15 @@ class Layer(_Sum):
     formula = "between = x + attention    y = between + feed-forward"
     chain = "∂L/∂(attention) = ∂L/∂(between)    ∂L/∂(feed-forward) = ∂L/∂y"
 
+    def formula_of(self, module: nn.Module) -> str:
+        """With or without a norm behind, and with or without what was there before."""
+        parts = ("attention", "feed-forward")
+        if module.residual:
+            parts = ("x + attention", "between + feed-forward")
+        if not module.before and not isinstance(module.attention_norm, nn.Identity):
+            parts = (f"norm({parts[0]})", f"norm({parts[1]})")
+        return f"between = {parts[0]}    y = {parts[1]}"
+
     def added(self, work: Work) -> dict[str, tuple[str, ...]]:
         attention, station = (
             f"{name}_drop.output" if work.has(f"{name}_drop.output") else f"{name}.output"

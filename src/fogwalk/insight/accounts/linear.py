@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, number, product_sum
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum, signed
 
 
 class Linear(Account):
@@ -51,7 +51,7 @@ class Linear(Account):
             Line(
                 what=f"to the weight of input {most}, from here",
                 formula=f"δ{u}·x{j}",
-                filled=f"{number(mine)}·{number(float(x[most]))}",
+                filled=f"{signed(mine)}·{signed(float(x[most]))}",
                 result=mine * float(x[most]),
             ),
             Line(

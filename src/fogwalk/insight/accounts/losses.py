@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Line, given, low, number, signed
+from fogwalk.insight.accounts.protocol import Line, low, number, signed
 
 FORMULAS = {
     "cross-entropy": ("l = -log p[right], p = softmax(scores)", "∂L/∂score[k] = (p[k] - 1 if k is right)·c"),
@@ -24,8 +24,8 @@ FORMULAS = {
 class Loss:
     """A task's loss by name, with the weights of classes and the share of each answer that is spread over all of them.
 
-    L = Σ c·l over all answers; c is one over their number (for weighted classes the weight of the right one over the sum of
-    all weights), and where a batch is worked through in portions, that of each portion over their number.
+    L = Σ c·l over all answers; c is one over their number (where classes have weights, one over the sum of the weights of all
+    right ones, and l has the weight of its own), and where a batch is worked through in portions, that of each over their number.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Loss:
             return off.abs()
         return torch.where(off.abs() <= 1, off.square() / 2, off.abs() - 0.5)
 
-    def counted(self, outputs: Tensor, targets: Tensor, accumulate: int, of: int) -> Tensor:
-        """c of every answer, weights of classes left out; `of` is how many records the whole batch has."""
+    def counted(self, targets: Tensor, accumulate: int) -> Tensor:
+        """c of every answer of a whole batch, the weight of its class left out: that is in l."""
         if self.weights is None:
-            return torch.full(targets.shape, 1 / (targets[0].numel() * of), device=outputs.device)
-        weights = self.weights.to(outputs.device)[targets]
-        parts = weights.split(of // accumulate)
+            return torch.full(targets.shape, 1 / targets.numel(), device=targets.device)
+        weights = self.weights.to(targets.device)[targets]
+        parts = weights.split(len(targets) // accumulate)
         return torch.cat([torch.full_like(part, 1 / (accumulate * float(part.sum()))) for part in parts])
 
     def blame(self, outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
@@ -100,29 +100,69 @@ class Loss:
                 ),
             ]
             if self.weights is not None or self.smoothing:
-                lines[1] = Line(
-                    what="how wrong, with the weights of classes and the share that is spread",
-                    formula=self.formula,
-                    filled="",
-                    result=each,
-                )
+                return [lines[0], *self._weighed(one, k, share, float(blame[k]))]
             return [
                 *lines,
-                given("blame of its score", f"∂L/∂score{low(k)} = (p - 1)·c", float(blame[k])),
+                Line(
+                    what="blame of its score",
+                    formula=f"∂L/∂score{low(k)} = (p - 1)·c",
+                    filled=f"({number(float(p[k]))} - 1)·{number(share)}",
+                    result=float(blame[k]),
+                ),
             ]
         y, target = float(one[0]), float(right)
         return [
             Line(
-                what="how far off",
-                formula=self.formula,
-                filled=f"y = {signed(y)}, right = {signed(target)}",
-                result=each,
+                what="off by",
+                formula="y - right",
+                filled=f"{signed(y)} - {signed(target)}",
+                result=y - target,
             ),
+            Line(what="how wrong that is", formula=self.formula, filled=self._of_off(y - target), result=each),
             Line(
                 what="blame of the answer",
                 formula=self.chain,
-                filled=f"c = {number(share)}",
+                filled=f"{self._slope(y - target)}·{number(share)}",
                 result=float(blame[0]),
+            ),
+        ]
+
+    def _of_off(self, off: float) -> str:
+        """The loss of what is off, with the number put in."""
+        if self.name == "mean-squared":
+            return f"{signed(off)}²"
+        inside = abs(off) <= 1
+        return (
+            f"{signed(off)}²/2"
+            if self.name == "huber" and inside
+            else f"{number(abs(off))}" + " - 0.5" * (self.name == "huber")
+        )
+
+    def _slope(self, off: float) -> str:
+        if self.name == "mean-squared":
+            return f"2·{signed(off)}"
+        return signed(max(-1.0, min(1.0, off)) if self.name == "huber" else float((off > 0) - (off < 0)))
+
+    def _weighed(self, scores: Tensor, k: int, share: float, blame: float) -> list[Line]:
+        """One answer's loss and blame with the weights of classes and the share that is spread over all."""
+        weights, surprise = self._of_classes(scores), -_log_probabilities(scores)
+        own, mean = float(weights[k]), float((weights * surprise).mean())
+        spread = self.smoothing
+        p = float(surprise[k].neg().exp())
+        plain = own * float(surprise[k])
+        even = (p * float(weights.sum()) - own) / len(scores)
+        return [
+            Line(
+                what="how surprised it is, by the weight of the class and what is spread over all of them",
+                formula="l = (1 - s)·w·(-log p) + s·mean(w·(-log p))",
+                filled=f"(1 - {spread:g})·{number(own)}·{number(float(surprise[k]))} + {spread:g}·{number(mean)}",
+                result=(1 - spread) * plain + spread * mean,
+            ),
+            Line(
+                what="blame of its score",
+                formula=f"∂L/∂score{low(k)} = ((1 - s)·w·(p - 1) + s·(p·Σw - w)/classes)·c",
+                filled=f"((1 - {spread:g})·{number(own)}·({number(p)} - 1) + {spread:g}·{signed(even)})·{number(share)}",
+                result=blame,
             ),
         ]
 

@@ -45,7 +45,7 @@ class RMSNorm(Account):
                 given("blame of what comes out", f"δ{u} = ∂L/∂y{u}", float(delta[unit])),
                 Line(
                     what="blame of what went in",
-                    formula=f"∂L/∂x{u} = (h{u} - x{u}·mean(h·x)/r²)/r, h = g·δ",
+                    formula=f"h = g·δ, ∂L/∂x{u} = (h{u} - x{u}·mean(h·x)/r²)/r",
                     filled=f"({signed(float(inner[unit]))} - {signed(float(x[unit]))}·{signed(float((inner * x).mean()))}"
                     f"/{signed(root)}²)/{signed(root)}",
                     result=float(back),
@@ -93,8 +93,16 @@ class Standardised(Account):
         return {"input": back, "weight": self.summed(delta * scaled), "bias": self.summed(delta)}
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
-        scaled, _ = self._scaled(work)
+        scaled, deviation = self._scaled(work)
         x = work.value("input")
+        groups = self.grouped(work, x)
+        mean = float(groups.mean(-1, keepdim=True).expand_as(groups).reshape(x.shape)[at])
+        spread = float(deviation.expand_as(groups).reshape(x.shape)[at])
+        inner = self.grouped(work, work.blame("output") * self.wide(work, work.parameter("weight")))
+        hats = self.grouped(work, scaled)
+        of_inner = float(inner.mean(-1, keepdim=True).expand_as(groups).reshape(x.shape)[at])
+        of_both = float((inner * hats).mean(-1, keepdim=True).expand_as(groups).reshape(x.shape)[at])
+        mine = float(inner.reshape(x.shape)[at])
         gain = float(self.wide(work, work.parameter("weight")).expand_as(x)[at])
         bias = float(self.wide(work, work.parameter("bias")).expand_as(x)[at])
         hat, delta = float(scaled[at]), float(work.blame("output")[at])
@@ -104,7 +112,7 @@ class Standardised(Account):
                 Line(
                     what="less the mean, over the deviation",
                     formula=f"x̂{u} = (x{u} - m)/s",
-                    filled=f"from x{u} = {number(float(x[at]))}",
+                    filled=f"({signed(float(x[at]))} - {signed(mean)})/{number(spread)}",
                     result=hat,
                 ),
                 Line(
@@ -118,8 +126,8 @@ class Standardised(Account):
                 given("blame of what comes out", f"δ{u} = ∂L/∂y{u}", delta),
                 Line(
                     what="blame of what went in",
-                    formula=f"∂L/∂x{u} = (h{u} - mean(h) - x̂{u}·mean(h·x̂))/s, h = g·δ",
-                    filled="",
+                    formula=f"h = g·δ, ∂L/∂x{u} = (h{u} - mean(h) - x̂{u}·mean(h·x̂))/s",
+                    filled=f"({signed(mine)} - {signed(of_inner)} - {signed(hat)}·{signed(of_both)})/{number(spread)}",
                     result=float(self.passed_back(work)["input"][at]),
                 ),
             ],

@@ -87,6 +87,10 @@ class Account:
     formula = ""
     chain = ""
 
+    def formula_of(self, module: nn.Module) -> str:
+        """How this very module's output is made, where that hangs on how it was built."""
+        return self.formula
+
     def again(self, work: Work) -> dict[str, Tensor]:
         """What it makes (`output`, or a value of its inside by name), computed by the formula from what goes in."""
         return {}

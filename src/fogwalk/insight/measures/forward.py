@@ -41,7 +41,10 @@ class Forward:
                 found[f"saturated/{path}"] = (slope(module.name, value.value) < FLAT).float().mean()
         read = look.captured.batch.inputs
         if read.is_floating_point() and read.dim() == 2:
-            found["spread/input"] = read.square().mean(0).sqrt()
+            # Behind the numbers of a row stand places of words in their lists, which are no quantities.
+            numbers = getattr(getattr(look.model, "reads", None), "numbers", read.shape[1])
+            if numbers:
+                found["spread/input"] = read[:, :numbers].square().mean(0).sqrt()
         return found
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from fogwalk.insight.capture import Captured, Value
+from fogwalk.models.transformer import Layer
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,11 @@ class Look:
     before: Mapping[str, Tensor] = field(default_factory=dict)
 
     def outputs(self, *sorts: str) -> Iterator[tuple[str, nn.Module, Value]]:
-        """Path, module and what came out, of every module of these classes, or of all that have none within them."""
+        """Path, module and what came out, of every module of these classes, or of all that have none within them, and of a
+        transformer's layers."""
         for path, module in self.model.named_modules():
             value = self.captured.values.get(f"{path}.output" if path else "output")
-            fits = type(module).__name__ in sorts if sorts else not list(module.children())
+            fits = type(module).__name__ in sorts if sorts else isinstance(module, Layer) or not list(module.children())
             if value is not None and fits and value.value.is_floating_point():
                 yield path, module, value
 

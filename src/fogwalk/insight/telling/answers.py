@@ -126,6 +126,7 @@ def _columns(answer: RecordAnswer, read: Callable[[Tensor], float], what: str, c
     if answer.squares is not None:
         return _squares(answer.squares, read, now, what)
     changes = {name: read(outputs) - now for name, outputs in answer.without.items()}
+    changes = {name: change if abs(change) > 1e-6 * max(abs(now), 1e-3) else 0.0 for name, change in changes.items()}
     order = sorted(changes, key=lambda name: -abs(changes[name]))
     lines = paragraph(
         "2 drove it",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from fogwalk.errors import UsageError
-from fogwalk.insight.accounts.protocol import Line, Table, Told, largest_at, number
-from fogwalk.insight.accounts.updates import UPDATES
+from fogwalk.insight.accounts.protocol import Line, Table, Told, number
+from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.capture import Value
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.telling.layout import on_one_line, paragraph, shortened, table
@@ -39,9 +40,12 @@ def entry(step: Step, name: str, where: Place) -> list[str]:
     """
     if name == "loss":
         return _loss(step, where)
+    tied = dict(step.model.named_parameters(remove_duplicate=False))
+    if name in tied and name not in step.moved:  # one matrix under two names is kept under the first
+        name = next(one for one, parameter in step.model.named_parameters() if parameter is tied[name])
     if name in step.moved:
         return _parameter(step, name, where)
-    if name in step.modules():
+    if name and name in step.modules():
         return _module(step, name, where)
     if name in step.values:
         return _value(step, step.values[name], where)
@@ -69,7 +73,7 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
             ),
             *_plain(step, path, at),
         ]
-    lines = [*head, *paragraph("forward", account.formula), *paragraph("backward", account.chain)]
+    lines = [*head, *paragraph("forward", account.formula_of(work.module)), *paragraph("backward", account.chain)]
     told = _of_head(account.told(work, at), where.head)
     if told.forward or told.tables:
         lines += ["", "forward", *lines_of(told.forward)]
@@ -133,12 +137,15 @@ def _numbers(value: Value, record: tuple[int, ...]) -> list[str]:
 
 def _parameter(step: Step, name: str, where: Place) -> list[str]:
     moved = step.moved[name]
-    if where.unit is None:
-        at, why = largest_at(moved.change), " (the one that moved most)"
-    else:
-        at, why = _dial(moved.old, where), ""
+    at = _dial(moved, where)
+    why = " (the one that moved most)" if where.unit is None and where.place is None and step.made else ""
     told = UPDATES[moved.optimizer].told(moved, at)
     size = " x ".join(map(str, moved.old.shape))
+    if not step.made:
+        return [
+            f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}: not moved, for a number was not finite",
+            *lines_of(told.forward[:2]),
+        ]
     return [
         f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}{why}",
         *paragraph("rule", UPDATES[moved.optimizer].formula),
@@ -146,20 +153,35 @@ def _parameter(step: Step, name: str, where: Place) -> list[str]:
     ]
 
 
-def _dial(old: Tensor, where: Place) -> tuple[int, ...]:
-    """The entry of a parameter: --unit its row, --place its column."""
-    unit = where.unit or 0
-    at = (unit,) if old.dim() == 1 else (unit, where.place or 0, *[0] * (old.dim() - 2))
-    for axis, (here, size) in enumerate(zip(at, old.shape, strict=True)):
-        if not 0 <= here < size:
-            flag = "--unit" if axis == 0 else "--place"
-            raise UsageError(f"{flag} {here} is outside", expected=f"There are {size}, counted from 0.")
-    return at
+def _dial(moved: Moved, where: Place) -> tuple[int, ...]:
+    """The entry of a parameter: --unit its row, --place its column, of a kernel counted on through its table; what is left open
+    is the one that moved most."""
+    if where.head is not None:
+        raise UsageError(f"--head {where.head} says nothing here: a parameter has no heads", remedy="Leave it out.")
+    wide = moved.change.reshape(len(moved.change), -1).abs()
+    if where.place is not None and wide.shape[1] == 1:
+        raise UsageError(
+            f"--place {where.place} says nothing here: this parameter has no columns", remedy="Leave it out."
+        )
+    column = None if where.place is None else _inside("--place", where.place, wide.shape[1])
+    if where.unit is not None:
+        unit = _inside("--unit", where.unit, len(wide))
+    else:
+        unit = int((wide if column is None else wide[:, [column]]).amax(1).argmax())
+    column = int(wide[unit].argmax()) if column is None else column
+    return (unit, *(int(at) for at in torch.unravel_index(torch.tensor(column), moved.change.shape[1:])))
 
 
 def _loss(step: Step, where: Place) -> list[str]:
     targets = step.batch.targets
     row = _inside("--row", where.row, len(targets))
+    for flag, asked in (
+        ("unit", where.unit),
+        ("head", where.head),
+        ("place", where.place if targets.dim() == 1 else None),
+    ):
+        if asked is not None:
+            raise UsageError(f"--{flag} {asked} says nothing of the loss", remedy="Leave it out.")
     at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
     told = step.lost.told(step.captured.outputs, targets, step.counted, at)
     lines = [f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else "")]
@@ -184,30 +206,69 @@ def _loss(step: Step, where: Place) -> list[str]:
 
 
 def _at(value: Value, where: Place, step: Step) -> tuple[int, ...]:
-    """The entry of a value that is meant: what was left open along the last axis is the largest."""
+    """The entry of a value that is meant. What is left open is the first record, place and head, and of the last axis the
+    largest; of an image the unit is the channel, and the place counts its pixels row by row."""
+    row = _inside("--row", where.row, len(value.value)) if value.axes[0] == "batch" else None
+    if value.axes[1:] == ("channel", "row", "column"):
+        return (where.row, *_pixel(value.value[where.row], where))
     at: list[int] = []
+    heads = step.values.get(value.name.removesuffix(".output") + ".weights")
+    if where.head is not None and "head" not in value.axes:
+        if heads is None:
+            raise UsageError(
+                f"--head {where.head} says nothing here: {value.name} has no heads", remedy="Leave it out."
+            )
+        _inside("--head", where.head, heads.value.shape[1])
+    asked_place = False
     for axis, size in zip(value.axes[:-1], value.value.shape[:-1], strict=True):
-        asked, flag = {
-            "batch": (where.row, "--row"),
-            "head": (where.head, "--head"),
-        }.get(axis, (where.place, "--place"))
-        at.append(_inside(flag, asked or 0, size, records=step.captured.rows if axis == "batch" else None))
+        if axis == "batch":
+            at.append(row or 0)
+        elif axis == "head":
+            at.append(_inside("--head", where.head or 0, size))
+        else:
+            asked_place = True
+            at.append(_inside("--place", where.place or 0, size))
+    if where.place is not None and not asked_place:
+        raise UsageError(f"--place {where.place} says nothing here: {value.name} has no places", remedy="Leave it out.")
     last = value.value[tuple(at)]
-    if where.unit is None:
-        at.append(int(last.float().abs().argmax()))
+    if where.unit is not None:
+        return (*at, _inside("--unit", where.unit, len(last)))
+    path = value.name.rpartition(".")[0]
+    if value.axes[-1] == "key" and getattr(_module_at(step, path), "causal", False):
+        last = last[: at[-1] + 1]  # later chairs are closed
+    return (*at, int(last.float().abs().argmax()))
+
+
+def _module_at(step: Step, path: str) -> object:
+    return dict(step.model.named_modules()).get(path)
+
+
+def _pixel(image: Tensor, where: Place) -> tuple[int, int, int]:
+    """[channels, rows, columns] -> the entry that is meant."""
+    channels, high, wide = image.shape
+    pixels = image.abs().reshape(channels, -1)
+    if where.head is not None:
+        raise UsageError(f"--head {where.head} says nothing here: an image has no heads", remedy="Leave it out.")
+    place = None if where.place is None else _inside("--place", where.place, high * wide)
+    if where.unit is not None:
+        unit = _inside("--unit", where.unit, channels)
     else:
-        at.append(_inside("--unit", where.unit, len(last)))
-    return tuple(at)
+        unit = int((pixels if place is None else pixels[:, [place]]).amax(1).argmax())
+    place = int(pixels[unit].argmax()) if place is None else place
+    return unit, place // wide, place % wide
 
 
-def _inside(flag: str, asked: int, size: int, records: int | None = None) -> int:
+def _inside(flag: str, asked: int, size: int) -> int:
     if not 0 <= asked < size:
         raise UsageError(f"{flag} {asked} is outside", expected=f"There are {size:,}, counted from 0.")
     return asked
 
 
 def _places(value: Value, at: tuple[int, ...]) -> str:
-    names = {"batch": "row", "time": "place", "width": "unit"}
+    image = value.axes[1:] == ("channel", "row", "column")
+    names = {"batch": "row", "time": "place", "width": "unit"} | (
+        {"row": "pixel row", "column": "pixel column"} if image else {}
+    )
     return ", ".join(f"{names.get(axis, axis)} {here}" for axis, here in zip(value.axes, at, strict=True))
 
 

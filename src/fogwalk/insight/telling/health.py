@@ -10,27 +10,30 @@ from collections.abc import Sequence
 
 from fogwalk.insight.telling.layout import paragraph
 from fogwalk.insight.verdicts import ILLNESSES, Evidence, Verdict
+from fogwalk.settings.fields import counted
+
+NEED_LOOKS = ("unscaled inputs", "dead", "saturated", "vanishing", "glacial")
 
 
 def health(run: str, evidence: Evidence, found: Sequence[Verdict]) -> list[str]:
     """Each verdict with its numbers and what to do; and what was looked for in vain."""
-    lines = [
-        f"{run}: {evidence.made:,} steps, {len(evidence.validations):,} validations and {len(evidence.looks):,} looks inside"
-    ]
+    counts = (
+        counted(evidence.made, "step"),
+        counted(len(evidence.validations), "validation"),
+        counted(len(evidence.looks), "look") + " inside",
+    )
+    lines = [f"{run}: {', '.join(counts[:2])} and {counts[2]}"]
     for verdict in found:
         mark = "✓" if verdict.healthy else "!"
         lines += ["", *paragraph("", f"{mark} {verdict.name}: {verdict.seen}.", indent=2)]
         lines += paragraph("", verdict.advice, indent=4)
-    named = {verdict.name for verdict in found}
     ills = [illness.name for illness in ILLNESSES if not illness.healthy]
-    if not named & set(ills):
-        lines += [
-            "",
-            *paragraph("", "Nothing is wrong by these numbers." if evidence.made else "No step is made yet.", indent=2),
-        ]
-    if not evidence.looks:
-        lines += paragraph(
-            "", "It was not looked into while it trained (--insight.every 0), so that only losses speak.", indent=2
-        )
-    lines += ["", *paragraph("looked for", ", ".join(ills))]
+    if not {verdict.name for verdict in found} & set(ills):
+        told = "Nothing is wrong by these numbers." if evidence.made else "No step is made yet."
+        lines += ["", *paragraph("", told, indent=2)]
+    sought = [name for name in ills if evidence.looks or name not in NEED_LOOKS]
+    if evidence.unread:
+        blind = "" if evidence.looks else f"; so {', '.join(NEED_LOOKS)} could not be looked for"
+        lines += ["", *paragraph("", f"{evidence.unread}{blind}.", indent=2)]
+    lines += ["", *paragraph("looked for", ", ".join(sought))]
     return lines

@@ -22,6 +22,8 @@ from fogwalk.settings.fields import counted
 SHOWN_ROWS = 12  # lines of a table of layers
 SHOWN_ANSWERS = 8
 MOST_FOLLOWED = 10  # layers whose numbers are written out
+GREEK = {"decay": "λ", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "momentum": "μ"}
+EXACT_CONTEXT = 512  # tokens, beyond which a run attends through the fused kernel
 FEW = 8  # numbers of a layer that are all shown
 
 
@@ -47,11 +49,31 @@ def overview(step: Step, row: int = 0) -> list[str]:
 
 def _made_again(step: Step) -> list[str]:
     away = step.step - 1 - step.began_at
-    how = f"made again from checkpoint {step.began_at:,}" + (f" over {counted(away, 'step')}" if away else "")
+    kind = "the waypoint of step" if step.waypoint else "checkpoint"
+    how = f"made again from {kind} {step.began_at:,}" + (f" over {counted(away, 'step')}" if away else "")
     if step.logged is None:
         return paragraph("", f"{how}; the run ended here, because a number was not finite.")
-    same = "the same to the bit" if step.replayed == step.logged else "NOT the same: this machine is another one"
-    return paragraph("", f"{how}: loss {step.replayed:.6g}; in events.jsonl {step.logged:.6g}, {same}.")
+    again = "not finite" if step.replayed is None else f"{step.replayed:.6g}"
+    same = (
+        "the same to the bit"
+        if step.replayed == step.logged
+        else "NOT the same: another processor, another torch or other threads than the run had may be why"
+    )
+    lines = paragraph("", f"{how}: loss {again}; in events.jsonl {step.logged:.6g}, {same}.")
+    training, model = step.settings.training, step.settings.model
+    own = training.precision != "float32" or training.compile == "on"
+    in_what = "compiled " * (training.compile == "on") + training.precision
+    if own or abs(step.loss - step.logged) > 1e-6 * abs(step.logged):
+        lines += paragraph(
+            "", f"The run: {step.logged:.6g} in {in_what}. Below, recomputed in float32: {step.loss:.6g}."
+        )
+    fused = getattr(model, "context", 0) > EXACT_CONTEXT
+    if getattr(model, "dropout", 0.0) and (training.compile == "on" or fused):
+        lines += paragraph(
+            "",
+            "Generated code and fused attention draw what dropout takes out by themselves: below, other values are dropped.",
+        )
+    return lines
 
 
 def _batch(step: Step, row: int) -> list[str]:
@@ -87,13 +109,15 @@ def stations(step: Step) -> list[str]:
 
 
 def _forward(step: Step, row: int) -> list[str]:
-    lines = paragraph("2 forward", "each layer reads what the one before it made")
+    lines = paragraph(
+        "2 forward", "from what is read to the answers; size is the root of the mean square of what comes out"
+    )
     paths = stations(step)
     rows = []
     for path in paths:
         value = step.values[f"{path}.output"]
         account = account_of(step.model.get_submodule(path))
-        formula = account.formula if account else "(no formula is known)"
+        formula = account.formula_of(step.model.get_submodule(path)) if account else "(no formula is known)"
         rows.append((path, number(_size(value.value)), _shape(value.value), formula))
     titles = ("layer", "size", "what comes out", "what it does")
     lines += table(titles, _capped(rows), right=(1,))
@@ -199,9 +223,11 @@ def _answers(step: Step, each: Tensor) -> list[str]:
 
 
 def _blame(step: Step, row: int) -> list[str]:
+    whole = step.captured.rows >= step.settings.training.batch
+    of = "the whole batch" if whole else f"the first {step.captured.rows} records"
     lines = paragraph(
         "4 blame",
-        "backwards: by how much the loss would change with each number (∂L/∂number), as the length over the whole batch",
+        f"backwards: by how much the loss would change with each number (∂L/∂number), as the length over {of}",
     )
     rows = []
     for path in reversed(stations(step)):
@@ -232,13 +258,20 @@ def _blame(step: Step, row: int) -> list[str]:
 def _update(step: Step) -> list[str]:
     if not step.made:
         return paragraph("5 update", "none: a number was not finite, so no parameter was changed")
-    kinds = sorted({moved.optimizer for moved in step.moved.values()})
-    lines = paragraph("5 update", f"rate η = {step.rate:.4g} at this step; by {' and '.join(kinds)}:")
-    for kind in kinds:
+    kinds = sorted(
+        {(moved.optimizer, moved.rate, tuple(sorted(moved.numbers.items()))) for moved in step.moved.values()}
+    )
+    lines = paragraph("5 update", f"each dial moves a little; the rate of this step is η = {step.rate:.4g}")
+    for kind in dict.fromkeys(name for name, _, _ in kinds):
         lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=LABEL)
+        for name, rate, numbers in kinds:
+            if name == kind:
+                told = ", ".join(f"{GREEK[what]} = {value:g}" for what, value in numbers)
+                lines += paragraph("", f"with η = {rate:.4g}, {told}", indent=LABEL + 2)
     rows = [
         (
             moved.name,
+            moved.optimizer,
             _shape(moved.old),
             number(_size(moved.old)),
             number(_size(moved.gradient)),
@@ -247,8 +280,8 @@ def _update(step: Step) -> list[str]:
         )
         for moved in step.moved.values()
     ]
-    titles = ("parameter", "shape", "size", "of its blame", "of its change", "change/size")
-    lines += table(titles, _capped(rows), right=(2, 3, 4, 5))
+    titles = ("parameter", "by", "shape", "size", "of its blame", "of its change", "change/size")
+    lines += table(titles, _capped(rows), right=(3, 4, 5, 6))
     most = max(step.moved.values(), key=lambda moved: float(moved.change.abs().max()))
     at = largest_at(most.change)
     lines += paragraph("", f"the dial that moved most: {most.name}[{', '.join(map(str, at))}]", indent=2)
@@ -269,7 +302,7 @@ def _again(step: Step) -> list[str]:
 
 def _capped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """The first and the last of many rows, and how many stand between."""
-    if len(rows) <= SHOWN_ROWS * 2:
+    if len(rows) <= SHOWN_ROWS * 2 + 2:
         return list(rows)
     between = (f"… {len(rows) - 2 * SHOWN_ROWS} more …", *[""] * (len(rows[0]) - 1))
     return [*rows[:SHOWN_ROWS], between, *rows[-SHOWN_ROWS:]]
@@ -277,7 +310,7 @@ def _capped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 def _size(value: Tensor) -> float:
     """Root of the mean square: how large its numbers are."""
-    return float(value.float().square().mean().sqrt())
+    return float(value.double().square().mean().sqrt())
 
 
 def _norm(values: list[Tensor]) -> float:
