@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -215,27 +216,65 @@ def test_blame_is_the_slope_of_the_loss(kind: str) -> None:
         assert told == pytest.approx(slope, rel=2e-3, abs=1e-7), name
 
 
-def moved_numbers(told: Shown) -> Iterator[tuple[str, Shown]]:
-    """What is shown with one number off by a hundredth: the largest, and another that is not much smaller, of each."""
+def moved_numbers(told: Shown, chance: random.Random) -> Iterator[tuple[str, Shown]]:
+    """What is shown with one number off by a hundredth: of each the largest, and one drawn from all that are not a thousand times
+    smaller."""
     for name, value in told.items():
         if not value.is_floating_point() or not value.abs().amax():
             continue
         flat = value.abs().flatten()
-        enough = (flat > 0.1 * flat.amax()).nonzero().flatten().tolist()
-        for place in {int(flat.argmax()), enough[len(enough) // 2]}:
+        enough = (flat > 1e-3 * flat.amax()).nonzero().flatten().tolist()
+        for place in {int(flat.argmax()), chance.choice(enough)}:
             wrong = value.clone(memory_format=torch.contiguous_format)
             wrong.view(-1)[place] *= 1.01
             yield f"{name}[{place}]", told | {name: wrong}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_number_off_by_a_hundredth_is_found(kind: str) -> None:
-    found = case(kind, 1)
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_a_number_off_by_a_hundredth_is_found(kind: str, number: int) -> None:
+    found = case(kind, number)
     right = twin(found)
-    told = {name: value for name, value in shown(found.step).items() if name in right}
+    told = shown(found.step)
+    alone = {name for name in told if name not in right}
+    assert {name for name in alone if not name.endswith(("kept", ".input", "drop.output"))} <= without_twins(found.step)
+    told = {name: value for name, value in told.items() if name in right}
     assert unlike(told, right, found.step) == []
-    unseen = [what for what, wrong in moved_numbers(told) if not unlike(wrong, right, found.step)]
+    unseen = [
+        what
+        for what, wrong in moved_numbers(told, random.Random(number))
+        if not unlike(wrong, right, found.step) and not slight(what, wrong, found.step)
+    ]
     assert unseen == []
+
+
+def slight(what: str, wrong: Shown, step: Step) -> bool:
+    """A change of a weight whose hundredth is less than the weight's own last bits."""
+    name = what.rpartition("[")[0]
+    if not name.startswith("change "):
+        return False
+    moved = step.moved[name.removeprefix("change ")]
+    place = int(what.rpartition("[")[2].removesuffix("]"))
+    return float(moved.change.abs().flatten()[place]) * 0.01 <= 4e-7 * float(moved.old.abs().max())
+
+
+def without_twins(step: Step) -> set[str]:
+    """Names of what is the same tensor as something that has a twin, or no number of the model's own."""
+    same: dict[tuple[int, tuple[int, ...]], list[str]] = {}
+    for name, value in step.values.items():
+        same.setdefault((value.value.data_ptr(), tuple(value.value.shape)), []).append(name)
+    return {
+        f"{sort} {name}" for names in same.values() if len(names) > 1 for name in names for sort in ("value", "blame")
+    }
+
+
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_what_the_optimizer_remembers_is_what_it_must(kind: str, number: int) -> None:
+    for moved in case(kind, number).step.moved.values():
+        memory = {what: value.double() for what, value in moved.memory.items()}
+        right = twins.remembered(moved.optimizer, moved.old.double(), moved.clipped.double(), memory, moved.numbers)
+        assert right.keys() == moved.remembered.keys()
+        for what, value in moved.remembered.items():
+            assert close(value, right[what]), f"{moved.name}: {what}"
 
 
 def test_every_kind_of_choice_was_drawn() -> None:

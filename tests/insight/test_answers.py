@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,36 @@ def test_by_layer_ends_with_the_answer(shape: Transformer) -> None:
     answer = of_text(model_of(shape), IDS)
     assert list(answer.by_layer) == ["embedding", *(f"layers.{at}" for at in range(shape.layers))]
     assert answer.by_layer[f"layers.{shape.layers - 1}"] == pytest.approx(float(answer.probabilities.max()), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_by_layer_is_what_a_model_of_so_many_layers_would_say(shape: Transformer) -> None:
+    model = model_of(shape)
+    answer = of_text(model, IDS)
+    for layers in range(shape.layers + 1):
+        with torch.no_grad():
+            x = model.positions.add(model.embedding(torch.tensor([IDS])), 0)
+            for number in range(layers):
+                x = model.layers[number](x, None, number)
+            p = model.head(model.norm(x))[0, -1].softmax(0)[answer.best]
+        name = "embedding" if not layers else f"layers.{layers - 1}"
+        assert answer.by_layer[name] == pytest.approx(float(p), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_part_is_its_own_share_of_the_score(shape: Transformer) -> None:
+    """Each sub-layer's change put through the last norm as it was, against the right direction, in float64."""
+    model = model_of(shape)
+    answer = of_text(model, IDS)
+    values = answer.captured.values
+    stream = values[f"layers.{shape.layers - 1}.output"].value[0, -1].double()
+    root = math.sqrt(float((stream * stream).sum()) / len(stream) + 1e-6) if shape.normalisation == "rmsnorm" else 1.0
+    gain = model.norm.weight.double() if shape.normalisation == "rmsnorm" else torch.ones(len(stream)).double()
+    scores = model.head.weight.double()
+    for name, part in answer.parts.items():
+        made = values["placed" if name == "embedding" else f"{name}.output"].value[0, -1].double()
+        each = [math.fsum((row * gain * made / root).tolist()) for row in scores.detach()]
+        assert part == pytest.approx(each[answer.best] - sum(each) / len(each), rel=1e-3, abs=1e-6), name
 
 
 def test_without_a_token_its_row_is_the_mean_of_all() -> None:

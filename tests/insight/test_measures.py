@@ -23,6 +23,7 @@ from fogwalk.runs.folder import RunFolder
 from fogwalk.settings import load_settings
 
 from .drawing import KINDS, drawn
+from .test_accounts import case, twin
 
 
 def of_loops(weights: Tensor, tokens: Tensor) -> dict[str, list[float]]:
@@ -147,6 +148,36 @@ def test_every_kind_of_model_is_measured_and_every_number_has_its_axes(kind: str
         assert float(found[f"gradient/{name}"]) == pytest.approx(float(moved.gradient.norm()), rel=1e-5)
     if kind in ("transformer", "vision"):
         assert found["entropy/layers.0.attention"].dim() == 1
+
+
+@pytest.mark.parametrize(("kind", "number"), [(kind, number) for kind in KINDS for number in range(10)])
+def test_measures_are_those_of_the_second_computation(kind: str, number: int) -> None:
+    """Sizes and blame of every layer, head and place, each by its own sum over the twin's numbers."""
+    found = case(kind, number)
+    right, step = twin(found), found.step
+    told = measured(Look(step.model, step.captured))
+    answers, checked = step.batch.targets.numel(), 0
+
+    def root(values: list[float]) -> float:
+        return math.sqrt(math.fsum(value * value for value in values) / len(values))
+
+    for name, value in told.items():
+        what, _, path = name.partition("/")
+        output = f"{path}.output" if path not in ("model", "input") else "output"
+        if what == "size" and f"value {output}" in right:
+            expected = [root(right[f"value {output}"].flatten().tolist())]
+        elif what == "blame" and f"blame {output}" in right:
+            expected = [answers * root(right[f"blame {output}"].flatten().tolist())]
+        elif what == "head_blame":
+            heads = right[f"blame {path}.mixed"].unbind(1)
+            expected = [answers * root(head.flatten().tolist()) for head in heads]
+        elif what == "place_blame" and f"blame {output}" in right:
+            expected = [answers * root(one.flatten().tolist()) for one in right[f"blame {output}"].unbind(1)]
+        else:
+            continue
+        assert value.flatten().tolist() == pytest.approx(expected, rel=1e-3, abs=1e-9), name
+        checked += 1
+    assert checked >= 3
 
 
 def test_attention_over_patches_has_no_habits_of_texts() -> None:

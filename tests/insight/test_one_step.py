@@ -35,10 +35,9 @@ def test_the_step_that_is_told_is_the_runs_own_to_the_bit(name: str, step: int, 
     assert told.replayed == told.logged == loss_trace(runs[name].events)[step]
     loose = 0.02 if name == "bfloat16" else 1e-5
     assert told.loss == pytest.approx(told.logged, rel=loose)
-    norms = {
-        record["step"]: record["gradient_norm"] for record in read_all(runs[name].events) if record["event"] == "step"
-    }
-    assert told.norm == pytest.approx(norms[step], rel=0.05 if name == "bfloat16" else 1e-4)
+    record = next(one for one in read_all(runs[name].events) if one["event"] == "step" and one["step"] == step)
+    assert told.rate == record["learning_rate"]
+    assert told.norm == pytest.approx(record["gradient_norm"], rel=0.05 if name == "bfloat16" else 1e-4)
     assert told.made
     assert told.after is not None
 

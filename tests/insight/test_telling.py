@@ -14,6 +14,9 @@ import torch
 from fogwalk.insight.accounts.activation import FUNCTIONS
 from fogwalk.insight.accounts.protocol import Line
 from fogwalk.insight.accounts.updates import UPDATES
+from fogwalk.insight.explanation import Explanation
+from fogwalk.insight.one_step import explain
+from fogwalk.runs.folder import RunFolder
 
 from .drawing import KINDS
 from .test_accounts import case, twin
@@ -115,3 +118,65 @@ def test_what_is_told_of_the_loss_comes_to_it(kind: str, number: int) -> None:
         assert told[1].result == pytest.approx(float(right["loss of each"][at]), rel=1e-3, abs=1e-6)
         k = int(targets[at]) if step.task.loss_name == "cross-entropy" else 0
         assert told[-1].result == pytest.approx(float(right["blame output"][(*at, k)]), rel=1e-3, abs=1e-7)
+
+
+# -- the overview's tables ---------------------------------------------------------------------------------------------
+
+
+def tables(text: str) -> dict[str, list[list[str]]]:
+    """The rows of each station's tables, cells apart; by the station's number."""
+    found: dict[str, list[list[str]]] = {}
+    station = ""
+    for line in text.splitlines():
+        if re.match(r"[1-6] [a-z]+ ", line):
+            station = line[0]
+        elif line.startswith("  ") and not line.startswith("   "):
+            found.setdefault(station, []).append(re.split(r"  +", line.strip()))
+    return found
+
+
+@pytest.mark.parametrize("name", ["text", "mlp", "table", "numbers", "images", "patches"])
+def test_every_number_of_the_overview_is_that_of_the_tensors(name: str, runs: dict[str, RunFolder]) -> None:
+    step = explain(runs[name], 7)
+    found = tables(repr(Explanation(step)))
+
+    def length(x: torch.Tensor) -> float:
+        return math.sqrt(math.fsum(value * value for value in x.double().flatten().tolist()))
+
+    def size(x: torch.Tensor) -> float:
+        return length(x) / math.sqrt(x.numel())
+
+    def near(shown: str, value: float) -> bool:
+        return float(shown) == pytest.approx(value, rel=6e-4, abs=1e-12)
+
+    sizes = blames = dials = 0
+    for row in found["2"]:
+        if f"{row[0]}.output" in step.values and len(row) > 3 and re.fullmatch(r"\d+( x \d+)+", row[2]):
+            assert near(row[1], size(step.values[f"{row[0]}.output"].value)), row
+            sizes += 1
+    for row in found["4"]:
+        if len(row) == 3 and f"{row[0]}.output" in step.values:
+            gradient = step.values[f"{row[0]}.output"].gradient
+            assert gradient is not None
+            assert near(row[1], length(gradient)), row
+            own = [moved.gradient.flatten() for one, moved in step.moved.items() if one.startswith(f"{row[0]}.")]
+            assert (row[2] == "-") == (not own)
+            assert not own or near(row[2], length(torch.cat(own))), row
+            blames += 1
+    for row in found["5"]:
+        if row[0] in step.moved and len(row) == 7:
+            moved = step.moved[row[0]]
+            assert row[1] == moved.optimizer
+            assert near(row[3], size(moved.old)), row
+            assert near(row[4], size(moved.gradient)), row
+            assert near(row[5], size(moved.new - moved.old)), row
+            ratio = length(moved.new - moved.old) / max(length(moved.old), 1e-30)
+            assert float(row[6]) == pytest.approx(ratio, rel=0.06)
+            dials += 1
+    assert sizes >= 3
+    assert blames >= 3
+    assert dials >= 4
+    text = " ".join(repr(Explanation(step)).split())
+    assert f"|g| = {step.norm:.6g}" in text
+    assert f"the rate of this step is η = {step.rate:.4g}" in text
+    assert f"the same batch after the update: {step.after:.6g}" in text

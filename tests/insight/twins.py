@@ -324,6 +324,26 @@ def muon(old: Tensor, g: Tensor, memory: Values, rate: float, numbers: Mapping[s
     return old * (1 - rate * numbers["decay"]) - rate * 0.2 * max(matrix.shape) ** 0.5 * direction
 
 
+def remembered(name: str, old: Tensor, g: Tensor, memory: Values, numbers: Mapping[str, float]) -> Values:
+    """What each optimizer knows after the update."""
+    zero = torch.zeros_like(old)
+    if name == "AdamW":
+        step = memory.get("step", torch.zeros((), dtype=old.dtype)) + 1
+        mean, square = memory.get("exp_avg", zero), memory.get("exp_avg_sq", zero)
+        return {
+            "step": step,
+            "exp_avg": mean - (1 - numbers["beta1"]) * (mean - g),
+            "exp_avg_sq": square - (1 - numbers["beta2"]) * (square - g**2),
+        }
+    if name == "SGD":
+        if not numbers["momentum"]:
+            return {}
+        pulled = g + numbers["decay"] * old
+        return {"momentum_buffer": pulled + numbers["momentum"] * memory.get("momentum_buffer", zero)}
+    before = memory.get("momentum", zero)
+    return {"momentum": before + (1 - numbers["momentum"]) * (g - before)}
+
+
 UPDATES = {"AdamW": adamw, "SGD": sgd, "Muon": muon}
 
 

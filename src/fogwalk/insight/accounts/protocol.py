@@ -112,7 +112,7 @@ def number(value: float) -> str:
     ('0.1235', '-12.35', '0.001235', '1.230e-05', '0')
     """
     if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
+        return "0" if value == 0 else f"{value:g}"
     if 1e-4 <= abs(value) < 1e5:
         return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
     return f"{value:.3e}"

@@ -24,6 +24,7 @@ SHOWN_ANSWERS = 8
 MOST_FOLLOWED = 10  # layers whose numbers are written out
 GREEK = {"decay": "λ", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "momentum": "μ"}
 EXACT_CONTEXT = 512  # tokens, beyond which a run attends through the fused kernel
+LONGEST = 37  # letters of a parameter's name in a table, of longer ones the last
 FEW = 8  # numbers of a layer that are all shown
 
 
@@ -270,7 +271,7 @@ def _update(step: Step) -> list[str]:
                 lines += paragraph("", f"with η = {rate:.4g}, {told}", indent=LABEL + 2)
     rows = [
         (
-            moved.name,
+            moved.name if len(moved.name) <= LONGEST else "…" + moved.name[1 - LONGEST :],
             moved.optimizer,
             _shape(moved.old),
             number(_size(moved.old)),
@@ -280,7 +281,12 @@ def _update(step: Step) -> list[str]:
         )
         for moved in step.moved.values()
     ]
-    titles = ("parameter", "by", "shape", "size", "of its blame", "of its change", "change/size")
+    lines += paragraph(
+        "",
+        "size, blame and change are roots of mean squares; share is the change's length over the parameter's",
+        indent=LABEL,
+    )
+    titles = ("parameter", "by", "shape", "size", "blame", "change", "share")
     lines += table(titles, _capped(rows), right=(3, 4, 5, 6))
     most = max(step.moved.values(), key=lambda moved: float(moved.change.abs().max()))
     at = largest_at(most.change)
