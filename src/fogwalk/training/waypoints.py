@@ -33,7 +33,7 @@ SECONDS = 1.5  # of training between two of them
 SHARE = 0.012  # of the run's time that they may take
 MOST_BYTES = 600_000_000  # of one run
 FEWEST = 4  # a run of whose states fewer have room keeps none
-BYTES_A_SECOND = 150e6  # that are surely hashed and written
+BYTES_A_SECOND = 600e6  # that are hashed and written, about; what it really took counts from then on
 
 
 def place(folder: RunFolder) -> Path:
