@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
@@ -141,3 +141,12 @@ def to_record(event: Event) -> dict[str, Any]:
             value = None  # JSON has no word for it
         record.setdefault(item.name, value)
     return record
+
+
+def finite(value: Any) -> Any:
+    """A value as JSON can hold it: infinity, and what is no number, are null."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,12 +7,12 @@ After this    the terminal or a pipe.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fogwalk.cli.plain import printable
+from fogwalk.events import finite
 
 if TYPE_CHECKING:  # with it comes torch
     from fogwalk.run import Run
@@ -20,16 +20,7 @@ if TYPE_CHECKING:  # with it comes torch
 
 def print_json(value: Any) -> None:
     """One JSON value on the standard output."""
-    print(json.dumps(_finite(value), indent=1, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no word for infinity or what is no number: null."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(json.dumps(finite(value), indent=1, allow_nan=False))
 
 
 _WIDE = 10_000  # wider than any table

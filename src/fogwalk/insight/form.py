@@ -8,7 +8,6 @@ Tensors are float32 or int64, little-endian. A value that is the same tensor und
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fogwalk.errors import RunError
+from fogwalk.events import finite
 from fogwalk.insight.answer import RecordAnswer, TextAnswer
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import Numbers, axes, looks
@@ -295,19 +295,10 @@ def write(folder: Path, structure: Mapping[str, Any], tensors: Mapping[str, Tens
         folder.mkdir(parents=True, exist_ok=True)
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         save_file(plain, folder / f"{kind}.safetensors", metadata={"format": str(FORMAT), "kind": kind})
-        told = json.dumps(_finite(structure), indent=1, ensure_ascii=False, allow_nan=False)
+        told = json.dumps(finite(structure), indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(folder / f"{kind}.json", told + "\n", durable=False)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{folder} cannot be written: {error}") from None
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no word for what is no number: null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -3,8 +3,8 @@ make of it is kept as probes/000640.safetensors.
 
 Before this   capture.py, measures/.
 After this    verdicts.py judge by it; the page draws it over time.
-It only reads. It looks when it is due, as long as looking takes no more than a fiftieth of the run's time, and in any case before
-the first step and after the last.
+It only reads. It looks when it is due, as long as looking takes no more than SHARE of the run's time, and in any case before the
+first step and after the last.
 """
 
 from __future__ import annotations

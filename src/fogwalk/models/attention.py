@@ -82,6 +82,7 @@ def fused_attention(
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
 
 
+EXACT_CONTEXT = 512  # tokens up to which forming every weight is the quicker way on a CPU
 ATTENDS: dict[str, Attend] = {"exact": exact_attention, "fused": fused_attention}
 
 

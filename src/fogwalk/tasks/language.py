@@ -30,6 +30,7 @@ from fogwalk.errors import DataError
 from fogwalk.generation.decode import Answer, generate, prompt_ids
 from fogwalk.generation.sampling import Sampling
 from fogwalk.hardware import give_back_memory
+from fogwalk.models.attention import EXACT_CONTEXT
 from fogwalk.models.transformer import LanguageModel
 from fogwalk.objectives.losses import cross_entropy
 from fogwalk.objectives.metrics import frequencies, guessing
@@ -356,7 +357,7 @@ def build_model(settings: Settings, tokenizer: Tokenizer) -> nn.Module:
     model: nn.Module = MODELS.get(settings.model_kind)(settings.model, tokenizer.size)
     if isinstance(model, LanguageModel):
         # On a CPU the fused kernel only pays where the square of weights is large (measured).
-        model.use_attention("exact" if settings.device == "cpu" and settings.context <= 512 else "fused")
+        model.use_attention("exact" if settings.device == "cpu" and settings.context <= EXACT_CONTEXT else "fused")
     return model
 
 

@@ -16,6 +16,7 @@ from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.telling.entry import lines_of
 from fogwalk.insight.telling.layout import LABEL, on_one_line, paragraph, table
+from fogwalk.models.attention import EXACT_CONTEXT
 from fogwalk.models.transformer import Layer
 from fogwalk.settings.fields import counted
 
@@ -23,7 +24,6 @@ SHOWN_ROWS = 12  # lines of a table of layers
 SHOWN_ANSWERS = 8
 MOST_FOLLOWED = 10  # layers whose numbers are written out
 GREEK = {"decay": "λ", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "momentum": "μ"}
-EXACT_CONTEXT = 512  # tokens, beyond which a run attends through the fused kernel
 LONGEST = 37  # letters of a parameter's name in a table, of longer ones the last
 FEW = 8  # numbers of a layer that are all shown
 
