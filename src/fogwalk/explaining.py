@@ -48,9 +48,9 @@ class Answered:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
-    def save(self, folder: str | Path) -> None:
-        """answer.json and answer.safetensors."""
-        write(Path(folder), self.structure, self.tensors)
+    def save(self, folder: str | Path) -> list[Path]:
+        """answer.json and answer.safetensors; gives back their paths."""
+        return write(Path(folder), self.structure, self.tensors)
 
 
 def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str) -> Answered:

@@ -227,13 +227,13 @@ class Run:
             scorer = TextScorer(self.settings, self.model, self.device, self.tokenizer, learned)
             return scorer.score(path, encoding or data.encoding, column or data.column)
 
-    def explain(self, step: int | None = None, *, row: int = 0) -> Explanation:
+    def explain(self, step: int | None = None, *, row: int = 0, name: str | None = None) -> Explanation:
         """One update of the run, made again and told whole: an object that shows itself; `row` is the record of the batch that
-        is shown. Without a step the last one."""
+        is shown. Without a step the last one. Raises UsageError, before the work, where its model has nothing called `name`."""
+        from fogwalk.insight.again import explain
         from fogwalk.insight.explanation import Explanation
-        from fogwalk.insight.one_step import explain
 
-        told = explain(self.folder, step)
+        told = explain(self.folder, step, name)
         told.require_row(row)
         return Explanation(told, row)
 

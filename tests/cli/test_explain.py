@@ -49,7 +49,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     out, err = capsys.readouterr()
     assert "--json" in words or max((len(line) for line in out.splitlines()), default=0) <= 100
     assert "Traceback" not in err
-    assert bool(err) == bool(code)
+    assert bool(err) == bool(code or "--out" in words)
     return err if code else out
 
 
@@ -110,7 +110,51 @@ def test_a_folder_that_is_no_run_is_said(capsys: pytest.CaptureFixture[str], tmp
 
 def test_a_folder_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    assert "cannot be written" in told(capsys, "book", "--step", "3", "--out", str(tmp_path / "taken"), code=1)
+    assert "is not a folder" in told(capsys, "book", "--step", "3", "--out", str(tmp_path / "taken" / "deep"), code=2)
+    assert "names no folder" in told(capsys, "book", "--out", "", code=2)
+
+
+def test_what_is_written_is_said_and_can_be_read_by_others(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["explain", "flowers", "--at", "head", "--out", str(tmp_path / "data"), "--row", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "step.safetensors (" in err
+    assert "wrote" not in out
+    fresh = tmp_path / "plain"
+    fresh.write_text("")
+    assert {path.stat().st_mode for path in (tmp_path / "data").iterdir()} == {fresh.stat().st_mode}
+
+
+@pytest.mark.parametrize("flag", ["--step", "--row"])
+def test_what_says_nothing_of_the_verdicts_is_refused(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "says nothing of the verdicts" in told(capsys, "book", "--verdicts", flag, "1", code=2)
+
+
+def test_a_name_there_is_not_is_said_before_any_step_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fogwalk.training.replay import Replay
+
+    monkeypatch.setattr(Replay, "to", None)
+    assert "Did you mean layers.0" in told(capsys, "book", "--at", "layers.0.atention", code=2)
+
+
+def test_a_full_disk_is_no_fault_of_fogwalk(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from fogwalk.cli import plain
+
+    def full(text: str) -> str:
+        if "what one update did" in text:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return text
+
+    monkeypatch.setattr(plain, "printable", full)
+    assert main(["explain", "book"]) == 1
+    err = capsys.readouterr().err
+    assert "nothing more can be written: No space left on device" in err
+    assert "fault" not in err
 
 
 def test_a_removed_run_takes_its_waypoints_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import shutil
 from pathlib import Path
@@ -11,17 +12,20 @@ import pytest
 import torch
 
 from fogwalk.errors import DataError, Diverged, FogwalkError, RunError, UsageError
+from fogwalk.insight import again
 from fogwalk.insight import capture as capturing
 from fogwalk.insight.accounts.protocol import number
+from fogwalk.insight.again import explain
 from fogwalk.insight.explanation import Explanation
 from fogwalk.insight.form import of_measures, of_step, read, write
-from fogwalk.insight.one_step import Step, account_of, explain
+from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import looks
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.settings import Source
 from fogwalk.trainer import resume
 from fogwalk.training import waypoints
+from fogwalk.training.replay import Replay
 
 from .conftest import RUNS, SHORT, TEXT, trained
 
@@ -67,12 +71,15 @@ def test_a_run_that_was_extended_is_told_on_both_sides(runs: dict[str, RunFolder
         assert told.replayed == told.logged
 
 
-def test_a_waypoint_is_the_run_at_that_step(
-    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _a_waypoint_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(waypoints, "SECONDS", 0.0)
+    monkeypatch.setattr(waypoints, "SECONDS", 1e-9)
     monkeypatch.setattr(waypoints, "SHARE", 1.0)
+
+
+@pytest.mark.usefixtures("_a_waypoint_each_step")
+def test_a_waypoint_is_the_run_at_that_step(runs: dict[str, RunFolder], tmp_path: Path) -> None:
     path = (str(runs["text"].path.parent / "book.txt"),)
     folder = trained(tmp_path / "run", {"data.path": path} | TEXT | {"training.save_every": 12})
     near = explain(folder, 10)
@@ -90,12 +97,8 @@ def test_a_waypoint_is_the_run_at_that_step(
     assert near.replayed == near.logged
 
 
-def test_a_resume_forgets_the_waypoints_it_makes_anew(
-    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(waypoints, "SECONDS", 0.0)
-    monkeypatch.setattr(waypoints, "SHARE", 1.0)
+@pytest.mark.usefixtures("_a_waypoint_each_step")
+def test_a_resume_forgets_the_waypoints_it_makes_anew(runs: dict[str, RunFolder], tmp_path: Path) -> None:
     path = (str(runs["text"].path.parent / "book.txt"),)
     folder = trained(tmp_path / "run", {"data.path": path} | TEXT)
     shutil.rmtree(folder.checkpoint(12))
@@ -106,17 +109,48 @@ def test_a_resume_forgets_the_waypoints_it_makes_anew(
         assert told.began_at == step - 1
 
 
+@pytest.mark.usefixtures("_a_waypoint_each_step")
 def test_waypoints_stay_within_their_room(
     runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(waypoints, "SECONDS", 1e-9)
-    monkeypatch.setattr(waypoints, "SHARE", 1.0)
     monkeypatch.setattr(waypoints, "MOST_BYTES", 2_000_000)
     path = (str(runs["text"].path.parent / "book.txt"),)
     folder = trained(tmp_path / "run", {"data.path": path} | TEXT)
     kept = sum(file.stat().st_size for file in waypoints.place(folder).rglob("*.safetensors"))
     assert 0 < kept <= 2_000_000
+
+
+@pytest.mark.usefixtures("_a_waypoint_each_step")
+def test_waypoints_leave_a_disk_that_is_nearly_full_alone(
+    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waypoints, "free_bytes", lambda place: 20_000_000)
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    folder = trained(tmp_path / "run", {"data.path": path} | TEXT)
+    assert not waypoints.place(folder).exists()
+
+
+@pytest.mark.parametrize("course", ["fused attention that drops", "replanned"])
+def test_a_run_of_a_course_of_its_own_is_told_to_the_bit(
+    course: str, runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = (str(runs["text"].path.parent / "book.txt"),)
+    values: dict[str, object] = {"data.path": path} | TEXT | {"model.context": 544, "training.batch": 2}
+    if course == "replanned":
+        values = {"data.path": path} | TEXT | {"minutes": 0.0, "training.convergence_noise": 0.1}
+        values |= {"model.dropout": 0.0, "optimizer.learning_rate": 0.05, "training.evaluate_every": 5}
+        del values["training.steps"]
+    folder = trained(tmp_path / "run", values)
+    losses = loss_trace(folder.events)
+    for step in (1, len(losses) // 2, len(losses)):
+        told = explain(folder, step)
+        assert told.replayed == told.logged == losses[step]
+    if course == "replanned":
+        assert any(one["event"] == "replanned" for one in read_all(folder.events))
+    else:
+        assert told.loss != told.logged, "what is dropped is drawn otherwise, and that is said"
+        assert "other values are dropped" in " ".join(repr(Explanation(told)).split())
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -166,6 +200,25 @@ def test_the_entry_that_is_asked_for_is_told(runs: dict[str, RunFolder]) -> None
     assert f"{float(weights.max()):.4f}" in told
 
 
+def test_an_entry_shows_itself(runs: dict[str, RunFolder]) -> None:
+    entry = Explanation(explain(runs["table"], 3)).at("head")
+    assert repr(entry) == str(entry)
+    assert entry.startswith("head, step 3")
+    assert entry._repr_html_() == f"<pre>{html.escape(entry)}</pre>"
+
+
+def test_a_damaged_checkpoint_that_is_passed_over_is_said(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    shutil.copytree(runs["table"].path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    near = max(step for step in folder.steps_saved() if step < 12)
+    (folder.checkpoint(near) / "model.safetensors").write_bytes(b"torn")
+    told = explain(folder, 12)
+    assert told.replayed == told.logged
+    said = "".join(repr(Explanation(told)).split())  # a long path is cut over two lines
+    assert f"passedoveradamagedcheckpoint:{folder.checkpoint(near)}" in said
+    assert "damaged" not in repr(Explanation(explain(runs["table"], 12)))
+
+
 # -- what cannot be told -----------------------------------------------------------------------------------------------
 
 
@@ -211,6 +264,25 @@ def test_a_run_of_a_newer_version_is_told(runs: dict[str, RunFolder], tmp_path: 
     progress.write_text(json.dumps(json.loads(progress.read_text()) | {"format": 99}))
     with pytest.raises(FogwalkError):
         explain(folder, 1)
+
+
+def test_a_name_is_known_before_the_step_is_made(runs: dict[str, RunFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = explain(runs["text"], 7)
+    monkeypatch.setattr(again, "taken", lambda *given, **named: known)
+    for name in [*known.values, *known.moved, *filter(None, known.modules()), "loss"]:
+        explain(runs["text"], 7, name)
+    monkeypatch.setattr(Replay, "to", None)
+    with pytest.raises(UsageError, match=r"Did you mean head\.weight"):
+        explain(runs["text"], 7, "head.wait")
+
+
+def test_a_model_that_memory_cannot_hold_is_told(runs: dict[str, RunFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = sum(moved.old.nbytes for moved in explain(runs["table"], 7).moved.values())
+    monkeypatch.setattr(again, "free_memory", lambda device: again.COPIES * parameters)
+    assert explain(runs["table"], 7).made
+    monkeypatch.setattr(again, "free_memory", lambda device: again.COPIES * parameters - 1)
+    with pytest.raises(RunError, match="a step of this model takes about"):
+        explain(runs["table"], 7)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -322,3 +324,21 @@ def test_every_optimizer_learns(name: str) -> None:
         optimizer.step({"muon": 0.05, "adamw": 0.02, "sgd": 0.3}[name])
         optimizer.zero_grad()
     assert losses[-1] < 0.1 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "muon"])
+def test_an_update_imports_no_compiler(name: str) -> None:
+    """It takes a second, and nothing of an update is compiled."""
+    words = (
+        "import sys, torch\n"
+        "from fogwalk.registry import OPTIMIZERS\n"
+        "from fogwalk.settings import Optimizer\n"
+        "weight = torch.nn.Parameter(torch.ones(4, 4))\n"
+        "weight.grad = torch.eye(4)\n"
+        f"found = OPTIMIZERS.get('{name}').build([('layers.0.weight', weight)], Optimizer())\n"
+        "found.step(0.1); found.zero_grad()\n"
+        "assert not torch.equal(weight, torch.ones(4, 4)) and weight.grad is None\n"
+        "assert 'torch._dynamo' not in sys.modules, 'imported'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

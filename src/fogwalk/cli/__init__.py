@@ -6,6 +6,7 @@ After this    a person.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -66,6 +67,10 @@ def _tell(error: Exception) -> None:
 
     if isinstance(error, FogwalkError):
         print(printable(f"{'' if error.exit_code in (130, 143) else 'error: '}{error}"), file=sys.stderr)
+        return
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        where = f" to {error.filename}" if error.filename else ""
+        print(printable(f"error: nothing more can be written{where}: {error.strerror}"), file=sys.stderr)
         return
     print(printable(f"error: {type(error).__name__}: {error}"), file=sys.stderr)
     print("  This is a fault of Fogwalk. Run the same command with --debug to see where.", file=sys.stderr)

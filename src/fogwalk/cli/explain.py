@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ def parser(summary: str) -> Parser:
         metavar="NAME",
         help="only this layer, value or parameter of the step, such as layers.1.attention, head.weight or loss",
     )
-    parser.add_argument("--row", type=int, default=0, metavar="N", help="which record, from 0 (default 0)")
+    parser.add_argument("--row", type=int, metavar="N", help="which record, from 0 (default 0)")
     parser.add_argument(
         "--place", type=int, metavar="N", help="with --at: which token or patch; of a parameter its column"
     )
@@ -59,20 +61,30 @@ def run(found: argparse.Namespace) -> int:
     if found.verdicts:
         _verdicts(found, run)
         return 0
+    row = found.row or 0
     if found.prompt is not None:
-        told: Any = run.explain_answer(found.prompt, row=found.row)
+        told: Any = run.explain_answer(found.prompt, row=row)
         tell_damage(run.damage, run.step)
     else:
-        told = run.explain(found.step, row=found.row)
-    if found.out:
-        told.save(found.out)
+        told = run.explain(found.step, row=row, name=found.at)
     if found.json:
         print_json(told.structure)
     elif found.at is None:
         print(printable(repr(told)))
     else:
         print(printable(told.at(found.at, place=found.place, unit=found.unit, head=found.head)))
+    if found.out is not None:
+        _tell_written(told.save(found.out))
     return 0
+
+
+def _tell_written(files: list[Path]) -> None:
+    """Beside what is printed, not in it: that may be data."""
+    from fogwalk.cli.plain import printable
+    from fogwalk.cli.tables import size
+
+    for file in files:
+        print(printable(f"wrote {file} ({size(file.stat().st_size)})"), file=sys.stderr)
 
 
 def _verdicts(found: argparse.Namespace, run: Run) -> None:
@@ -81,18 +93,26 @@ def _verdicts(found: argparse.Namespace, run: Run) -> None:
     from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import print_json
 
-    if found.out:
-        from fogwalk.insight.form import of_measures, write
-
-        write(Path(found.out), *of_measures(run.folder))
     if found.json:
         print_json([asdict(verdict) for verdict in run.verdicts()])
     else:
         print(printable(run.health()))
+    if found.out is not None:
+        from fogwalk.insight.form import of_measures, write
+
+        _tell_written(write(Path(found.out), *of_measures(run.folder)))
 
 
 def _check(found: argparse.Namespace) -> None:
-    """What goes with what."""
+    """What goes with what, before any work is done."""
+    if found.out is not None:
+        _check_out(found.out)
+    if found.verdicts:
+        for name in ("step", "row"):
+            if getattr(found, name) is not None:
+                raise UsageError(
+                    f"--{name} says nothing of the verdicts, which are of the whole run", remedy="Leave it out."
+                )
     if found.at is None:
         for name in ("place", "unit", "head"):
             if getattr(found, name) is not None:
@@ -104,3 +124,16 @@ def _check(found: argparse.Namespace) -> None:
         )
     if len(chosen) > 1:
         raise UsageError(f"--{chosen[0]} and --{chosen[1]} ask for two different things", remedy="Leave one out.")
+
+
+def _check_out(out: str) -> None:
+    """Raise UsageError where nothing can be written."""
+    place = Path(out)
+    if not out:
+        raise UsageError("--out names no folder", remedy="Name one: --out step-120.")
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise UsageError(f"--out {out}: {place} is not a folder", remedy="Name another one.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out}: {place} cannot be written", remedy="Name another folder.")

@@ -160,16 +160,7 @@ def _portions(batch: Batch, accumulate: int, most: int, counts: Tensor | None) -
 
 def most_rows(model: nn.Module, batch: Batch) -> int:
     """How many records' values there is room for. Raises RunError where one record's are too many."""
-    device = next(model.parameters()).device
-    mode = model.training
-    model.eval()
-    try:
-        counting = _Counting(model)
-        with torch.no_grad(), exactly_attending(model), counting:
-            model(batch.inputs[:1].to(device))
-    finally:
-        model.train(mode)
-    each = 2 * counting.numbers
+    each = 2 * _counted(model, batch).numbers
     if each > MOST:
         raise RunError(
             f"one record of this model makes {each:,} numbers on its way, more than the {MOST:,} that are kept",
@@ -178,14 +169,36 @@ def most_rows(model: nn.Module, batch: Batch) -> int:
     return max(1, MOST // max(each, 1))
 
 
+def names_made(model: nn.Module, batch: Batch) -> list[str]:
+    """The names of all values that a batch makes on its way while the model learns."""
+    return list(_counted(model, batch, learning=True).names)
+
+
+def _counted(model: nn.Module, batch: Batch, *, learning: bool = False) -> _Counting:
+    """What the first record makes."""
+    device = next(model.parameters()).device
+    mode = model.training
+    model.train(learning)
+    try:
+        counting = _Counting(model)
+        with torch.no_grad(), exactly_attending(model), counting:
+            model(batch.inputs[:1].to(device))
+    finally:
+        model.train(mode)
+    return counting
+
+
 class _Counting(Watch):
     """Counts the numbers that are made, and holds none of them; what goes into a module was made by another."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
         self.numbers = 0
+        self.names: dict[str, None] = {}
 
     def keep(self, name: str, value: Tensor, axes: str = "") -> None:
+        path = self._path[-1] if self._path else ""
+        self.names[f"{path}.{name}" if path else name] = None
         self.numbers += 0 if name == "input" else value.numel()
 
 

@@ -15,6 +15,16 @@ from fogwalk.insight.telling.entry import Place, entry
 from fogwalk.insight.telling.overview import overview
 
 
+class Entry(str):
+    """What stands under a name: text that shows itself, at a prompt and in a notebook."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
 class Explanation:
     """`step` holds every number; `print(explanation)` tells it, `explanation.at("layers.0")` opens one entry."""
 
@@ -33,9 +43,9 @@ class Explanation:
         """The step as data, without its tensors."""
         return of_step(self.step)[0]
 
-    def save(self, folder: str | Path) -> None:
-        """Everything as data: step.json and step.safetensors, in the form that docs/insight.md tells."""
-        write(Path(folder), *of_step(self.step))
+    def save(self, folder: str | Path) -> list[Path]:
+        """Everything as data: step.json and step.safetensors, in the form that docs/insight.md tells; gives back their paths."""
+        return write(Path(folder), *of_step(self.step))
 
     def at(
         self,
@@ -45,9 +55,9 @@ class Explanation:
         place: int | None = None,
         unit: int | None = None,
         head: int | None = None,
-    ) -> str:
+    ) -> Entry:
         """The entry under a name: a layer (`layers.0.attention`), a value (`layers.0.attention.weights`), a parameter
         (`head.weight`) or `loss`; of record `row`, at `place` of its tokens or patches, `unit` of what comes out, in `head`.
         Raises UsageError for what there is not."""
         where = Place(row=self.row if row is None else row, place=place, unit=unit, head=head)
-        return "\n".join(entry(self.step, name, where))
+        return Entry("\n".join(entry(self.step, name, where)))

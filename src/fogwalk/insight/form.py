@@ -23,7 +23,7 @@ from fogwalk.insight.answer import RecordAnswer, TextAnswer
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import Numbers, axes, looks
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.publish import write_atomically
+from fogwalk.runs.publish import open_to_readers, write_atomically
 
 FORMAT = 1
 
@@ -288,17 +288,24 @@ def _fitting(numbers: Numbers, name: str, like: Tensor) -> Tensor:
     return found if found is not None and found.shape == like.shape else torch.full_like(like, float("nan"))
 
 
-def write(folder: Path, structure: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """KIND.json and KIND.safetensors in a folder, which is made where it is not there. Raises RunError where the disk says no."""
+def write(folder: Path, structure: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[Path]:
+    """KIND.json and KIND.safetensors in a folder, which is made where it is not there; gives back their paths. Raises RunError
+    where the disk says no."""
     kind = structure["kind"]
+    files = [folder / f"{kind}.json", folder / f"{kind}.safetensors"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        save_file(plain, folder / f"{kind}.safetensors", metadata={"format": str(FORMAT), "kind": kind})
+        save_file(plain, files[1], metadata={"format": str(FORMAT), "kind": kind})
         told = json.dumps(finite(structure), indent=1, ensure_ascii=False, allow_nan=False)
-        write_atomically(folder / f"{kind}.json", told + "\n", durable=False)
+        open_to_readers(files[1])
+        write_atomically(files[0], told + "\n", durable=False)
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{folder} cannot be written: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise RunError(
+            f"{folder} cannot be written: {why}", remedy="Name another folder, or free some space."
+        ) from None
+    return files
 
 
 def read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

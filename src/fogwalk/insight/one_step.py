@@ -1,15 +1,15 @@
-"""One step of a run, told whole: the run's own batch, every value on its way forward and back, every parameter before and after.
+"""One step, told whole: its batch, every value on its way forward and back, every parameter before and after.
 
-Before this   training/replay.py goes up to the step; capture.py opens the probes.
-After this    accounts/ put numbers into formulas; telling/ writes it for people, form.py for programs and the page.
+Before this   capture.py opens the probes.
+After this    again.py takes a run's own; accounts/ put numbers into formulas; telling/ writes it for people, form.py for
+programs and the page.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,23 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from fogwalk.batches.batch import Batch
-from fogwalk.errors import CheckpointDamaged, Diverged, RunError, UsageError
+from fogwalk.errors import UsageError
 from fogwalk.insight.accounts.losses import Loss
 from fogwalk.insight.accounts.protocol import Account, Work
 from fogwalk.insight.accounts.updates import Moved
 from fogwalk.insight.capture import Captured, Value, capture, exactly_attending
-from fogwalk.registry import ACCOUNTS
-from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.log import read_story
-from fogwalk.runs.publish import problems
-from fogwalk.settings import Settings, write_toml
+from fogwalk.registry import ACCOUNTS, nearest
+from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
-from fogwalk.training import waypoints
 from fogwalk.training.gradients import clip
 from fogwalk.training.loop import seed_chance
 from fogwalk.training.optimizers.muon import Muon
 from fogwalk.training.optimizers.protocol import Optimizer
-from fogwalk.training.replay import Replay, replaying
 from fogwalk.training.state import Recipe, State
 
 
@@ -45,7 +40,7 @@ class Step:
     `logged` is the loss that events.jsonl holds, `replayed` the one made again in the run's own arithmetic, equal to the bit,
     from the checkpoint, or the `waypoint`, of `began_at`. `loss` is that of the same batch in float32 with every probe open,
     `after` that once the update is made. `norm` is the length of the whole gradient, `scale` what it was clipped by. `made` is
-    False where the run ended here, because a number was not finite.
+    False where the run ended here, because a number was not finite. `damage` says which checkpoints were passed over, and why.
     """
 
     run: str
@@ -66,6 +61,7 @@ class Step:
     made: bool
     captured: Captured
     moved: dict[str, Moved]
+    damage: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, Value]:
@@ -136,104 +132,12 @@ def account_of(module: nn.Module) -> Account | None:
     return account
 
 
-def explain(folder: RunFolder, step: int | None = None) -> Step:
-    """Update number `step` of a run, told whole; without one the last it made.
-
-    Raises UsageError for a step the run has not made, RunError where no checkpoint before it is intact, and what a run on other
-    data or of a newer version raises.
-    """
-    if step is not None and step < 1:
-        raise UsageError(f"--step cannot be {step}", expected="Updates are counted from 1.")
-    story = read_story(folder.events)
-    logged = {record["step"]: record for record in story if record["event"] == "step"}
-    last = _last_step(folder, story, set(logged), step)
-    step = step or max(logged, default=last)
-    first = _nearest(folder, step, last)
-    told = _replayed(folder, step, first, logged.get(step, {}).get("loss"), near=step - 1)
-    if told.waypoint and told.replayed != told.logged:
-        waypoints.forget(folder, -1)  # left by another course of this run, or of no use on this machine
-        told = _replayed(folder, step, first, told.logged, near=None)
-    return told
-
-
-def _replayed(folder: RunFolder, step: int, first: int, logged: float | None, near: int | None) -> Step:
-    """The step from the checkpoint of `first`, or from a waypoint no later than `near`."""
-    with replaying(folder, first, before=near) as replay:
-        began_at, began = replay.state.step, time.perf_counter()
-        replay.to(step - 1)
-        if time.perf_counter() - began > waypoints.SECONDS and folder.status().get("state") != "training":
-            with suppress(OSError):  # so that it comes at once the next time
-                waypoints.save(folder, replay.state, write_toml(replay.settings))
-        return _told(folder, replay, step, began_at, logged, waypoint=began_at != first)
-
-
-def _last_step(folder: RunFolder, story: list[dict[str, Any]], logged: set[int], step: int | None) -> int:
-    """The last step that can be told; raises UsageError where the one that is asked for lies beyond."""
-    made = max(logged, default=0)
-    ended: dict[str, Any] = next(
-        (record for record in reversed(story) if record["event"] in ("stopped", "resumed")), {}
-    )
-    last = made + (ended.get("reason") == "diverged")  # the step that was not made can be looked into too
-    if not last and (saved := max(folder.steps_saved(), default=0)):
-        raise RunError(
-            f"{folder.events} is missing or holds no steps, but the run has a checkpoint of step {saved}",
-            remedy="Put the file back: a step is told beside the loss that stands there.",
-        )
-    if not last:
-        raise UsageError(f"{folder.path} has made no step yet")
-    if step is not None and step > last:
-        raise UsageError(
-            f"{folder.path} has no step {step}", expected=f"It has made {made:,} steps.", remedy=f"Try --step {made}."
-        )
-    return last
-
-
-def _nearest(folder: RunFolder, step: int, last: int) -> int:
-    """The newest intact checkpoint before an update."""
-    saved, damage = folder.steps_saved(), []
-    for first in reversed([known for known in saved if known < step]):
-        if not (found := problems(folder.checkpoint(first))):
-            return first
-        damage += found
-    intact = [known for known in saved if not problems(folder.checkpoint(known))]
-    if damage and not intact:
-        raise CheckpointDamaged(f"no checkpoint of {folder.path} is intact:", expected="\n  ".join(damage))
-    raise RunError(
-        f"step {step} cannot be told: no checkpoint before it is {'intact' if damage else 'there'}",
-        expected=f"Steps {min(intact) + 1} to {last} can." if intact and min(intact) < last else "",
-        remedy="Checkpoint 0 is kept for this; it has been removed or damaged.",
-    )
-
-
-def _told(folder: RunFolder, replay: Replay, step: int, first: int, logged: float | None, *, waypoint: bool) -> Step:
-    """Take the step in the run's own arithmetic, go back, and take it once more with every probe open."""
-    state = replay.state
-    before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
-    memory = {name: value.clone() for name, value in state.optimizer.state().items()}
-    try:
-        replay.to(step)
-        replayed: float | None = replay.losses[step]
-    except Diverged:
-        replayed = None
-    _put_back(state.model, state.optimizer, before, memory)
-    return taken(
-        state,
-        replay.recipe,
-        step,
-        run=folder.name,
-        began_at=first,
-        logged=logged,
-        replayed=replayed,
-        ended=logged is None,
-        waypoint=waypoint,
-    )
-
-
 def taken(
     state: State,
     recipe: Recipe,
     step: int,
     *,
+    kept: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None,
     run: str = "",
     began_at: int = 0,
     logged: float | None = None,
@@ -241,10 +145,10 @@ def taken(
     ended: bool = False,
     waypoint: bool = False,
 ) -> Step:
-    """Take update number `step` from the state before it, with every probe open; where the run `ended` no update is made."""
+    """Take update number `step` from the state before it, with every probe open; where the run `ended` no update is made. `kept`
+    are copies of the parameters and of the optimizer's memory, where there are such already."""
     model, batch, rate = state.model, recipe.batches.at(step - 1), recipe.course.rate(step - 1)
-    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    memory = {name: value.clone() for name, value in state.optimizer.state().items()}
+    before, memory = kept or copied(state)
     model.train()
     captured = capture(
         model,
@@ -258,7 +162,7 @@ def taken(
     for name, parameter in parameters.items():
         parameter.grad = captured.gradients[name].clone()
     norm = float(clip(list(parameters.values()), recipe.clip))
-    clipped = {name: parameter.grad.clone() for name, parameter in parameters.items() if parameter.grad is not None}
+    clipped = {name: parameter.grad for name, parameter in parameters.items() if parameter.grad is not None}
     made = math.isfinite(norm) and math.isfinite(captured.loss) and not ended
     if made:
         with _in_float32(state.optimizer):
@@ -288,6 +192,25 @@ def taken(
     )
 
 
+def copied(state: State) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Every parameter, and everything that the optimizer remembers."""
+    before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
+    return before, {name: value.clone() for name, value in state.optimizer.state().items()}
+
+
+def require_name(name: str, model: nn.Module, values: Iterable[str]) -> None:
+    """Raise UsageError where nothing is called so, with the nearest names."""
+    parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    names = [*(path for path, _ in model.named_modules() if path), *values, *parameters, "loss"]
+    if name not in names:
+        close = nearest(name, names)
+        raise UsageError(
+            f"nothing in this model is called '{name}'",
+            expected=f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:12])}, …",
+            remedy="The first column of `fogwalk explain` names the layers; add .weight, .input or .output to look closer.",
+        )
+
+
 @torch.no_grad()
 def _loss_again(model: nn.Module, recipe: Recipe, batch: Batch, step: int) -> float:
     """The loss of the same batch, with the same values dropped, now that the update is made."""
@@ -312,16 +235,6 @@ def _in_float32(optimizer: Optimizer) -> Iterator[None]:
     finally:
         for muon, dtype in zip(muons, before, strict=True):
             muon.dtype = dtype
-
-
-@torch.no_grad()
-def _put_back(model: nn.Module, optimizer: Optimizer, before: dict[str, Tensor], memory: dict[str, Tensor]) -> None:
-    for name, parameter in model.named_parameters():
-        parameter.copy_(before[name])
-    for part in optimizer.parts:
-        part.optimizer.state.clear()
-    optimizer.load(memory)
-    optimizer.zero_grad()
 
 
 def _moved(

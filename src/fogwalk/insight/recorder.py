@@ -28,6 +28,7 @@ from fogwalk.insight.capture import capture, most_rows
 from fogwalk.insight.measures.protocol import Look, Measure
 from fogwalk.registry import MEASURES
 from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.publish import open_to_readers
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.course import Course
 from fogwalk.training.state import State
@@ -173,6 +174,7 @@ def write(path: Path, step: int, numbers: Numbers) -> None:
     fresh = path.with_name(f".{path.name}.new")
     told = {"format": str(FORMAT), "step": str(step), "axes": json.dumps(axes())}
     save_file(numbers, fresh, metadata=told)
+    open_to_readers(fresh)
     fresh.replace(path)
 
 

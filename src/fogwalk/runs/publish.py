@@ -43,7 +43,7 @@ def publish(target: Path, write: Callable[[Path], None]) -> int:
         files = {path.relative_to(hidden).as_posix(): path for path in sorted(hidden.rglob("*")) if path.is_file()}
         entries = {name: _entry(path) for name, path in files.items()}
         for path in files.values():
-            path.chmod(0o666 & ~_umask())  # safetensors writes 0600, which a server's user could not read
+            open_to_readers(path)
             flush(path)
         manifest = hidden / MANIFEST
         manifest.write_text(_sealed(entries), encoding="utf-8")
@@ -116,6 +116,11 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_to_readers(path: Path) -> None:
+    """As any file that is made: safetensors writes 0600, which a server's user could not read."""
+    path.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:

@@ -11,19 +11,21 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fogwalk.cache import CAP, place_of, shrink
+from fogwalk.cache import CAP, cache_folder, place_of, shrink
 from fogwalk.errors import FogwalkError
 from fogwalk.events import Event, Resumed, StepDone, Stopped
 from fogwalk.runs.folder import RunFolder
-from fogwalk.runs.publish import UNFINISHED
+from fogwalk.runs.publish import UNFINISHED, free_bytes
 from fogwalk.settings import Settings, load_settings
 from fogwalk.training.checkpoint import weights
 from fogwalk.training.state import State
@@ -31,9 +33,10 @@ from fogwalk.training.state import State
 KIND = "waypoints"
 SECONDS = 1.5  # of training between two of them
 SHARE = 0.012  # of the run's time that they may take
-MOST_BYTES = 600_000_000  # of one run
+MOST_BYTES = 1_000_000_000  # of one run
+MOST_OF_FREE = 0.05  # of what is free where they stand
 FEWEST = 4  # a run of whose states fewer have room keeps none
-BYTES_A_SECOND = 600e6  # that are hashed and written, about; what it really took counts from then on
+BYTES_A_SECOND = 1e9  # that are hashed and written, about; what it really took counts from then on
 
 
 def place(folder: RunFolder) -> Path:
@@ -69,29 +72,44 @@ def nearest(folder: RunFolder, first: int, step: int) -> Waypoint | None:
 
 def _read(where: Path, step: int) -> Waypoint | None:
     try:
-        content, settings = (where / "state.safetensors").read_bytes(), (where / "settings.toml").read_bytes()
-        if hashlib.sha256(content + settings).hexdigest() != (where / "sha256").read_text(encoding="utf-8"):
+        tensors, settings = (
+            load_file(where / "state.safetensors"),
+            (where / "settings.toml").read_text(encoding="utf-8"),
+        )
+        if _digest(tensors, settings) != (where / "sha256").read_text(encoding="utf-8"):
             return None
-        return Waypoint(step, load_settings(where / "settings.toml"), safetensors.torch.load(content))
-    except (OSError, FogwalkError):
+        return Waypoint(step, load_settings(where / "settings.toml"), tensors)
+    except (OSError, ValueError, SafetensorError, FogwalkError):
         return None
+
+
+def _digest(tensors: Mapping[str, Tensor], settings: str) -> str:
+    """Of every name, shape and number."""
+    digest = hashlib.sha256(settings.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy())  # type: ignore[arg-type]  # bytes side by side
+    return digest.hexdigest()
 
 
 def save(folder: RunFolder, state: State, settings: str) -> int:
     """Keep the state of now; gives back its bytes. Raises OSError where the disk says no."""
     parts = {f"model/{name}": value for name, value in weights(state.model).items()}
     parts |= {f"optimizer/{name}": value.detach().cpu().contiguous() for name, value in state.optimizer.state().items()}
-    content = safetensors.torch.save(parts)
     target = place(folder) / f"{state.step:06d}"
     fresh = target.with_name(f"{UNFINISHED}{target.name}")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    (fresh / "state.safetensors").write_bytes(content)
-    (fresh / "settings.toml").write_bytes(settings.encode())
-    (fresh / "sha256").write_text(hashlib.sha256(content + settings.encode()).hexdigest(), encoding="utf-8")
+    try:
+        save_file(parts, fresh / "state.safetensors")
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    (fresh / "settings.toml").write_text(settings, encoding="utf-8", newline="")
+    (fresh / "sha256").write_text(_digest(parts, settings), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
-    return len(content)
+    return sum(value.nbytes for value in parts.values())
 
 
 def forget(folder: RunFolder, beyond: int) -> None:
@@ -116,6 +134,9 @@ class Waypoints:
         self.seconds = SECONDS
         self.kept: list[int] = []
         self.size = sum(value.numel() * value.element_size() for value in state.model.parameters()) * 3  # about
+        self.most = 0
+        with suppress(OSError):
+            self.most = min(MOST_BYTES, round(MOST_OF_FREE * free_bytes(cache_folder())))
         self.spent = 0.0
         self._last = 0.0
 
@@ -125,7 +146,7 @@ class Waypoints:
             with suppress(OSError):
                 self.kept = sorted(at for at in _steps(place(self.folder)) if at <= event.step)
         elif isinstance(event, StepDone):
-            due = event.seconds - self._last >= self.seconds and self.size * FEWEST <= MOST_BYTES
+            due = event.seconds - self._last >= self.seconds and self.size * FEWEST <= self.most
             if due and self.spent + self.size / BYTES_A_SECOND <= SHARE * event.seconds:
                 self._save(event)
         elif isinstance(event, Stopped):
@@ -138,7 +159,7 @@ class Waypoints:
         with suppress(OSError):
             size = save(self.folder, self.state, self.settings())
             self.kept.append(event.step)
-            if size * len(self.kept) > MOST_BYTES:
+            if size * len(self.kept) > self.most:
                 self._thin()
         self.spent += time.perf_counter() - began
 

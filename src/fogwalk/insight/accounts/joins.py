@@ -1,5 +1,5 @@
-"""Where values meet on their way: a sub-layer's change is added to the stream, a gate decides how much passes, positions are
-added to embeddings, patches are averaged, the last few tokens are laid side by side."""
+"""Where values meet on their way: a sub-layer's change is added to the stream, positions are added to embeddings, patches are
+averaged, the last few tokens are laid side by side."""
 
 from __future__ import annotations
 
@@ -76,61 +76,6 @@ class Layer(_Sum):
         if not residual:
             return {between: (attention,), y: (station,)}
         return {between: ("input", attention), y: ("between", station)}
-
-
-class Gated(Account):
-    """A gated feed-forward: σ(gate) decides how much of the other half passes. Shazeer 2020."""
-
-    formula = "y = down·h, h = σ(gate·x) · (up·x)"
-    chain = "∂L/∂σ = ∂L/∂h·up    ∂L/∂up = ∂L/∂h·σ"
-
-    def again(self, work: Work) -> dict[str, Tensor]:
-        return {"down.input": work.value("activation.output") * work.value("up.output")}
-
-    def passed_back(self, work: Work) -> dict[str, Tensor]:
-        delta = work.blame("down.input")
-        return {
-            "activation.output": delta * work.value("up.output"),
-            "up.output": delta * work.value("activation.output"),
-        }
-
-    def told(self, work: Work, at: tuple[int, ...]) -> Told:
-        record, unit = at[:-1], min(at[-1], work.value("up.output").shape[-1] - 1)
-        gate, up = (float(work.value(name)[(*record, unit)]) for name in ("activation.output", "up.output"))
-        delta = float(work.blame("down.input")[(*record, unit)])
-        u = low(unit)
-        return Told(
-            [
-                Line(
-                    what=f"inner number {unit}",
-                    formula=f"h{u} = σ(gate){u}·up{u}",
-                    filled=f"{signed(gate)}·{signed(up)}",
-                    result=gate * up,
-                )
-            ],
-            [
-                given("its blame", f"∂L/∂h{u}", delta),
-                Line(
-                    what="on to the gate",
-                    formula=f"∂L/∂σ{u} = ∂L/∂h{u}·up{u}",
-                    filled=f"{signed(delta)}·{signed(up)}",
-                    result=delta * up,
-                ),
-                Line(
-                    what="on to the other half",
-                    formula=f"∂L/∂up{u} = ∂L/∂h{u}·σ(gate){u}",
-                    filled=f"{signed(delta)}·{signed(gate)}",
-                    result=delta * gate,
-                ),
-            ],
-        )
-
-
-class FeedForward(Account):
-    """Two linear layers with an activation between, each of which has its own account."""
-
-    formula = "y = down·σ(up·x)"
-    chain = "blame goes back through down, σ and up"
 
 
 class LanguageModel(_Sum):

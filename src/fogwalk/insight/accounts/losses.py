@@ -40,6 +40,13 @@ class Loss:
     def chain(self) -> str:
         return FORMULAS[self.name][1]
 
+    @property
+    def share(self) -> str:
+        """What c is, in words."""
+        if self.weights is None:
+            return "c = 1/(how many answers there are)"
+        return "c = 1/(the weights of all right classes together)"
+
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """l of every answer, in the shape of the targets; of weighted classes already times the weight."""
         if self.name == "cross-entropy":
@@ -75,8 +82,10 @@ class Loss:
         slope = {"mean-squared": 2 * off, "mean-absolute": off.sign(), "huber": off.clamp(-1, 1)}[self.name]
         return (slope * counted)[:, None]
 
-    def told(self, outputs: Tensor, targets: Tensor, counted: Tensor, at: tuple[int, ...]) -> list[Line]:
-        """One answer with its numbers put in; `at` counts along the targets."""
+    def told(
+        self, outputs: Tensor, targets: Tensor, counted: Tensor, at: tuple[int, ...], right_is: str = ""
+    ) -> list[Line]:
+        """One answer with its numbers put in; `at` counts along the targets. `right_is` is what the right one is called."""
         one, right = outputs[at], targets[at]
         each, share = float(self.each(outputs, targets)[at]), float(counted[at])
         blame = self.blame(outputs, targets, counted)[at]
@@ -87,7 +96,7 @@ class Loss:
             total = float((one - highest).exp().sum())
             lines = [
                 Line(
-                    what=f"probability of the right answer, {k}",
+                    what=f"probability of the right answer, {right_is or k}",
                     formula="p = e^score/Σ e^score",
                     filled=f"e^({number(score)} - {number(highest)})/{number(total)}",
                     result=float(p[k]),

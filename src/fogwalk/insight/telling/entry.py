@@ -15,9 +15,8 @@ from fogwalk.errors import UsageError
 from fogwalk.insight.accounts.protocol import Line, Table, Told, number
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.capture import Value
-from fogwalk.insight.one_step import Step, account_of
-from fogwalk.insight.telling.layout import on_one_line, paragraph, shortened, table
-from fogwalk.registry import nearest
+from fogwalk.insight.one_step import Step, account_of, require_name
+from fogwalk.insight.telling.layout import LABEL, on_one_line, paragraph, shortened, table
 
 MOST = 8  # numbers of a row shown
 
@@ -49,13 +48,8 @@ def entry(step: Step, name: str, where: Place) -> list[str]:
         return _module(step, name, where)
     if name in step.values:
         return _value(step, step.values[name], where)
-    names = [*filter(None, step.modules()), *step.values, *step.moved, "loss"]
-    close = nearest(name, names)
-    raise UsageError(
-        f"nothing in this model is called '{name}'",
-        expected=f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:12])}, …",
-        remedy="The first column of `fogwalk explain` names the layers; add .weight, .input or .output to look closer.",
-    )
+    require_name(name, step.model, step.values)
+    raise UsageError(f"{name} did nothing in this step", remedy="Look at the layers that `fogwalk explain` names.")
 
 
 def _module(step: Step, path: str, where: Place) -> list[str]:
@@ -183,11 +177,13 @@ def _loss(step: Step, where: Place) -> list[str]:
         if asked is not None:
             raise UsageError(f"--{flag} {asked} says nothing of the loss", remedy="Leave it out.")
     at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
-    told = step.lost.told(step.captured.outputs, targets, step.counted, at)
+    named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
+    told = step.lost.told(step.captured.outputs, targets, step.counted, at, named)
     lines = [f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else "")]
     if step.task.loss_name == "cross-entropy":
-        lines += paragraph("", f"right is {step.task.named(int(targets[at]))}", indent=2)
-    lines += [*paragraph("forward", step.lost.formula), *paragraph("backward", step.lost.chain), *lines_of(told)]
+        lines += paragraph("", f"right is {named}", indent=2)
+    lines += [*paragraph("forward", step.lost.formula), *paragraph("backward", step.lost.chain)]
+    lines += [*paragraph("", step.lost.share, indent=LABEL), *lines_of(told)]
     if step.task.loss_name == "cross-entropy":
         p = step.captured.outputs[at].softmax(-1)
         order = p.argsort(descending=True, stable=True)[:MOST].tolist()

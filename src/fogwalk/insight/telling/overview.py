@@ -52,15 +52,16 @@ def _made_again(step: Step) -> list[str]:
     away = step.step - 1 - step.began_at
     kind = "the waypoint of step" if step.waypoint else "checkpoint"
     how = f"made again from {kind} {step.began_at:,}" + (f" over {counted(away, 'step')}" if away else "")
+    lines = [line for words in step.damage for line in paragraph("", f"passed over a damaged checkpoint: {words}")]
     if step.logged is None:
-        return paragraph("", f"{how}; the run ended here, because a number was not finite.")
+        return lines + paragraph("", f"{how}; the run ended here, because a number was not finite.")
     again = "not finite" if step.replayed is None else f"{step.replayed:.6g}"
     same = (
         "the same to the bit"
         if step.replayed == step.logged
-        else "NOT the same: another processor, another torch or other threads than the run had may be why"
+        else "which is not the same: another processor, another torch or other threads than the run had may be why"
     )
-    lines = paragraph("", f"{how}: loss {again}; in events.jsonl {step.logged:.6g}, {same}.")
+    lines += paragraph("", f"{how}: loss {again}; in events.jsonl {step.logged:.6g}, {same}.")
     training, model = step.settings.training, step.settings.model
     own = training.precision != "float32" or training.compile == "on"
     in_what = "compiled " * (training.compile == "on") + training.precision
@@ -161,7 +162,9 @@ def _whole(step: Step, row: int) -> list[str]:
     names = step.task.input_names
     given = step.batch.inputs[row].flatten().tolist()
     shown = ", ".join(f"{name} = {number(value)}" for name, value in zip(names, given, strict=False)) if names else ""
-    lines = paragraph("", f"row {row}: {shown}" if shown else f"row {row}, every number", indent=2)
+    lines = paragraph(
+        "", f"row {row} as it is read, numbers scaled: {shown}" if shown else f"row {row}, every number", indent=2
+    )
     rows = []
     for path in stations(step):
         value = step.values[f"{path}.output"].value[row]
@@ -196,8 +199,8 @@ def _loss(step: Step, row: int) -> list[str]:
     kept = "" if step.captured.rows >= step.settings.training.batch else f" of the first {step.captured.rows} records"
     lines += paragraph(
         "",
-        f"L = Σ c·l = {total:.6g}{kept}, over {each.numel():,} answers; recomputed in float32: {step.loss:.6g}",
-        indent=10,
+        f"L = Σ c·l = {total:.6g}{kept}, over {each.numel():,} answers, {lost.share}; in float32: {step.loss:.6g}",
+        indent=LABEL,
     )
     return lines
 
@@ -252,7 +255,7 @@ def _blame(step: Step, row: int) -> list[str]:
         else f", within the limit of {limit:g}"
     )
     return lines + paragraph(
-        "", f"All parameters together: |g| = {step.norm:.6g}{clipped if limit else ''}.", indent=10
+        "", f"All parameters together: |g| = {step.norm:.6g}{clipped if limit else ''}.", indent=LABEL
     )
 
 

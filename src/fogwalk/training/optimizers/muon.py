@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fogwalk.hardware import quick_bfloat16
 from fogwalk.settings import Optimizer as Settings
 from fogwalk.training.optimizers.adamw import adam_part
-from fogwalk.training.optimizers.protocol import Family, Named, Optimizer, Part, is_matrix
+from fogwalk.training.optimizers.protocol import Eager, Family, Named, Optimizer, Part, is_matrix
 
 # The quintic a·x + b·x³ + c·x⁵ that drives every singular value towards 1, as published with Muon.
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -36,7 +36,7 @@ def orthogonalise(stack: Tensor, dtype: torch.dtype) -> Tensor:
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Eager):
     """Nesterov momentum, orthogonalised, scaled by 0.2·√(longer side) so that its entries are as large as AdamW's."""
 
     def __init__(

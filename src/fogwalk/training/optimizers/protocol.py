@@ -6,8 +6,10 @@ After this    the family beside this file; ../checkpoint.py keeps the state unde
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,19 @@ from torch import Tensor, nn
 from fogwalk.settings import Optimizer as Settings
 
 Named = Sequence[tuple[str, nn.Parameter]]
+
+
+class Eager(torch.optim.Optimizer):
+    """A torch optimizer that is never compiled. Torch's own import its compiler, a second of work, to tell it to keep out."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+
+def eager_step(optimizer: type[torch.optim.Optimizer]) -> Callable[..., Any]:
+    """An optimizer's step as it is written, nothing told to the compiler."""
+    step: Callable[..., Any] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return step
 
 
 @dataclass(frozen=True)
