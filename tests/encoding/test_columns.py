@@ -106,6 +106,22 @@ def test_each_column_knows_its_places_in_a_row() -> None:
     assert columns.encode(table(many=many[:1], size=[None], few=["w1"]))[0, :5].tolist() == [0, 1, 0, 1, 0]
 
 
+def test_an_encoded_row_is_told_as_it_stood_in_the_table() -> None:
+    chance = np.random.default_rng(0)
+    ages = [*chance.normal(50, 10, 199).tolist(), None]
+    streets = [f"street {number % 40}" for number in range(200)]
+    columns = learned(age=ages, colour=["red", "green"] * 100, street=streets)
+    rows = columns.encode(
+        table(age=[34.25, None, 400.0], colour=["green", "blue", "red"], street=["street 7", "?", ""])
+    )
+    first, second, third = (columns.told(row.tolist()) for row in rows)
+    assert first.startswith("age 34.25 (-1.")
+    assert "colour=green" in first
+    assert f"street=street 7 (number {int(rows[0, -1])})" in first
+    assert second.startswith("age missing, colour=unknown, street=unknown")
+    assert third.startswith("age 400 (2.9")
+
+
 def test_infinities_count_as_missing() -> None:
     columns = learned(a=[1.0, float("inf"), 3.0, 2.0])
     assert columns.encode(table(a=[float("-inf"), 2.0])).tolist() == [[0, 1], [0, 0]]

@@ -3,6 +3,7 @@ person would; and what it comes to is what the second computation has there."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -16,6 +17,7 @@ from fogwalk.insight.accounts.protocol import Line
 from fogwalk.insight.accounts.updates import UPDATES
 from fogwalk.insight.again import explain
 from fogwalk.insight.explanation import Explanation
+from fogwalk.insight.telling.overview import one_way, stations
 from fogwalk.runs.folder import RunFolder
 
 from .drawing import KINDS
@@ -180,3 +182,28 @@ def test_every_number_of_the_overview_is_that_of_the_tensors(name: str, runs: di
     assert f"|g| = {step.norm:.6g}" in text
     assert f"the rate of this step is η = {step.rate:.4g}" in text
     assert f"the same batch after the update: {step.after:.6g}" in text
+
+
+@pytest.mark.parametrize("name", ["table", "numbers", "mlp", "images"])
+def test_one_way_through_a_model_is_one_chain_there_and_back(name: str, runs: dict[str, RunFolder]) -> None:
+    """What one layer passes on is what the next one before it is told to have got, from the loss to the first layer."""
+    step = explain(runs[name], 7)
+    way = one_way(step, 1)
+    assert [work.path for work, _, _ in way] == stations(step)
+    last, _, at = way[-1]
+    assert at[-1] == (int(step.batch.targets[at[:-1]]) if step.task.loss_name == "cross-entropy" else 0)
+    told = step.lost.told(step.captured.outputs, step.batch.targets, step.counted, at[: step.batch.targets.dim()])
+    assert told[-1].result == pytest.approx(float(last.blame("output")[at]), rel=1e-4, abs=1e-9)
+    linked = 0
+    for (before, _, earlier), (work, account, at) in itertools.pairwise(way):
+        if before.value("output").shape != work.value("input").shape:
+            continue
+        assert account.before(work, at) == earlier
+        assert float(before.value("output")[earlier]) == float(work.value("input")[earlier])
+        told_back = account.told(work, at).backward
+        passed_on = float(before.blame("output")[earlier])
+        if type(account).__name__ in ("Linear", "Activation", "Dropout"):
+            results = [line.result for line in told_back]
+            assert any(result == pytest.approx(passed_on, rel=1e-4, abs=1e-9) for result in results), work.path
+            linked += 1
+    assert linked >= 2

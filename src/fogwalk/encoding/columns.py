@@ -152,9 +152,9 @@ class Columns:
         return floats + listed
 
     def told(self, row: Sequence[float]) -> str:
-        """An encoded row for a person; ones among zeros are told alone."""
-        pairs = zip(self.labels(), row, strict=True)
-        return ", ".join(f"{name} {value:.4g}" for name, value in pairs if value or "=" not in name)
+        """An encoded row for a person: what stands in each column, and in brackets the number that is read of it."""
+        places = self.places()
+        return ", ".join(_told(column, [row[at] for at in places[column.name]]) for column in self.read)
 
     def save(self, folder: Path) -> None:
         """Write columns.json."""
@@ -197,6 +197,17 @@ def _scaled(column: Number, values: Any, strict: bool, unread: list[Unread]) -> 
     x = x / np.sqrt(1 + (x / FAR) ** 2)
     parts = [x[:, None].astype(np.float32)]
     return [*parts, (~finite)[:, None].astype(np.float32)] if column.indicator else parts
+
+
+def _told(column: Number | Category, numbers: Sequence[float]) -> str:
+    if isinstance(column, Category):
+        code = int(numbers[0]) if column.listed else 1 + numbers.index(1) if 1 in numbers else 0
+        word = f"{column.name}={column.words[code - 1] if code else 'unknown'}"
+        return f"{word} (number {code})" if column.listed else word
+    if any(numbers[1:]):
+        return f"{column.name} missing"
+    z = max(-FAR + 1e-6, min(float(numbers[0]), FAR - 1e-6))
+    return f"{column.name} {z / np.sqrt(1 - (z / FAR) ** 2) * column.scale + column.center:.4g} ({numbers[0]:.4g})"
 
 
 def places_of(column: Category, values: Any, unread: list[Unread]) -> NDArray[np.int64]:

@@ -318,6 +318,10 @@ class Language:
         """The token."""
         return repr(tokenizers.spelled(self.tokenizer, output))
 
+    def answered(self, outputs: Tensor) -> str:
+        """The likeliest token."""
+        return self.named(int(outputs.argmax()))
+
     @staticmethod
     def rebuilt(settings: Settings, encoding: Path) -> nn.Module:
         """The model of these settings for a saved tokenizer."""

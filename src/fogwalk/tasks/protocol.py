@@ -115,6 +115,10 @@ class Task(Protocol):
         """What number `output` of the model's outputs stands for: a token, a class, or the number that is predicted."""
         ...
 
+    def answered(self, outputs: Tensor) -> str:
+        """What the outputs for one record say, for a person."""
+        ...
+
     @property
     def input_names(self) -> list[str]:
         """What each number of a row stands for; empty where what is read has no names: tokens, pixels."""

@@ -358,14 +358,12 @@ class Recognition:
         return self.encoder.labels() if isinstance(self.encoder, Columns) else []
 
     def asked(self, batch: Batch, row: int) -> tuple[str, str]:
-        """A row as the numbers it was made to, or that it is an image; and its class or number."""
+        """What a row holds, or that it is an image; and its class or number."""
         encoder, right = self.encoder, batch.targets[row]
-        columns = isinstance(encoder, Columns)
-        told = (
-            encoder.told(batch.inputs[row].tolist())
-            if columns
-            else f"an image of {encoder.width} x {encoder.height} pixels"
-        )
+        if isinstance(encoder, Columns):
+            told = encoder.told(batch.inputs[row].tolist())
+        else:
+            told = f"an image of {encoder.width} x {encoder.height} pixels"
         number = float(right) * self.target.scale + self.target.center
         return told, self.named(int(right)) if self.classifies else f"{number:.4g}"
 
@@ -383,9 +381,10 @@ class Recognition:
             inputs = self._normalise(inputs, 0)
         outputs = model(inputs.to(next(model.parameters()).device))[0].float().cpu()
         right = spelled(self.records.answers[place].as_py())
-        return self.records.shown(place, self.encoder), f" -> {self._told(outputs)} (it is {right})"
+        return self.records.shown(place, self.encoder), f" -> {self.answered(outputs)} (it is {right})"
 
-    def _told(self, outputs: Tensor) -> str:
+    def answered(self, outputs: Tensor) -> str:
+        """The class and its probability, or the number."""
         if not self.classifies:
             return f"{float(outputs[0]) * self.target.scale + self.target.center:.4g}"
         chances = outputs.softmax(0)

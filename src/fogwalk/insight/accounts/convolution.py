@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, number, product_sum, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, largest_at, number, product_sum, signed
 
 
 class Convolution(Account):
@@ -40,6 +40,16 @@ class Convolution(Account):
         if work.parameter("bias") is not None:
             back["bias"] = delta.sum((0, 2))
         return back
+
+    def before(self, work: Work, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The number under the kernel with the largest product."""
+        row, channel, *corner = at
+        kernel, module = work.parameter("weight")[channel], self._module(work)
+        patch = self._patches(work)[row, :, corner[0] * work.value("output").shape[3] + corner[1]]
+        under, *place = largest_at(kernel * patch.view_as(kernel))
+        pads: tuple[int, int] = module.padding  # type: ignore[assignment]  # numbers, never the word "same"
+        moved = zip(corner, module.stride, place, pads, strict=True)
+        return (row, under, *(at * stride + within - pad for at, stride, within, pad in moved))
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         row, channel, high, wide = at
@@ -113,6 +123,12 @@ class Pooling(Account):
             first.unflatten(-1, (2, 2)).permute(0, 1, 2, 4, 3, 5).reshape(*x.shape[:2], high, wide)
         )
         return {"input": back}
+
+    def before(self, work: Work, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The largest of the four."""
+        row, channel, high, wide = at
+        first = int(self._corners(work)[at].argmax())
+        return row, channel, 2 * high + first // 2, 2 * wide + first % 2
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         four = self._corners(work)[at].tolist()

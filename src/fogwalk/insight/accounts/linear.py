@@ -29,6 +29,12 @@ class Linear(Account):
             back["bias"] = delta.flatten(0, -2).sum(0)
         return back
 
+    def before(self, work: Work, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The input with the largest product."""
+        *record, unit = at
+        most = (work.parameter("weight")[unit] * work.value("input")[tuple(record)]).abs().argmax()
+        return (*record, int(most))
+
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         *record, unit = at
         x, delta = work.value("input")[tuple(record)], work.blame("output")
@@ -43,7 +49,7 @@ class Linear(Account):
             bias=None if bias is None else float(bias[unit]),
         )
         here = delta[tuple(record)]
-        most = int((weight[unit] * x).abs().argmax())
+        most = self.before(work, at)[-1]
         j, mine = low(most), float(here[unit])
         parts = delta[..., unit].flatten() * work.value("input")[..., most].flatten()
         back = [

@@ -104,6 +104,10 @@ class Account:
         """One entry of the output with its numbers put in; `at` counts along the output's axes."""
         return Told()
 
+    def before(self, work: Work, at: tuple[int, ...]) -> tuple[int, ...]:
+        """The entry of what went in that this one of the output hangs on most; of what keeps its shape the same."""
+        return at if work.value("input").shape == work.value("output").shape else ()
+
 
 def number(value: float) -> str:
     """Four digits that count: 0.1235, -12.35, 0.001235, 1.230e-05.

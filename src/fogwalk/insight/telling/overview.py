@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import largest_at, number
+from fogwalk.insight.accounts.protocol import Account, Work, largest_at, number, signed
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.telling.entry import lines_of
@@ -22,7 +22,7 @@ from fogwalk.settings.fields import counted
 
 SHOWN_ROWS = 12  # lines of a table of layers
 SHOWN_ANSWERS = 8
-MOST_FOLLOWED = 10  # layers whose numbers are written out
+MOST_FOLLOWED = 16  # layers whose numbers are written out
 GREEK = {"decay": "λ", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "momentum": "μ"}
 LONGEST = 37  # letters of a parameter's name in a table, of longer ones the last
 FEW = 8  # numbers of a layer that are all shown
@@ -92,6 +92,8 @@ def _batch(step: Step, row: int) -> list[str]:
         lines += paragraph("", f"row {row}: {on_one_line(asked, 200)}", indent=LABEL)
         return lines + paragraph("", "At each place the token that comes next is asked for.", indent=LABEL)
     lines += paragraph("", f"row {row}: {on_one_line(asked, 400)}", indent=LABEL)
+    if step.task.input_names:
+        lines += paragraph("", "In brackets what the network reads: numbers centred and scaled.", indent=LABEL)
     return lines + paragraph("", f"right is {right}", indent=LABEL)
 
 
@@ -130,41 +132,58 @@ def _forward(step: Step, row: int) -> list[str]:
     return [*lines, "", *_followed(step, row)]
 
 
-def _followed(step: Step, row: int) -> list[str]:
-    """One record's way with the numbers put in: of each layer the number that is largest."""
-    lines = paragraph("", f"row {row}, followed through the largest number of each layer", indent=2)
-    for path in stations(step):
+def one_way(step: Step, row: int) -> list[tuple[Work, Account, tuple[int, ...]]]:
+    """One record's way through the model, as an entry of what comes out of each layer, from the first layer on. It is found from
+    its end: the right answer, then of each layer the number that the next one's hangs on most."""
+    way: list[tuple[Work, Account, tuple[int, ...]]] = []
+    right = _most_wrong(step, row)
+    at = (*right, int(step.batch.targets[right]) if step.task.loss_name == "cross-entropy" else 0)
+    for path in reversed(stations(step)):
         work = step.work(path)
-        account, at = account_of(work.module), (row, *largest_at(work.value("output")[row]))
-        if account is not None:
-            lines += paragraph("", path, indent=2)
-            lines += lines_of(account.told(work, at).forward)
+        output = work.value("output")
+        fits = len(at) == output.dim() and all(place < size for place, size in zip(at, output.shape, strict=True))
+        if not fits:  # laid out otherwise in between: what the loss hangs on most
+            at = (row, *largest_at(work.blame("output")[row] * output[row]))
+        if (account := account_of(work.module)) is not None:
+            way.append((work, account, at))
+            at = account.before(work, at)
+    return way[::-1]
+
+
+def _most_wrong(step: Step, row: int) -> tuple[int, ...]:
+    """A record's answer; of several the one with the largest loss."""
+    each = step.lost.each(step.captured.outputs, step.batch.targets)[row]
+    return (row, *largest_at(each)) if each.dim() else (row,)
+
+
+def _followed(step: Step, row: int) -> list[str]:
+    """One record's way with the numbers put in."""
+    lines = paragraph(
+        "", f"row {row}, one way through: of each layer the number that the next one hangs on most", indent=2
+    )
+    for work, account, at in one_way(step, row):
+        lines += paragraph("", work.path, indent=2)
+        lines += lines_of(account.told(work, at).forward)
     return lines
 
 
 def _traced(step: Step, row: int) -> list[str]:
-    """The blame of one record with the numbers put in, from the last layer back: of each the number that has most."""
-    lines = [
-        "",
-        *paragraph("", f"row {row}, traced back through the number of each layer that has most blame", indent=2),
-    ]
-    for path in reversed(stations(step)):
-        work = step.work(path)
-        account, at = account_of(work.module), (row, *largest_at(work.blame("output")[row]))
-        if account is not None:
-            lines += paragraph("", path, indent=2)
-            lines += lines_of(account.told(work, at).backward)
+    """The blame on the same way back."""
+    lines = ["", *paragraph("", f"row {row}, the same way back, from the loss to the first layer", indent=2)]
+    outputs, targets = step.captured.outputs, step.batch.targets
+    lines += paragraph("", "loss", indent=2)
+    at = _most_wrong(step, row)
+    named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
+    lines += lines_of(step.lost.told(outputs, targets, step.counted, at, named))
+    for work, account, at in reversed(one_way(step, row)):
+        lines += paragraph("", work.path, indent=2)
+        lines += lines_of(account.told(work, at).backward)
     return lines
 
 
 def _whole(step: Step, row: int) -> list[str]:
     """Every number of one record on its way, where they are few."""
-    names = step.task.input_names
-    given = step.batch.inputs[row].flatten().tolist()
-    shown = ", ".join(f"{name} = {number(value)}" for name, value in zip(names, given, strict=False)) if names else ""
-    lines = paragraph(
-        "", f"row {row} as it is read, numbers scaled: {shown}" if shown else f"row {row}, every number", indent=2
-    )
+    lines = paragraph("", f"row {row}, every number", indent=2)
     rows = []
     for path in stations(step):
         value = step.values[f"{path}.output"].value[row]
@@ -216,11 +235,12 @@ def _answers(step: Step, each: Tensor) -> list[str]:
             told = f"{step.task.named(best)} {float(p[best]):.2f}"
             chance = f"{float(p[int(targets[at])]):.4f}"
         else:
-            told, chance = number(float(outputs[at, 0])), number(float(targets[at]))
+            told = step.task.answered(outputs[at])
+            chance = f"{number(float(outputs[at, 0]))} - {signed(float(targets[at]))}"
         rows.append((str(at), right, told, chance, f"{float(each[at]):.4f}"))
     titles = ("row", "right is", "likeliest", "p[right]", "l")
     if step.task.loss_name != "cross-entropy":
-        titles = ("row", "right is", "answer, in deviations", "right, in deviations", "l")
+        titles = ("row", "right is", "answer", "y - right, in deviations", "l")
     lines = table(titles, rows, right=(0, 3, 4))
     left = len(targets) - len(rows)
     return lines + ([f"  … and {left:,} that are less wrong"] if left else [])
