@@ -8,6 +8,7 @@ import pytest
 
 from fogwalk import trainer
 from fogwalk.data.recognise import settled
+from fogwalk.insight import recorder
 from fogwalk.runs.folder import RunFolder
 from fogwalk.settings import Source
 
@@ -42,6 +43,13 @@ RUNS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _whatever_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of a hundred columns; and a slow machine looks as often as a quick one."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(recorder, "FREE", 1e9)
+
+
 def trained(place: Path, values: dict[str, object]) -> RunFolder:
     """A run with these settings."""
     return trainer.train(settled(Source("test", {**values, "out": str(place)})))
@@ -55,6 +63,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> dict[str,
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place / ".cache"))
+        patch.setattr(recorder, "FREE", 1e9)
         for name, values in RUNS.items():
             found[name] = trained(place / name, {"data.path": (str(place / "book.txt"),)} | values)
     return found

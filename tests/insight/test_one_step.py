@@ -20,6 +20,7 @@ from fogwalk.insight.explanation import Explanation
 from fogwalk.insight.form import of_measures, of_step, read, write
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import looks
+from fogwalk.insight.telling.layout import width
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.settings import Source
@@ -166,6 +167,23 @@ def test_the_text_fits_a_hundred_columns_and_names_every_station(name: str, runs
     assert "the same to the bit" in text
     assert explanation._repr_html_().startswith("<pre>")
     assert "nan" not in text
+
+
+@EACH
+@pytest.mark.parametrize("columns", [40, 60])
+def test_the_text_fits_a_narrow_terminal_and_loses_nothing(
+    name: str, columns: int, runs: dict[str, RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explanation = Explanation(explain(runs[name], 7))
+    whole = repr(explanation)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow = repr(explanation)
+    assert max(map(width, narrow.splitlines())) <= columns
+    words = "".join(narrow.split())
+    for word in whole.split():
+        assert word in words, "as long as no word is wider than the terminal"
+    for one in [*filter(None, explanation.step.modules()), *explanation.step.moved, "loss"]:
+        assert max(map(width, explanation.at(one).splitlines())) <= columns, one
 
 
 @EACH

@@ -25,7 +25,7 @@ def text_answer(answer: TextAnswer, named: Named, heading: str) -> list[str]:
     p = answer.probabilities
     top = p.argsort(descending=True, stable=True)[:MOST].tolist()
     rest = 1 - sum(float(p[token]) for token in top)
-    lines = [heading, ""]
+    lines = [*paragraph("", heading), ""]
     count = len(answer.ids)
     shown = " ".join(named(token) for token in answer.ids[-24:])
     lines += paragraph("1 tokens", f"{count}: {'… ' if count > 24 else ''}{shown}")
@@ -105,7 +105,7 @@ def record_answer(
 ) -> list[str]:
     """The answer for a row or an image, its rivals, and what it hangs on. `value_of` turns an output into a number in its own
     units; `cells` holds what stands in each column."""
-    lines = [heading, ""]
+    lines = [*paragraph("", heading), ""]
     if classes:
         p = answer.outputs.softmax(0)
         best = int(p.argmax())
@@ -152,7 +152,7 @@ def _squares(squares: Tensor, read: Callable[[Tensor], float], now: float, what:
         "2 drove it", f"how {what} ({number(now)}) changes when a square of the image is covered; rows from above"
     )
     rows = [tuple(f"{read(outputs) - now:+.3f}" for outputs in row) for row in squares]
-    return lines + table([""] * squares.shape[1], rows, right=range(squares.shape[1]))[1:]
+    return lines + table([""] * squares.shape[1], rows, right=range(squares.shape[1]))
 
 
 def _signed_bar(value: float, all_of_them: Sequence[float]) -> str:

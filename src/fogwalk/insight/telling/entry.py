@@ -57,7 +57,7 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
     output = step.values[f"{path}.output" if path else "output"]
     account = account_of(work.module)
     at = _at(output, where, step)
-    head = [f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}"]
+    head = paragraph("", f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}")
     if account is None:
         return [
             *head,
@@ -103,7 +103,7 @@ def _plain(step: Step, path: str, at: tuple[int, ...]) -> list[str]:
 
 def _value(step: Step, value: Value, where: Place) -> list[str]:
     at = _at(value, where, step)
-    lines = [f"{value.name}, step {step.step:,}: {_places(value, at)}"]
+    lines = paragraph("", f"{value.name}, step {step.step:,}: {_places(value, at)}")
     lines.append(f"  value     {number(float(value.value[at]))}")
     if value.gradient is not None:
         lines.append(f"  blame     {number(float(value.gradient[at]))}   (∂L/∂ of it)")
@@ -135,13 +135,14 @@ def _parameter(step: Step, name: str, where: Place) -> list[str]:
     why = " (the one that moved most)" if where.unit is None and where.place is None and step.made else ""
     told = UPDATES[moved.optimizer].told(moved, at)
     size = " x ".join(map(str, moved.old.shape))
+    dial = f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}"
     if not step.made:
         return [
-            f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}: not moved, for a number was not finite",
+            *paragraph("", f"{dial}: not moved, for a number was not finite"),
             *lines_of(told.forward[:2]),
         ]
     return [
-        f"{name}[{', '.join(map(str, at))}] of {size}, step {step.step:,}{why}",
+        *paragraph("", f"{dial}{why}"),
         *paragraph("rule", UPDATES[moved.optimizer].formula),
         *lines_of(told.forward),
     ]
@@ -179,7 +180,7 @@ def _loss(step: Step, where: Place) -> list[str]:
     at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
     named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
     told = step.lost.told(step.captured.outputs, targets, step.counted, at, named)
-    lines = [f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else "")]
+    lines = paragraph("", f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else ""))
     if step.task.loss_name == "cross-entropy":
         lines += paragraph("", f"right is {named}", indent=2)
     lines += [*paragraph("forward", step.lost.formula), *paragraph("backward", step.lost.chain)]
@@ -293,5 +294,6 @@ def _table(step: Step, one: Table, row: int) -> list[str]:
         rows.append((str(place), *token, *(number(value) for value in others)))
     right = tuple(number for number in range(len(titles)) if not (tokens and number == 1))
     lines = [f"  {one.title}", *table(titles, rows, right=right, indent=4)]
-    lines += [f"    … and {one.left_out:,} more"] if one.left_out else []
-    return lines + ([f"    closed: the {one.closed:,} places after it, whose share is 0"] if one.closed else [])
+    lines += paragraph("", f"… and {one.left_out:,} more", indent=4) if one.left_out else []
+    closed = f"closed: the {one.closed:,} places after it, whose share is 0"
+    return lines + (paragraph("", closed, indent=4) if one.closed else [])

@@ -22,7 +22,7 @@ def health(run: str, evidence: Evidence, found: Sequence[Verdict]) -> list[str]:
         counted(len(evidence.validations), "validation"),
         counted(len(evidence.looks), "look") + " inside",
     )
-    lines = [f"{run}: {', '.join(counts[:2])} and {counts[2]}"]
+    lines = paragraph("", f"{run}: {', '.join(counts[:2])} and {counts[2]}")
     for verdict in found:
         mark = "✓" if verdict.healthy else "!"
         lines += ["", *paragraph("", f"{mark} {verdict.name}: {verdict.seen}.", indent=2)]

@@ -1,4 +1,4 @@
-"""Words and numbers laid out for a terminal of at most 100 columns, without colours: what is told can be piped and kept.
+"""Words and numbers laid out for the terminal, in at most 100 columns, without colours: what is told can be piped and kept.
 
 Before this   accounts/ and measures/ have the numbers.
 After this    the files beside this one say what stands where.
@@ -6,37 +6,69 @@ After this    the files beside this one say what stands where.
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 WIDE = 100
+NARROWEST = 40
 LABEL = 11
+LEAST_LAST = 24  # columns that the last cell of a row is folded into, at least
+
+
+def wide() -> int:
+    """Columns that there are: those of the terminal, at most 100."""
+    return max(NARROWEST, min(WIDE, shutil.get_terminal_size((WIDE, 24)).columns))
 
 
 def paragraph(label: str, text: str, *, indent: int = 0) -> list[str]:
     """Text behind a label, its lines under each other."""
     margin = " " * (indent + (LABEL if label else 0))
     first = f"{' ' * indent}{label:<{LABEL}}" if label else margin
-    lines = textwrap.wrap(
-        text, WIDE, initial_indent=first, subsequent_indent=margin, break_on_hyphens=False, replace_whitespace=False
+    return _folded(text, wide(), first, margin) or [first.rstrip()]
+
+
+def _folded(text: str, most: int, first: str = "", margin: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, most, initial_indent=first, subsequent_indent=margin, break_on_hyphens=False, replace_whitespace=False
     )
-    return lines or [first.rstrip()]
 
 
 def table(
     titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), indent: int = 2
 ) -> list[str]:
-    """Rows in columns, those numbered in `right` to the right. What does not fit is cut at its end."""
+    """Rows in columns, those numbered in `right` to the right; without a line of titles where none says anything. Where they are
+    too wide the last cell is folded, or each row becomes lines of its own."""
     cells = [list(titles), *([str(cell) for cell in row] for row in rows)]
     widths = [max(width(row[number]) for row in cells) for number in range(len(titles))]
+    over = indent + sum(widths) + 2 * (len(widths) - 1) - wide()
+    last = widths[-1] - over
+    if over > 0 and (len(widths) - 1 in right or last < LEAST_LAST):
+        return _in_blocks(cells, indent)
     lines = []
-    for row in cells:
+    for row in cells if any(titles) else cells[1:]:
         parts = [
-            " " * (wide - width(cell)) + cell if number in right else cell + " " * (wide - width(cell))
-            for number, (cell, wide) in enumerate(zip(row, widths, strict=True))
+            " " * (room - width(cell)) + cell if number in right else cell + " " * (room - width(cell))
+            for number, (cell, room) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append(shortened((" " * indent + "  ".join(parts)).rstrip(), WIDE))
+        folded = _folded(row[-1], last) if over > 0 and width(row[-1]) > last else [parts[-1]]
+        margin = " " * (indent + sum(widths[:-1]) + 2 * (len(widths) - 1))
+        lines.append((" " * indent + "  ".join([*parts[:-1], folded[0]])).rstrip())
+        lines += [margin + more for more in folded[1:]]
+    return lines
+
+
+def _in_blocks(cells: list[list[str]], indent: int) -> list[str]:
+    """Each row's first cell, and below it the others behind their titles."""
+    titles, *rows = cells
+    wide_title = max(map(width, titles[1:]), default=0)
+    lines = []
+    for row in rows:
+        lines += _folded(row[0], wide(), " " * indent, " " * (indent + 2)) or [""]
+        for title, cell in zip(titles[1:], row[1:], strict=True):
+            name = " " * (indent + 2) + title + " " * (wide_title - width(title) + 2)
+            lines += _folded(cell, wide(), name, " " * len(name)) if cell else []
     return lines
 
 

@@ -31,7 +31,7 @@ FEW = 8  # numbers of a layer that are all shown
 def overview(step: Step, row: int = 0) -> list[str]:
     """The whole step; of the batch's records one is shown."""
     return [
-        f"{step.run}, step {step.step:,} of {step.steps:,}: what one update did",
+        *paragraph("", f"{step.run}, step {step.step:,} of {step.steps:,}: what one update did"),
         *_made_again(step),
         "",
         *_batch(step, row),
@@ -188,7 +188,7 @@ def _whole(step: Step, row: int) -> list[str]:
     for path in stations(step):
         value = step.values[f"{path}.output"].value[row]
         rows.append((path, "  ".join(number(one) for one in value.flatten().tolist())))
-    return lines + table(("", ""), rows)[1:]
+    return lines + table(("", ""), rows)
 
 
 def _loss(step: Step, row: int) -> list[str]:
