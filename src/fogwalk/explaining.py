@@ -6,6 +6,7 @@ After this    run.py offers it; cli/explain.py prints it.
 
 from __future__ import annotations
 
+import csv
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fogwalk.data.tables.cells import numbers
 from fogwalk.data.tables.table import Table
-from fogwalk.encoding.columns import Columns
+from fogwalk.encoding.columns import Columns, Number
 from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
@@ -26,6 +28,7 @@ from fogwalk.insight.answer import of_record, of_text
 from fogwalk.insight.form import of_answer, of_record_answer, write
 from fogwalk.insight.telling.answers import record_answer, text_answer
 from fogwalk.insight.telling.layout import paragraph
+from fogwalk.insight.telling.picture import picture
 from fogwalk.models.mlp import PlainLanguageModel
 from fogwalk.predicting import Asked, Recogniser, asked_rows
 from fogwalk.registry import did_you_mean
@@ -59,8 +62,16 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
         raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
     ids = prompt_ids(tokenizer, prompt)
     context: int = model.context  # type: ignore[assignment]  # models of text have one
-    if isinstance(model, PlainLanguageModel):
-        ids = ids[-context:]  # what stands further back it never knows
+    notes: list[str] = []
+    if isinstance(model, PlainLanguageModel) and len(ids) > context:
+        notes.append(
+            f"Of the prompt's {len(ids)} tokens the last {context} are told: what stands further back it never reads."
+        )
+        ids = ids[-context:]
+    if _is_path(prompt):
+        notes.append(
+            f"A file is called {prompt}, but a prompt is the text itself: what is answered is what comes after that name."
+        )
     if len(ids) > context:
         raise UsageError(
             f"the prompt is {len(ids):,} tokens long, and the model looks back over {context}",
@@ -72,6 +83,8 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
 
     answer = of_text(model, ids)
     lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
+    for note in notes:
+        lines += ["", *paragraph("", note, indent=2)]
     return Answered(tuple(lines), *of_answer(run, step, answer, [named(token) for token in ids], named(answer.best)))
 
 
@@ -83,7 +96,7 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
         raise UsageError(f"--row {row} is outside", expected=f"{prompt} has {len(asked.inputs):,}, counted from 0.")
     record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
     places = encoder.places() if isinstance(encoder, Columns) else {}
-    cells = {name: _cell(asked.table, name, row) for name in places}
+    cells = {name: _cell(asked.table, name, row, record[place].tolist()) for name, place in places.items()}
     shown = Path(prompt).name if _is_path(prompt) else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
     answer = of_record(recogniser.model, record, places)
@@ -93,6 +106,8 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
 
     heading = f"{run}, step {step:,}: what '{target.name}' is for {shown[:48]}{which}"
     lines = record_answer(answer, heading, target.classes, value_of, cells)
+    if record.dim() == 3:
+        lines[1:1] = ["", *picture(record, indent=2)]
     for note in asked.notes:
         lines += ["", *paragraph("", note, indent=2)]
     classes = target.classes
@@ -100,9 +115,13 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
     return Answered(tuple(lines), *of_record_answer(run, step, answer, classes, told))
 
 
-def _cell(table: Table, name: str, row: int) -> str:
+def _cell(table: Table, name: str, row: int, read: list[float]) -> str:
+    """What stands in a cell, and in brackets the number that is read of it."""
     value = table.columns[name][row].as_py()
-    return "" if value is None else str(value)
+    written = "" if value is None else str(value)
+    if not written.strip():
+        return "(missing)"
+    return f"{written} ({read[0]:.4g})" if len(read) == 1 else written
 
 
 def _is_path(prompt: str) -> bool:
@@ -115,6 +134,8 @@ def _is_path(prompt: str) -> bool:
 def _asked(recogniser: Recogniser, prompt: str) -> Asked:
     encoder = recogniser.encoder
     rows = isinstance(encoder, Columns)
+    if rows and prompt.strip() and "=" not in prompt and Path(prompt).is_dir():
+        raise UsageError(f"--prompt {prompt} is a folder", expected=f"A row is written as {WRITTEN}; or name a table.")
     if rows and prompt.strip() and "=" not in prompt and not _is_path(prompt):
         raise UsageError(
             f"--prompt {prompt[:60]!r} is neither a row nor a file",
@@ -133,10 +154,16 @@ def _written(prompt: str, columns: Columns, target: str) -> Asked:
     import pyarrow
 
     written: dict[str, str] = {}
-    for part in prompt.split(","):
+    for part in next(csv.reader([prompt], skipinitialspace=True)):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise UsageError(f"'{name}' in --prompt is no column=value", expected=f"A row is written as {WRITTEN}.")
+            raise UsageError(
+                f"'{name}' in --prompt is no column=value",
+                expected=f"A row is written as {WRITTEN}.",
+                remedy="What holds a comma stands in quotation marks: --prompt '\"city=Rome, Italy\", age=39'.",
+            )
+        if name in written:
+            raise UsageError(f"--prompt says twice what {name} is", remedy="Leave one out.")
         if name not in columns.names:
             remedy = did_you_mean(name, columns.names)
             raise UsageError(f"there is no column '{name}' that the model reads", remedy=remedy)
@@ -144,5 +171,10 @@ def _written(prompt: str, columns: Columns, target: str) -> Asked:
     missing = [name for name in columns.names if name not in written]
     table = Table({name: pyarrow.array([written.get(name)], pyarrow.string()) for name in columns.names})
     shown = ", ".join(missing[:8]) + (", …" if len(missing) > 8 else "")
-    notes = (f"nothing is written for {shown}: counted as missing",) if missing else ()
-    return asked_rows(table, columns, target, notes)
+    notes = [f"nothing is written for {shown}: counted as missing"] if missing else []
+    for column in columns.read:
+        if isinstance(column, Number) and written.get(column.name):
+            found = numbers(table.columns[column.name], column.written)
+            if not found.wrong and not np.isfinite(found.values[0]):  # else the encoding says so
+                notes.append(f"'{written[column.name]}' is no number that can be read: {column.name} counts as missing")
+    return asked_rows(table, columns, target, tuple(notes))

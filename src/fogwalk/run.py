@@ -231,21 +231,25 @@ class Run:
         """One update of the run, made again and told whole: an object that shows itself; `row` is the record of the batch that
         is shown. Without a step the last one. Raises UsageError, before the work, where its model has nothing called `name`."""
         from fogwalk.insight.again import explain
-        from fogwalk.insight.explanation import Explanation
+        from fogwalk.insight.explanation import Explanation, require_whole
 
+        require_whole("step", step)
+        require_whole("row", row)
         told = explain(self.folder, step, name)
         told.require_row(row)
         return Explanation(told, row)
 
-    def explain_answer(self, prompt: str, *, row: int = 0) -> Answered:
+    def explain_answer(self, prompt: str, *, row: int | None = None) -> Answered:
         """What the model answers and what drove it: to a prompt; or for a row, written as `age=39, sex=male` or as row `row` of
         a table, or for an image, by its path. An object that shows itself."""
         from fogwalk.explaining import of_a_prompt, of_a_record
 
         with hardware.exactly(self.settings.threads or hardware.cores()):
             if self.settings.task == "language":
+                if row is not None:
+                    raise UsageError(f"--row {row} says nothing of a text's prompt", remedy="Leave it out.")
                 return of_a_prompt(self.folder.name, self.step, self.model, self.tokenizer, prompt)
-            return of_a_record(self.folder.name, self.step, self._recogniser, prompt, row)
+            return of_a_record(self.folder.name, self.step, self._recogniser, prompt, row or 0)
 
     def verdicts(self) -> list[Verdict]:
         """What the run's numbers say about its health; causes before what they explain."""

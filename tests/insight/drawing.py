@@ -37,14 +37,15 @@ class FakeTask:
     def __init__(self, name: str, weights: Tensor | None, smoothing: float) -> None:
         self.loss_name = name
         self.class_weights = weights
-        self.smoothing = smoothing
+        self.label_smoothing = smoothing
+        self.input_names: list[str] = []
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         if self.loss_name != "cross-entropy":
             return number_loss(self.loss_name, outputs[:, 0], batch.targets)
         if outputs.dim() == 3:
             return cross_entropy(outputs, batch.targets)
-        return class_loss(outputs, batch.targets, self.class_weights, self.smoothing)
+        return class_loss(outputs, batch.targets, self.class_weights, self.label_smoothing)
 
 
 class FakeBatches:

@@ -51,6 +51,37 @@ def test_without_a_step_the_last_is_told(runs: dict[str, RunFolder]) -> None:
     assert explain(runs["table"]).step == 12
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        TEXT,
+        TEXT | {"training.label_smoothing": 0.2},
+        RUNS["table"] | {"training.label_smoothing": 0.2, "training.class_weights": "balanced"},
+        RUNS["table"] | {"training.class_weights": "balanced", "training.accumulate": 4, "training.batch": 32},
+        RUNS["numbers"] | {"training.loss": "huber", "training.accumulate": 2, "training.batch": 16},
+    ],
+    ids=[
+        "text",
+        "text, smoothed",
+        "classes, smoothed and weighted",
+        "classes, weighted in portions",
+        "numbers in portions",
+    ],
+)
+def test_the_loss_that_is_told_is_the_tasks_own(
+    changes: dict[str, object], runs: dict[str, RunFolder], tmp_path: Path
+) -> None:
+    folder = trained(tmp_path / "run", {"data.path": (str(runs["text"].path.parent / "book.txt"),)} | changes)
+    step = explain(folder, 9)
+    each = step.lost.each(step.captured.outputs, step.batch.targets)
+    assert float((each * step.counted).sum()) == pytest.approx(step.loss, rel=1e-5)
+    assert step.loss == pytest.approx(step.logged, rel=1e-5)
+    blame = step.lost.blame(step.captured.outputs, step.batch.targets, step.counted)
+    assert torch.allclose(blame, step.values["output"].gradient, rtol=1e-3, atol=1e-7)
+    smoothed = "training.label_smoothing" in changes and step.settings.task != "language"  # of a text it does nothing
+    assert ("s·mean" in repr(Explanation(step))) == smoothed
+
+
 @EACH
 def test_looking_changes_no_weight(name: str, runs: dict[str, RunFolder], tmp_path: Path) -> None:
     """Bit for bit, with a look at every step and with none."""

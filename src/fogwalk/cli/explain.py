@@ -58,21 +58,22 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.run import load
 
     run = load(found.run, step=found.step if found.prompt is not None else None)
+    if found.out is not None and run.path.resolve() in (Path(found.out).resolve(), *Path(found.out).resolve().parents):
+        raise UsageError(f"--out {found.out} lies in the run itself", remedy="Name a folder beside it.")
     if found.verdicts:
         _verdicts(found, run)
         return 0
-    row = found.row or 0
     if found.prompt is not None:
-        told: Any = run.explain_answer(found.prompt, row=row)
+        told: Any = run.explain_answer(found.prompt, row=found.row)
         tell_damage(run.damage, run.step)
     else:
-        told = run.explain(found.step, row=row, name=found.at)
+        told = run.explain(found.step, row=found.row or 0, name=found.at)
     if found.json:
         print_json(told.structure)
     elif found.at is None:
         print(printable(repr(told)))
     else:
-        print(printable(told.at(found.at, place=found.place, unit=found.unit, head=found.head)))
+        print(printable(told.at(found.at, row=found.row, place=found.place, unit=found.unit, head=found.head)))
     if found.out is not None:
         _tell_written(told.save(found.out))
     return 0

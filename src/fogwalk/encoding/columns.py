@@ -109,7 +109,8 @@ class Columns:
             if name not in table.columns:
                 raise DataError(
                     f"there is no column '{name}', which the model reads",
-                    expected=f"It reads: {', '.join(self.names[:20])}{', …' if len(self.names) > 20 else ''}.",
+                    expected=f"It reads: {'; '.join(self.names[:20])}{'; …' if len(self.names) > 20 else ''}.",
+                    remedy="Where it is not known, add the column and leave its cells empty.",
                 )
         floats: list[Matrix] = []
         listed: list[Matrix] = []
@@ -202,6 +203,8 @@ def _scaled(column: Number, values: Any, strict: bool, unread: list[Unread]) -> 
 def _told(column: Number | Category, numbers: Sequence[float]) -> str:
     if isinstance(column, Category):
         code = int(numbers[0]) if column.listed else 1 + numbers.index(1) if 1 in numbers else 0
+        if column.missing and code == len(column.words):
+            return f"{column.name} missing"
         word = f"{column.name}={column.words[code - 1] if code else 'unknown'}"
         return f"{word} (number {code})" if column.listed else word
     if any(numbers[1:]):

@@ -7,7 +7,6 @@ After this    run.py and cli/explain.py ask for it.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -61,8 +60,7 @@ def _replayed(
         began_at, began = replay.state.step, time.perf_counter()
         replay.to(step - 1)
         if time.perf_counter() - began > waypoints.SECONDS and folder.status().get("state") != "training":
-            with suppress(OSError):  # so that it comes at once the next time
-                waypoints.save(folder, replay.state, write_toml(replay.settings))
+            waypoints.keep(folder, replay.state, write_toml(replay.settings))  # so that it comes at once the next time
         return _told(folder, replay, step, began_at, logged, waypoint=began_at != first)
 
 

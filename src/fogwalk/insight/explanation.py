@@ -9,10 +9,17 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from fogwalk.errors import UsageError
 from fogwalk.insight.form import StepForm, of_step, write
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.telling.entry import Place, entry
 from fogwalk.insight.telling.overview import overview
+
+
+def require_whole(flag: str, value: object) -> None:
+    """Raise UsageError for what is no whole number; None is left open."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise UsageError(f"--{flag} cannot be {value!r}", expected="It is a whole number, counted from 0.")
 
 
 class Entry(str):
@@ -59,5 +66,12 @@ class Explanation:
         """The entry under a name: a layer (`layers.0.attention`), a value (`layers.0.attention.weights`), a parameter
         (`head.weight`) or `loss`; of record `row`, at `place` of its tokens or patches, `unit` of what comes out, in `head`.
         Raises UsageError for what there is not."""
+        asked = {"row": row, "place": place, "unit": unit, "head": head}
+        for flag, value in asked.items():
+            require_whole(flag, value)
+        if not isinstance(name, str):
+            raise UsageError(f"a name cannot be {name!r}", expected='It is a text, such as "layers.0" or "loss".')
+        if row is not None and name in self.step.moved:
+            raise UsageError(f"--row {row} says nothing here: a parameter belongs to no record", remedy="Leave it out.")
         where = Place(row=self.row if row is None else row, place=place, unit=unit, head=head)
         return Entry("\n".join(entry(self.step, name, where)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -82,7 +82,24 @@ class Step:
 
     def work(self, path: str) -> Work:
         """What the module at a path did."""
-        return work_of(self.model, path, self.values, {name: moved.old for name, moved in self.moved.items()})
+        work = work_of(self.model, path, self.values, {name: moved.old for name, moved in self.moved.items()})
+        return replace(work, names=self._names(path)) if path else work
+
+    def _names(self, path: str) -> tuple[str, ...]:
+        """What the first numbers that go into a module stand for: columns, where it reads them as they are."""
+        names, given, read = self.task.input_names, self.values.get("input"), self.values.get(f"{path}.input")
+        listed = sum(path.startswith("embedding.") for path in self.modules()) if names else 0
+        columns = len(names) - listed
+        if not names or given is None or read is None or given.value.dim() != 2 or read.value.dim() != 2:
+            return ()
+        alike = read.value.shape[1] >= columns and torch.equal(read.value[:, :columns], given.value[:, :columns])
+        return tuple(name if len(name) <= 20 else name[:19] + "…" for name in names[:columns]) if alike else ()
+
+    def said(self, name: str, at: tuple[int, ...]) -> str:
+        """What an entry of what comes out at the end stands for: a class or a token; of any other value nothing."""
+        if name not in self.values or self.values[name].value is not self.values["output"].value:
+            return ""
+        return self.task.named(at[-1]) if self.task.loss_name == "cross-entropy" else ""
 
     def accounts(self) -> Iterator[tuple[Work, Account]]:
         """Every module that an account is known for, in the order in which they finish."""
@@ -100,12 +117,13 @@ class Step:
     @cached_property
     def lost(self) -> Loss:
         """How the loss is made."""
-        return Loss(self.task.loss_name, self.task.class_weights, self.settings.training.label_smoothing)
+        task, training = self.task, self.settings.training
+        return Loss(task.loss_name, task.class_weights, task.label_smoothing, training.accumulate)
 
     @property
     def counted(self) -> Tensor:
         """c of each answer: by how much it counts in the loss."""
-        whole = self.lost.counted(self.captured.targets, self.settings.training.accumulate)
+        whole = self.lost.counted(self.captured.targets)
         return whole[: self.captured.rows]
 
 

@@ -34,6 +34,8 @@ DEAD = 0.9  # share of a layer's units
 SATURATED = 0.9  # share of a layer's numbers
 UNSCALED = 10.0  # size of a column that is read
 SHORT = 5  # steps that a mean of losses is taken over at least
+FEW_STEPS = 50  # up to which a mean of losses leaves the largest out
+LEAST_VALIDATIONS = 2  # before anything is said of them
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,14 @@ class Evidence:
         return max(SHORT, self.made // 50)
 
     def peak(self) -> float:
-        """The highest mean over a few steps that follow one another."""
+        """The highest mean over a few steps that follow one another; of few the largest fifth is left out, for one batch may hold
+        what is far from all others."""
         if not len(self.finite):
             return 0.0
         wide = min(self.wide, len(self.finite))
+        if wide <= FEW_STEPS:
+            windows = np.sort(np.lib.stride_tricks.sliding_window_view(self.finite, wide), axis=1)
+            return float(windows[:, : wide - wide // 5].mean(1).max())
         sums = np.cumsum(np.concatenate([[0.0], self.finite]))
         return float((sums[wide:] - sums[:-wide]).max() / wide)
 
@@ -227,7 +233,7 @@ def glacial(evidence: Evidence) -> str:
 
 def stuck(evidence: Evidence) -> str:
     """Validation is no better than counting."""
-    if len(evidence.validations) < 2 or evidence.best() < _better_than_counting(evidence):
+    if len(evidence.validations) < LEAST_VALIDATIONS or evidence.best() < _better_than_counting(evidence):
         return ""
     beside = f"always giving each answer its share has {evidence.counting:.4g}"
     return f"the best validation loss, over {evidence.held:,} answers, is {evidence.best():.4g}; {beside}"
@@ -332,7 +338,8 @@ ILLNESSES = (
     Illness(
         "stuck at chance",
         stuck,
-        "What is read says nothing of the answers: see that labels belong to their rows, and that what tells is read.",
+        "Either what is read says nothing of the answers (see that labels belong to their rows), or the run was too short or the "
+        "model too small to find it: `fogwalk evaluate` shows what simpler methods reach.",
         ("memorising", "converged"),
     ),
     Illness(

@@ -59,6 +59,7 @@ class Language:
 
     loss_name = "cross-entropy"
     class_weights: Tensor | None = None
+    label_smoothing = 0.0  # the setting is of classes
 
     def __init__(
         self,

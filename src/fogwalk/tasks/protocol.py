@@ -58,7 +58,8 @@ class Task(Protocol):
     """One thing that can be learned, from a path to a shown answer.
 
     `digest` is the hash of the data; `facts` are its numbers for the planned event; `words` tells it to a person; `loss_name`
-    says what is made small: cross-entropy, its classes counted by `class_weights` where there are any, or a loss of numbers.
+    says what is made small: cross-entropy, its classes counted by `class_weights` where there are any and so much
+    of each answer spread over all of them as `label_smoothing` says, or a loss of numbers.
     """
 
     digest: str
@@ -66,6 +67,7 @@ class Task(Protocol):
     sizes: Sizes
     loss_name: str
     class_weights: Tensor | None
+    label_smoothing: float
 
     def words(self) -> list[str]:
         """What the data is and how it is used, one line each, for a person."""

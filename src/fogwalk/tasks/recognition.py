@@ -45,6 +45,7 @@ class Recognition:
 
     def __init__(self, settings: Settings, encoding: Path | None = None, *, until: float | None = None) -> None:
         self.settings = settings
+        self.label_smoothing = settings.training.label_smoothing
         # A run knows what it learned from, wherever that is now.
         pictures = (
             (encoding / PIXELS).exists()
@@ -343,7 +344,7 @@ class Recognition:
         if not self.classifies:
             return number_loss(self.loss_name, outputs[:, 0], batch.targets)
         weights = None if self.class_weights is None else self.class_weights.to(outputs.device)
-        return class_loss(outputs, batch.targets, weights, self.settings.training.label_smoothing)
+        return class_loss(outputs, batch.targets, weights, self.label_smoothing)
 
     def metrics(self, outputs: Tensor, batch: Batch) -> dict[str, float]:
         """Accuracy; or R², by the variance of all that is held back."""

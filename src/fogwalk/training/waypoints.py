@@ -112,6 +112,26 @@ def save(folder: RunFolder, state: State, settings: str) -> int:
     return sum(value.nbytes for value in parts.values())
 
 
+def keep(folder: RunFolder, state: State, settings: str) -> None:
+    """Keep the state of now, once, where that leaves the run's waypoints within their room."""
+    with suppress(OSError):
+        size = _about(state)
+        there = _steps(place(folder)) if place(folder).is_dir() else []
+        if size * max(FEWEST, len(there) + 1) <= _room():
+            save(folder, state, settings)
+            shrink(CAP, keep=place(folder))
+
+
+def _about(state: State) -> int:
+    """Bytes of a state, about."""
+    return 3 * sum(value.nbytes for value in state.model.parameters())
+
+
+def _room() -> int:
+    """Bytes that a run's waypoints may take. Raises OSError where the disk does not say."""
+    return min(MOST_BYTES, round(MOST_OF_FREE * free_bytes(cache_folder())))
+
+
 def forget(folder: RunFolder, beyond: int) -> None:
     """Remove those of later steps."""
     with suppress(OSError):
@@ -133,10 +153,10 @@ class Waypoints:
         self.settings = settings
         self.seconds = SECONDS
         self.kept: list[int] = []
-        self.size = sum(value.numel() * value.element_size() for value in state.model.parameters()) * 3  # about
+        self.size = _about(state)
         self.most = 0
         with suppress(OSError):
-            self.most = min(MOST_BYTES, round(MOST_OF_FREE * free_bytes(cache_folder())))
+            self.most = _room()
         self.spent = 0.0
         self._last = 0.0
 

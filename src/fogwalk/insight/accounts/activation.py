@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, number, signed
 
@@ -55,6 +55,9 @@ class Activation(Account):
 
     formula = "a = σ(z)"
     chain = "∂L/∂z = ∂L/∂a · σ′(z)"
+
+    def formula_of(self, module: nn.Module) -> str:
+        return f"a = σ(z), σ = {module.name}"
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {"output": self._function(work)[0](work.value("input"))}

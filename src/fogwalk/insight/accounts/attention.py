@@ -95,7 +95,7 @@ class Attention(Account):
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         """`at` is (record, place, unit of the output)."""
-        row, place, unit = at
+        work, (_, place, unit), row = work.of_row(at[0]), at, 0
         scores, weights = self.scores(work)[row], self.weights(work)[row]
         heads, width = weights.shape[0], work.value("query").shape[3]
         told = Told()
@@ -184,11 +184,13 @@ class Attention(Account):
         )
         share = weights[head, place]
         closed = place + 1 if self._causal(work) else weights.shape[2]
-        total = float(self.scores(work)[row, head, place, :closed].exp().sum())
+        heard = self.scores(work)[row, head, place, :closed]
+        highest = float(heard.amax())
+        total = float((heard - highest).exp().sum())
         softmax = Line(
             what=f"head {head}: its share of all {closed:,} places that {place} may hear",
-            formula="p = eˢ/Σeˢ",
-            filled=f"e^{signed(score)}/{number(total)}",
+            formula="p = e^(s - highest)/Σ e^(s - highest)",
+            filled=f"e^({number(score)} - {signed(highest)})/{number(total)}",
             result=float(share[to]),
         )
         values = work.value("value")[row, head]

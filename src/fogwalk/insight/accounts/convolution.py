@@ -42,14 +42,16 @@ class Convolution(Account):
         return back
 
     def before(self, work: Work, at: tuple[int, ...]) -> tuple[int, ...]:
-        """The number under the kernel with the largest product."""
+        """The number under the kernel with the largest product; nothing where there is none but the margin."""
         row, channel, *corner = at
         kernel, module = work.parameter("weight")[channel], self._module(work)
         patch = self._patches(work)[row, :, corner[0] * work.value("output").shape[3] + corner[1]]
         under, *place = largest_at(kernel * patch.view_as(kernel))
         pads: tuple[int, int] = module.padding  # type: ignore[assignment]  # numbers, never the word "same"
         moved = zip(corner, module.stride, place, pads, strict=True)
-        return (row, under, *(at * stride + within - pad for at, stride, within, pad in moved))
+        places = [at * stride + within - pad for at, stride, within, pad in moved]
+        inside = all(0 <= place < size for place, size in zip(places, work.value("input").shape[2:], strict=True))
+        return (row, under, *places) if inside else ()
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         row, channel, high, wide = at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum, signed
 
@@ -11,6 +11,11 @@ class FeedForward(Account):
     """Two linear layers with an activation between, each of which has its own account."""
 
     formula = "y = down·h, h = σ(up·x)"
+
+    def formula_of(self, module: nn.Module) -> str:
+        """Which σ is meant."""
+        return f"{self.formula}, σ = {module.activation.name}"  # type: ignore[union-attr]  # an Activation has a name
+
     chain = "∂L/∂h = downᵀ·∂L/∂y    ∂L/∂(up·x) = ∂L/∂h·σ′"
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
@@ -77,12 +82,13 @@ class Gated(FeedForward):
         gate, up = self._halves(work, at)
         k = low(at[-1])
         return [
+            given(f"gate of the inner number {at[-1]}", f"gate{k}·x", float(work.value("gate.output")[at])),
             Line(
                 what=f"inner number {at[-1]}, which adds most to it",
-                formula=f"h{k} = σ(gate){k}·up{k}",
+                formula=f"h{k} = σ(gate{k}·x)·(up{k}·x)",
                 filled=f"{signed(gate)}·{signed(up)}",
                 result=gate * up,
-            )
+            ),
         ]
 
     def _inside_back(self, work: Work, at: tuple[int, ...]) -> list[Line]:
@@ -91,16 +97,17 @@ class Gated(FeedForward):
         return [
             Line(
                 what="on to its gate",
-                formula=f"∂L/∂σ{k} = ∂L/∂h{k}·up{k}",
+                formula=f"∂L/∂σ{k} = ∂L/∂h{k}·(up{k}·x)",
                 filled=f"{signed(delta)}·{signed(up)}",
                 result=delta * up,
             ),
             Line(
                 what="on to its other half",
-                formula=f"∂L/∂up{k} = ∂L/∂h{k}·σ(gate){k}",
+                formula=f"∂L/∂(up{k}·x) = ∂L/∂h{k}·σ(gate{k}·x)",
                 filled=f"{signed(delta)}·{signed(gate)}",
                 result=delta * gate,
             ),
+            given("and to its gate before σ", f"∂L/∂(gate{k}·x)", float(work.blame("gate.output")[at])),
         ]
 
     @staticmethod

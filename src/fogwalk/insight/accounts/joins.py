@@ -3,6 +3,9 @@ averaged, the last few tokens are laid side by side."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -153,7 +156,27 @@ def _of_positions(work: Work, back: dict[str, Tensor]) -> dict[str, Tensor]:
     return back
 
 
-class ConvolutionalNetwork(Account):
+class _InARow(Account):
+    """A model whose modules follow one another; what comes out of one goes into the next, laid side by side at the most."""
+
+    def source(
+        self, work: Work, path: str, at: tuple[int, ...], paths: Sequence[str]
+    ) -> tuple[str, tuple[int, ...]] | None:
+        before = paths[paths.index(path) - 1] if path in paths[1:] else ""
+        if not before or before.startswith("embedding"):
+            return self.outside(work, at)
+        read, made = work.value(f"{path}.input").shape[1:], work.value(f"{before}.output").shape[1:]
+        if read.numel() != made.numel():
+            return None
+        flat = sum(place * math.prod(read[number + 1 :]) for number, place in enumerate(at[1:]))
+        return before, (at[0], *(int(place) for place in torch.unravel_index(torch.tensor(flat), made)))
+
+    def outside(self, work: Work, at: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+        """Of an entry of what goes into the first layer: the embedding, and the entry of its row, that it is."""
+        return None
+
+
+class ConvolutionalNetwork(_InARow):
     """After the convolutions the channels of all places are laid side by side."""
 
     formula = "outputs = head(σ(W·[channels of all places] + b))"
@@ -180,7 +203,7 @@ class ConvolutionalNetwork(Account):
         return f"pools.{at}.output" if work.has(f"pools.{at}.output") else f"activations.{at}.output"
 
 
-class PlainNetwork(Account):
+class PlainNetwork(_InARow):
     """Numbers and the rows of words stand side by side; with residual connections a layer's input is added to its output."""
 
     formula = "outputs = head(σ(W·x + b) again and again)"
@@ -207,6 +230,15 @@ class PlainNetwork(Account):
                 after = f"layers.{number + 1}.input" if number + 1 < self._layers(work) else "head.input"
                 back |= dict.fromkeys((f"layers.{number}.input", self._made(work, number)), work.blame(after))
         return back
+
+    def outside(self, work: Work, at: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+        place = at[1] - (work.value("input").flatten(1).shape[1] - self._lists(work))
+        for number in range(self._lists(work)):
+            wide = work.value(f"embedding.{number}.output").shape[1]
+            if 0 <= place < wide:
+                return f"embedding.{number}", (at[0], place)
+            place -= wide
+        return None
 
     def _side_by_side(self, work: Work) -> Tensor:
         x = work.value("input").flatten(1)
@@ -240,7 +272,7 @@ class PlainNetwork(Account):
         return sum(work.has(f"embedding.{number}.output") for number in range(len(work.values)))
 
 
-class PlainLanguageModel(Account):
+class PlainLanguageModel(_InARow):
     """The rows of the last few tokens are laid side by side; before the text's start stand zeros. Bengio et al. 2003."""
 
     formula = "scores = head(σ(W·[the last tokens' rows] + b) again and again)"
@@ -262,6 +294,11 @@ class PlainLanguageModel(Account):
             seen = beside[:, back:, :, number]
             total[:, : seen.shape[1]] += seen
         return {"embedding.output": total}
+
+    def outside(self, work: Work, at: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+        unit, number = divmod(at[2], self._context(work))
+        place = at[1] - (self._context(work) - 1 - number)
+        return ("embedding", (at[0], place, unit)) if place >= 0 else None
 
     @staticmethod
     def _context(work: Work) -> int:

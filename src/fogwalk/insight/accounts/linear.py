@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum, signed
 
@@ -12,6 +12,9 @@ class Linear(Account):
 
     formula = "z = W·x + b"
     chain = "∂L/∂W = Σ δ·xᵀ    ∂L/∂b = Σ δ    ∂L/∂x = Wᵀ·δ    (δ = ∂L/∂z)"
+
+    def formula_of(self, module: nn.Module) -> str:
+        return self.formula if module.bias is not None else "z = W·x"
 
     def again(self, work: Work) -> dict[str, Tensor]:
         weight, bias = work.parameter("weight"), work.parameter("bias")
@@ -46,6 +49,7 @@ class Linear(Account):
             weight[unit],
             x,
             name="x",
+            labels=work.names,
             bias=None if bias is None else float(bias[unit]),
         )
         here = delta[tuple(record)]
@@ -55,7 +59,7 @@ class Linear(Account):
         back = [
             given(f"blame of unit {unit}", f"δ{u} = ∂L/∂z{u}", mine),
             Line(
-                what=f"to the weight of input {most}, from here",
+                what=f"to the weight of {work.named(most)}, from here",
                 formula=f"δ{u}·x{j}",
                 filled=f"{signed(mine)}·{signed(float(x[most]))}",
                 result=mine * float(x[most]),
@@ -66,7 +70,7 @@ class Linear(Account):
                 filled="",
                 result=float(parts.sum()),
             ),
-            product_sum(f"on to input {most}", f"∂L/∂x{j} = Σᵤ δᵤ·Wᵤ,{j}", here, weight[:, most], name="δ"),
+            product_sum(f"on to {work.named(most)}", f"∂L/∂x{j} = Σᵤ δᵤ·Wᵤ,{j}", here, weight[:, most], name="δ"),
         ]
         if bias is not None:
             back.insert(

@@ -31,21 +31,39 @@ class Loss:
     name: str
     weights: Tensor | None = None
     smoothing: float = 0.0
+    portions: int = 1
 
     @property
     def formula(self) -> str:
-        return FORMULAS[self.name][0]
+        if self.name != "cross-entropy" or (self.weights is None and not self.smoothing):
+            return FORMULAS[self.name][0]
+        own, each = ("", "") if self.weights is None else ("w[right]·", "w·")
+        if not self.smoothing:
+            return f"l = -{own}log p[right], p = softmax(scores), w the weight of a class"
+        spread = (
+            f"l = (1 - s)·{own}(-log p[right]) + s·mean({each}(-log p)), p = softmax(scores), s = {self.smoothing:g}"
+        )
+        return spread + (", w the weight of a class" if own else "")
 
     @property
     def chain(self) -> str:
-        return FORMULAS[self.name][1]
+        if self.name != "cross-entropy" or (self.weights is None and not self.smoothing):
+            return FORMULAS[self.name][1]
+        own = "" if self.weights is None else "w[right]·"
+        plain = f"{own}(p[k] - 1 if k is right)"
+        if not self.smoothing:
+            return f"∂L/∂score[k] = {plain}·c"
+        spread = "(p[k] - 1/classes)" if self.weights is None else "(p[k]·Σw - w[k])/classes"
+        return f"∂L/∂score[k] = ((1 - s)·{plain} + s·{spread})·c"
 
     @property
     def share(self) -> str:
         """What c is, in words."""
         if self.weights is None:
             return "c = 1/(how many answers there are)"
-        return "c = 1/(the weights of all right classes together)"
+        if self.portions == 1:
+            return "c = 1/(the weights of all right classes together)"
+        return f"c = 1/({self.portions} portions · the weights of all right classes of the portion together)"
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """l of every answer, in the shape of the targets; of weighted classes already times the weight."""
@@ -62,13 +80,13 @@ class Loss:
             return off.abs()
         return torch.where(off.abs() <= 1, off.square() / 2, off.abs() - 0.5)
 
-    def counted(self, targets: Tensor, accumulate: int) -> Tensor:
+    def counted(self, targets: Tensor) -> Tensor:
         """c of every answer of a whole batch, the weight of its class left out: that is in l."""
         if self.weights is None:
             return torch.full(targets.shape, 1 / targets.numel(), device=targets.device)
         weights = self.weights.to(targets.device)[targets]
-        parts = weights.split(len(targets) // accumulate)
-        return torch.cat([torch.full_like(part, 1 / (accumulate * float(part.sum()))) for part in parts])
+        parts = weights.split(len(targets) // self.portions)
+        return torch.cat([torch.full_like(part, 1 / (self.portions * float(part.sum()))) for part in parts])
 
     def blame(self, outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
         """∂L/∂(outputs), in their shape."""
@@ -97,7 +115,7 @@ class Loss:
             lines = [
                 Line(
                     what=f"probability of the right answer, {right_is or k}",
-                    formula="p = e^score/Σ e^score",
+                    formula="p = e^(score - highest)/Σ e^(score - highest)",
                     filled=f"e^({number(score)} - {number(highest)})/{number(total)}",
                     result=float(p[k]),
                 ),
@@ -160,6 +178,21 @@ class Loss:
         p = float(surprise[k].neg().exp())
         plain = own * float(surprise[k])
         even = (p * float(weights.sum()) - own) / len(scores)
+        if not spread:
+            return [
+                Line(
+                    what="how surprised it is by it, by the weight of its class",
+                    formula="l = w·(-log p)",
+                    filled=f"{number(own)}·{number(float(surprise[k]))}",
+                    result=plain,
+                ),
+                Line(
+                    what="blame of its score",
+                    formula=f"∂L/∂score{low(k)} = w·(p - 1)·c",
+                    filled=f"{number(own)}·({number(p)} - 1)·{number(share)}",
+                    result=blame,
+                ),
+            ]
         return [
             Line(
                 what="how surprised it is, by the weight of the class and what is spread over all of them",

@@ -9,7 +9,7 @@ model and autograd gave.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class Work:
     module: nn.Module
     values: Mapping[str, Value]
     parameters: Mapping[str, Tensor]
+    names: tuple[str, ...] = ()  # what the first numbers that go in stand for, where a person gave them names
 
     def value(self, name: str) -> Tensor:
         return self.values[name].value
@@ -41,6 +42,25 @@ class Work:
 
     def has(self, name: str) -> bool:
         return name in self.values
+
+    def of_row(self, row: int) -> Work:
+        """The same of one record alone."""
+        alone = {
+            name: Value(
+                name,
+                value.axes,
+                value.value[row : row + 1],
+                None if value.gradient is None else value.gradient[row : row + 1],
+            )
+            if value.axes[0] == "batch"
+            else value
+            for name, value in self.values.items()
+        }
+        return Work(self.path, self.module, alone, self.parameters, self.names)
+
+    def named(self, place: int) -> str:
+        """How a number that goes in is called."""
+        return f"input {place}" + (f", {self.names[place]}" if place < len(self.names) else "")
 
     def parameter(self, name: str) -> Any:
         """One of its parameters by name; None where it has none of that name."""
@@ -108,6 +128,13 @@ class Account:
         """The entry of what went in that this one of the output hangs on most; of what keeps its shape the same."""
         return at if work.value("input").shape == work.value("output").shape else ()
 
+    def source(
+        self, work: Work, path: str, at: tuple[int, ...], paths: Sequence[str]
+    ) -> tuple[str, tuple[int, ...]] | None:
+        """Of a model whose modules follow one another, in the order of `paths`: the module, and the entry of what came out of it,
+        that an entry of what goes into the module at `path` is; None where it came from outside, or this cannot be said."""
+        return None
+
 
 def number(value: float) -> str:
     """Four digits that count: 0.1235, -12.35, 0.001235, 1.230e-05.
@@ -128,15 +155,25 @@ def signed(value: float) -> str:
 
 
 def product_sum(
-    what: str, formula: str, one: Tensor, other: Tensor, *, name: str = "", bias: float | None = None, most: int = SHOWN
+    what: str,
+    formula: str,
+    one: Tensor,
+    other: Tensor,
+    *,
+    name: str = "",
+    labels: Sequence[str] = (),
+    bias: float | None = None,
+    most: int = SHOWN,
 ) -> Line:
-    """A sum of products written out: Σ one·other (+ bias) of vectors of one length, the largest terms first."""
+    """A sum of products written out: Σ one·other (+ bias) of vectors of one length, the largest terms first; the first terms have
+    `labels`."""
     terms = one * other
     order = terms.abs().argsort(descending=True, stable=True)
     shown = sorted(order[:most].tolist())
     others = order[most:]
     rest = float(terms[others].sum()) if len(others) else 0.0
-    written = [f"{signed(float(one[place]))}·{signed(float(other[place]))}" for place in shown]
+    called = {place: f" [{label}]" for place, label in enumerate(labels)}
+    written = [f"{signed(float(one[place]))}·{signed(float(other[place]))}{called.get(place, '')}" for place in shown]
     written += [f"{signed(rest)} (the other {len(others):,})"] if len(others) else []
     written += [f"{signed(bias)} (bias)"] if bias is not None else []
     return Line(

@@ -56,7 +56,8 @@ def _added(answer: TextAnswer, best: str) -> list[str]:
 
 
 def _through(answer: TextAnswer, best: str) -> list[str]:
-    lines = paragraph("", f"how likely {best} would be if the stream ended after", indent=LABEL)
+    told = f"how likely {best} would be if the stream ended after a layer (normalised first, so even a small one may be sure)"
+    lines = paragraph("", told, indent=LABEL)
     rows = [(name, f"{p:.4f}", "▇" * round(BAR * p)) for name, p in answer.by_layer.items()]
     return lines + table(("layer", "p", ""), rows, right=(1,))
 
@@ -130,7 +131,8 @@ def _columns(answer: RecordAnswer, read: Callable[[Tensor], float], what: str, c
     order = sorted(changes, key=lambda name: -abs(changes[name]))
     lines = paragraph(
         "2 drove it",
-        f"how {what} ({number(now)}) changes when a column is put to what is usual: the median, or no word",
+        f"how {what} ({number(now)}) changes when a column is put to what is usual (the median, or no word); in brackets what is "
+        "read of a number",
     )
     rows = [
         (
@@ -138,11 +140,11 @@ def _columns(answer: RecordAnswer, read: Callable[[Tensor], float], what: str, c
             shortened(cells.get(name, ""), 24),
             f"{now + changes[name]:.4g}",
             f"{changes[name]:+.4g}",
-            _signed_bar(-changes[name], list(changes.values())),
+            _signed_bar(changes[name], list(changes.values())),
         )
         for name in order[: MOST * 2]
     ]
-    lines += table(("column", "holds", "without it", "change", ""), rows, right=(2, 3))
+    lines += table(("column", "holds", "if usual", "change", ""), rows, right=(2, 3))
     left = len(order) - len(rows)
     return lines + ([f"  … and {left:,} that change it less"] if left else [])
 
@@ -151,8 +153,13 @@ def _squares(squares: Tensor, read: Callable[[Tensor], float], now: float, what:
     lines = paragraph(
         "2 drove it", f"how {what} ({number(now)}) changes when a square of the image is covered; rows from above"
     )
-    rows = [tuple(f"{read(outputs) - now:+.3f}" for outputs in row) for row in squares]
+    rows = [tuple(_plainly(read(outputs) - now) for outputs in row) for row in squares]
     return lines + table([""] * squares.shape[1], rows, right=range(squares.shape[1]))
+
+
+def _plainly(change: float) -> str:
+    """With its sign, in two digits that count."""
+    return "0" if not change else f"{change:+.2f}" if abs(change) >= 0.1 else f"{change:+.1g}"
 
 
 def _signed_bar(value: float, all_of_them: Sequence[float]) -> str:

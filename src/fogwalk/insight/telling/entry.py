@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fogwalk.errors import UsageError
-from fogwalk.insight.accounts.protocol import Line, Table, Told, number
+from fogwalk.insight.accounts.protocol import Line, Table, Told, given, number
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.capture import Value
 from fogwalk.insight.one_step import Step, account_of, require_name
@@ -57,7 +57,10 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
     output = step.values[f"{path}.output" if path else "output"]
     account = account_of(work.module)
     at = _at(output, where, step)
-    head = paragraph("", f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}")
+    said = step.said(output.name, at)
+    of = f", which stands for {said}" if said else ""
+    head = paragraph("", f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}{of}")
+    head += _tied(step, path)
     if account is None:
         return [
             *head,
@@ -80,6 +83,18 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
     return lines
 
 
+def _tied(step: Step, path: str) -> list[str]:
+    """Of a matrix that another module has too: what is told here is its own share of the blame."""
+    every = list(step.model.named_parameters(remove_duplicate=False))
+    mine = {id(parameter) for name, parameter in every if name.rpartition(".")[0] == path}
+    others = [name for name, parameter in every if id(parameter) in mine and name.rpartition(".")[0] != path]
+    if not others:
+        return []
+    return paragraph(
+        "", f"Its matrix is {others[0]} too: the blame of both uses is added up, and here is this one's share."
+    )
+
+
 def _of_head(told: Told, head: int | None) -> Told:
     """Of what is told of several heads, that of one."""
     if head is None:
@@ -97,7 +112,7 @@ def _plain(step: Step, path: str, at: tuple[int, ...]) -> list[str]:
     for short in ("input", "output"):
         name = f"{path}.{short}" if path else short
         if name in step.values:
-            lines += _numbers(step.values[name], at[:-1] if len(at) > 1 else at)
+            lines += _numbers(step, step.values[name], at[:-1] if len(at) > 1 else at)
     return lines
 
 
@@ -107,12 +122,14 @@ def _value(step: Step, value: Value, where: Place) -> list[str]:
     lines.append(f"  value     {number(float(value.value[at]))}")
     if value.gradient is not None:
         lines.append(f"  blame     {number(float(value.gradient[at]))}   (∂L/∂ of it)")
-    return [*lines, *_numbers(value, at[:-1])]
+    return [*lines, *_numbers(step, value, at[:-1])]
 
 
-def _numbers(value: Value, record: tuple[int, ...]) -> list[str]:
+def _numbers(step: Step, value: Value, record: tuple[int, ...]) -> list[str]:
     """What stands beside it along the last axis: the largest."""
     row = value.value[record].flatten()
+    if value.axes[-1] == "key" and getattr(_module_at(step, value.name.rpartition(".")[0]), "causal", False):
+        row = row[: record[-1] + 1]  # later chairs are closed
     order = row.float().abs().argsort(descending=True, stable=True)[:MOST].sort().values.tolist()
     axis = value.axes[-1]
     lines = paragraph(
@@ -144,7 +161,7 @@ def _parameter(step: Step, name: str, where: Place) -> list[str]:
     return [
         *paragraph("", f"{dial}{why}"),
         *paragraph("rule", UPDATES[moved.optimizer].formula),
-        *lines_of(told.forward),
+        *lines_of([*told.forward, change_of(moved, at)]),
     ]
 
 
@@ -179,12 +196,16 @@ def _loss(step: Step, where: Place) -> list[str]:
             raise UsageError(f"--{flag} {asked} says nothing of the loss", remedy="Leave it out.")
     at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
     named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
-    told = step.lost.told(step.captured.outputs, targets, step.counted, at, named)
     lines = paragraph("", f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else ""))
     if step.task.loss_name == "cross-entropy":
         lines += paragraph("", f"right is {named}", indent=2)
+    else:
+        right, answer = step.task.asked(step.batch, row)[1], step.task.answered(step.captured.outputs[row])
+        both = f"right is {right}, the answer {answer}; below both less the mean of all, in deviations, as the network has them"
+        lines += paragraph("", both, indent=2)
     lines += [*paragraph("forward", step.lost.formula), *paragraph("backward", step.lost.chain)]
-    lines += [*paragraph("", step.lost.share, indent=LABEL), *lines_of(told)]
+    lines += paragraph("", step.lost.share, indent=LABEL)
+    lines += lines_of(step.lost.told(step.captured.outputs, targets, step.counted, at, named))
     if step.task.loss_name == "cross-entropy":
         p = step.captured.outputs[at].softmax(-1)
         order = p.argsort(descending=True, stable=True)[:MOST].tolist()
@@ -230,6 +251,8 @@ def _at(value: Value, where: Place, step: Step) -> tuple[int, ...]:
     last = value.value[tuple(at)]
     if where.unit is not None:
         return (*at, _inside("--unit", where.unit, len(last)))
+    if step.said(value.name, (*at, 0)):
+        return (*at, int(last.argmax()))  # the likeliest
     path = value.name.rpartition(".")[0]
     if value.axes[-1] == "key" and getattr(_module_at(step, path), "causal", False):
         last = last[: at[-1] + 1]  # later chairs are closed
@@ -267,6 +290,11 @@ def _places(value: Value, at: tuple[int, ...]) -> str:
         {"row": "pixel row", "column": "pixel column"} if image else {}
     )
     return ", ".join(f"{names.get(axis, axis)} {here}" for axis, here in zip(value.axes, at, strict=True))
+
+
+def change_of(moved: Moved, at: tuple[int, ...]) -> Line:
+    """By how much one dial was moved."""
+    return given("moved by", "W new - W old", float(moved.change[at]))
 
 
 def lines_of(lines: list[Line]) -> list[str]:

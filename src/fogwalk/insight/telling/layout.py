@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 WIDE = 100
 NARROWEST = 40
 LABEL = 11
+SHOWN_ROWS = 12  # first, and last, lines of a long table
 LEAST_LAST = 24  # columns that the last cell of a row is folded into, at least
 
 
@@ -70,6 +71,14 @@ def _in_blocks(cells: list[list[str]], indent: int) -> list[str]:
             name = " " * (indent + 2) + title + " " * (wide_title - width(title) + 2)
             lines += _folded(cell, wide(), name, " " * len(name)) if cell else []
     return lines
+
+
+def capped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The first and the last of many rows, and how many stand between."""
+    if len(rows) <= SHOWN_ROWS * 2 + 2:
+        return list(rows)
+    between = (f"… {len(rows) - 2 * SHOWN_ROWS} more …", *[""] * (len(rows[0]) - 1))
+    return [*rows[:SHOWN_ROWS], between, *rows[-SHOWN_ROWS:]]
 
 
 def shortened(text: str, most: int) -> str:

@@ -6,21 +6,19 @@ After this    cli/explain.py prints it; a notebook shows it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Account, Work, largest_at, number, signed
+from fogwalk.insight.accounts.protocol import largest_at, number, signed
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.one_step import Step, account_of
-from fogwalk.insight.telling.entry import lines_of
-from fogwalk.insight.telling.layout import LABEL, on_one_line, paragraph, table
+from fogwalk.insight.telling.entry import change_of, lines_of
+from fogwalk.insight.telling.layout import LABEL, capped, on_one_line, paragraph, table
+from fogwalk.insight.telling.picture import picture
+from fogwalk.insight.telling.way import followed, stations, stream, traced
 from fogwalk.models.attention import EXACT_CONTEXT
-from fogwalk.models.transformer import Layer
 from fogwalk.settings.fields import counted
 
-SHOWN_ROWS = 12  # lines of a table of layers
 SHOWN_ANSWERS = 8
 MOST_FOLLOWED = 16  # layers whose numbers are written out
 GREEK = {"decay": "λ", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "momentum": "μ"}
@@ -69,6 +67,11 @@ def _made_again(step: Step) -> list[str]:
         lines += paragraph(
             "", f"The run: {step.logged:.6g} in {in_what}. Below, recomputed in float32: {step.loss:.6g}."
         )
+    dropped = getattr(model, "dropout", 0.0) > 0
+    if dropped and step.captured.rows < step.settings.training.batch:
+        lines += paragraph(
+            "", "The batch is worked through in parts below, so other values are dropped than in the run."
+        )
     fused = getattr(model, "context", 0) > EXACT_CONTEXT
     if getattr(model, "dropout", 0.0) and (training.compile == "on" or fused):
         lines += paragraph(
@@ -92,24 +95,11 @@ def _batch(step: Step, row: int) -> list[str]:
         lines += paragraph("", f"row {row}: {on_one_line(asked, 200)}", indent=LABEL)
         return lines + paragraph("", "At each place the token that comes next is asked for.", indent=LABEL)
     lines += paragraph("", f"row {row}: {on_one_line(asked, 400)}", indent=LABEL)
+    if batch.inputs.dim() == 4:
+        lines += picture(batch.inputs[row], LABEL)
     if step.task.input_names:
         lines += paragraph("", "In brackets what the network reads: numbers centred and scaled.", indent=LABEL)
     return lines + paragraph("", f"right is {right}", indent=LABEL)
-
-
-def stations(step: Step) -> list[str]:
-    """The modules that sum a model up: of a transformer's layers the round table, the station and the layer itself; of anything
-    else every module that does something by itself."""
-    known = dict(step.model.named_modules())
-    layers = [path for path, module in known.items() if isinstance(module, Layer)]
-    inner = {f"{path}.{name}" for path in layers for name in ("attention", "feed_forward")}
-
-    def sums_up(path: str) -> bool:
-        if any(path.startswith(f"{layer}.") for layer in layers):
-            return path in inner
-        return path in layers or not list(known[path].children())
-
-    return [path for path in step.modules() if path and sums_up(path)]
 
 
 def _forward(step: Step, row: int) -> list[str]:
@@ -124,61 +114,12 @@ def _forward(step: Step, row: int) -> list[str]:
         formula = account.formula_of(step.model.get_submodule(path)) if account else "(no formula is known)"
         rows.append((path, number(_size(value.value)), _shape(value.value), formula))
     titles = ("layer", "size", "what comes out", "what it does")
-    lines += table(titles, _capped(rows), right=(1,))
-    if len(paths) > MOST_FOLLOWED:
-        return lines
-    if all(step.values[f"{path}.output"].value[0].numel() <= FEW for path in paths):
+    lines += table(titles, capped(rows), right=(1,))
+    few = len(paths) <= MOST_FOLLOWED
+    if few and all(step.values[f"{path}.output"].value[0].numel() <= FEW for path in paths):
         lines += ["", *_whole(step, row)]
-    return [*lines, "", *_followed(step, row)]
-
-
-def one_way(step: Step, row: int) -> list[tuple[Work, Account, tuple[int, ...]]]:
-    """One record's way through the model, as an entry of what comes out of each layer, from the first layer on. It is found from
-    its end: the right answer, then of each layer the number that the next one's hangs on most."""
-    way: list[tuple[Work, Account, tuple[int, ...]]] = []
-    right = _most_wrong(step, row)
-    at = (*right, int(step.batch.targets[right]) if step.task.loss_name == "cross-entropy" else 0)
-    for path in reversed(stations(step)):
-        work = step.work(path)
-        output = work.value("output")
-        fits = len(at) == output.dim() and all(place < size for place, size in zip(at, output.shape, strict=True))
-        if not fits:  # laid out otherwise in between: what the loss hangs on most
-            at = (row, *largest_at(work.blame("output")[row] * output[row]))
-        if (account := account_of(work.module)) is not None:
-            way.append((work, account, at))
-            at = account.before(work, at)
-    return way[::-1]
-
-
-def _most_wrong(step: Step, row: int) -> tuple[int, ...]:
-    """A record's answer; of several the one with the largest loss."""
-    each = step.lost.each(step.captured.outputs, step.batch.targets)[row]
-    return (row, *largest_at(each)) if each.dim() else (row,)
-
-
-def _followed(step: Step, row: int) -> list[str]:
-    """One record's way with the numbers put in."""
-    lines = paragraph(
-        "", f"row {row}, one way through: of each layer the number that the next one hangs on most", indent=2
-    )
-    for work, account, at in one_way(step, row):
-        lines += paragraph("", work.path, indent=2)
-        lines += lines_of(account.told(work, at).forward)
-    return lines
-
-
-def _traced(step: Step, row: int) -> list[str]:
-    """The blame on the same way back."""
-    lines = ["", *paragraph("", f"row {row}, the same way back, from the loss to the first layer", indent=2)]
-    outputs, targets = step.captured.outputs, step.batch.targets
-    lines += paragraph("", "loss", indent=2)
-    at = _most_wrong(step, row)
-    named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
-    lines += lines_of(step.lost.told(outputs, targets, step.counted, at, named))
-    for work, account, at in reversed(one_way(step, row)):
-        lines += paragraph("", work.path, indent=2)
-        lines += lines_of(account.told(work, at).backward)
-    return lines
+    way = (followed(step, row) if few else []) or stream(step, row)
+    return lines + (["", *way] if way else [])
 
 
 def _whole(step: Step, row: int) -> list[str]:
@@ -206,7 +147,7 @@ def _loss(step: Step, row: int) -> list[str]:
                 step.task.named(int(step.batch.inputs[row, place])),
                 step.task.named(int(targets[row, place])),
                 f"{float(p[place, targets[row, place]]):.4f}",
-                f"{float(each[row, place]):.4f}",
+                number(float(each[row, place])),
                 f"{step.task.named(int(p[place].argmax()))} {float(p[place].max()):.2f}",
             )
             for place in order
@@ -237,7 +178,7 @@ def _answers(step: Step, each: Tensor) -> list[str]:
         else:
             told = step.task.answered(outputs[at])
             chance = f"{number(float(outputs[at, 0]))} - {signed(float(targets[at]))}"
-        rows.append((str(at), right, told, chance, f"{float(each[at]):.4f}"))
+        rows.append((str(at), right, told, chance, number(float(each[at]))))
     titles = ("row", "right is", "likeliest", "p[right]", "l")
     if step.task.loss_name != "cross-entropy":
         titles = ("row", "right is", "answer", "y - right, in deviations", "l")
@@ -265,9 +206,9 @@ def _blame(step: Step, row: int) -> list[str]:
             )
         )
     titles = ("layer", "|∂L/∂(what came out)|", "|∂L/∂(its parameters)|")
-    lines += table(titles, _capped(rows), right=(1, 2))
+    lines += table(titles, capped(rows), right=(1, 2))
     if len(rows) <= MOST_FOLLOWED:
-        lines += _traced(step, row)
+        lines += traced(step, row)
     limit = step.settings.optimizer.clip
     clipped = (
         f", more than {limit:g}: all are scaled by {step.scale:.4f}"
@@ -282,16 +223,17 @@ def _blame(step: Step, row: int) -> list[str]:
 def _update(step: Step) -> list[str]:
     if not step.made:
         return paragraph("5 update", "none: a number was not finite, so no parameter was changed")
-    kinds = sorted(
-        {(moved.optimizer, moved.rate, tuple(sorted(moved.numbers.items()))) for moved in step.moved.values()}
-    )
+    kinds: dict[tuple[str, float, tuple[tuple[str, float], ...]], list[str]] = {}
+    for moved in step.moved.values():
+        kinds.setdefault((moved.optimizer, moved.rate, tuple(sorted(moved.numbers.items()))), []).append(moved.name)
     lines = paragraph("5 update", f"each dial moves a little; the rate of this step is η = {step.rate:.4g}")
     for kind in dict.fromkeys(name for name, _, _ in kinds):
         lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=LABEL)
-        for name, rate, numbers in kinds:
+        for (name, rate, numbers), moved_so in kinds.items():
             if name == kind:
                 told = ", ".join(f"{GREEK[what]} = {value:g}" for what, value in numbers)
-                lines += paragraph("", f"with η = {rate:.4g}, {told}", indent=LABEL + 2)
+                named = ", ".join(moved_so[:3]) + (f" and {len(moved_so) - 3} more" if len(moved_so) > 3 else "")
+                lines += paragraph("", f"with η = {rate:.4g}, {told}: {named}", indent=LABEL + 2)
     rows = [
         (
             moved.name if len(moved.name) <= LONGEST else "…" + moved.name[1 - LONGEST :],
@@ -310,11 +252,15 @@ def _update(step: Step) -> list[str]:
         indent=LABEL,
     )
     titles = ("parameter", "by", "shape", "size", "blame", "change", "share")
-    lines += table(titles, _capped(rows), right=(3, 4, 5, 6))
+    lines += table(titles, capped(rows), right=(3, 4, 5, 6))
     most = max(step.moved.values(), key=lambda moved: float(moved.change.abs().max()))
     at = largest_at(most.change)
     lines += paragraph("", f"the dial that moved most: {most.name}[{', '.join(map(str, at))}]", indent=2)
-    return lines + lines_of(UPDATES[most.optimizer].told(most, at).forward)
+    lines += lines_of([*UPDATES[most.optimizer].told(most, at).forward, change_of(most, at)])
+    if most.optimizer == "Muon":
+        hand = "Muon's matrices cannot be checked by hand; a run with --optimizer.name sgd can, dial by dial."
+        lines += paragraph("", hand, indent=2)
+    return lines
 
 
 def _again(step: Step) -> list[str]:
@@ -327,14 +273,6 @@ def _again(step: Step) -> list[str]:
         f"the same batch after the update: {step.after:.6g}, {abs(less):.4g} {way} than {step.loss:.6g} before it"
         + ("" if less < 0 else " (a batch may get worse: the optimizer also follows what earlier batches taught)"),
     )
-
-
-def _capped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The first and the last of many rows, and how many stand between."""
-    if len(rows) <= SHOWN_ROWS * 2 + 2:
-        return list(rows)
-    between = (f"… {len(rows) - 2 * SHOWN_ROWS} more …", *[""] * (len(rows[0]) - 1))
-    return [*rows[:SHOWN_ROWS], between, *rows[-SHOWN_ROWS:]]
 
 
 def _size(value: Tensor) -> float:
