@@ -6,8 +6,8 @@ After this    run.py offers it; cli/explain.py prints it.
 
 from __future__ import annotations
 
-import csv
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from fogwalk.predicting import Asked, Recogniser, asked_rows
 from fogwalk.registry import did_you_mean
 
 WRITTEN = "age=39, sex=male"
+_APART = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # commas outside quotation marks
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +97,12 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
         raise UsageError(f"--row {row} is outside", expected=f"{prompt} has {len(asked.inputs):,}, counted from 0.")
     record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
     places = encoder.places() if isinstance(encoder, Columns) else {}
-    cells = {name: _cell(asked.table, name, row, record[place].tolist()) for name, place in places.items()}
+    read = encoder.read if isinstance(encoder, Columns) else ()
+    numeric = {column.name for column in read if isinstance(column, Number)}
+    cells = {
+        name: _cell(asked.table, name, row, float(record[place[0]]) if name in numeric else None)
+        for name, place in places.items()
+    }
     shown = Path(prompt).name if _is_path(prompt) else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
     answer = of_record(recogniser.model, record, places)
@@ -115,13 +121,13 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
     return Answered(tuple(lines), *of_record_answer(run, step, answer, classes, told))
 
 
-def _cell(table: Table, name: str, row: int, read: list[float]) -> str:
+def _cell(table: Table, name: str, row: int, read: float | None) -> str:
     """What stands in a cell, and in brackets the number that is read of it."""
     value = table.columns[name][row].as_py()
     written = "" if value is None else str(value)
     if not written.strip():
         return "(missing)"
-    return f"{written} ({read[0]:.4g})" if len(read) == 1 else written
+    return written if read is None else f"{written} ({read:.4g})"
 
 
 def _is_path(prompt: str) -> bool:
@@ -149,18 +155,25 @@ def _asked(recogniser: Recogniser, prompt: str) -> Asked:
     return _written(prompt, encoder, recogniser.target.name)
 
 
+def _unquoted(piece: str) -> str:
+    piece = piece.strip()
+    return piece[1:-1] if len(piece) > 1 and piece[0] == piece[-1] == '"' else piece
+
+
 def _written(prompt: str, columns: Columns, target: str) -> Asked:
     """A row as a person wrote it."""
     import pyarrow
 
     written: dict[str, str] = {}
-    for part in next(csv.reader([prompt], skipinitialspace=True)):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
+    for part in _APART.split(prompt):
+        whole = part.strip()
+        quoted = len(whole) > 1 and whole[0] == whole[-1] == '"' and whole.count('"') == 2
+        name, equals, value = (_unquoted(piece) for piece in (whole[1:-1] if quoted else whole).partition("="))
         if not equals:
             raise UsageError(
                 f"'{name}' in --prompt is no column=value",
                 expected=f"A row is written as {WRITTEN}.",
-                remedy="What holds a comma stands in quotation marks: --prompt '\"city=Rome, Italy\", age=39'.",
+                remedy="What holds a comma stands in quotation marks: --prompt 'city=\"Rome, Italy\", age=39'.",
             )
         if name in written:
             raise UsageError(f"--prompt says twice what {name} is", remedy="Leave one out.")

@@ -239,17 +239,26 @@ class Run:
         told.require_row(row)
         return Explanation(told, row)
 
-    def explain_answer(self, prompt: str, *, row: int | None = None) -> Answered:
+    def explain_answer(self, prompt: str, *, row: int | None = None, step: int | None = None) -> Answered:
         """What the model answers and what drove it: to a prompt; or for a row, written as `age=39, sex=male` or as row `row` of
-        a table, or for an image, by its path. An object that shows itself."""
+        a table, or for an image, by its path. With `step` as it was after so many updates, made again where no checkpoint holds
+        it. An object that shows itself."""
         from fogwalk.explaining import of_a_prompt, of_a_record
+        from fogwalk.insight.again import model_after
+        from fogwalk.insight.explanation import require_whole
 
+        require_whole("row", row)
+        require_whole("step", step)
+        if step is not None and step in self.folder.steps_saved():
+            return Run(self.folder, step=step).explain_answer(prompt, row=row)
+        model, at = (self.model, self.step) if step is None else (model_after(self.folder, step), step)
         with hardware.exactly(self.settings.threads or hardware.cores()):
             if self.settings.task == "language":
                 if row is not None:
                     raise UsageError(f"--row {row} says nothing of a text's prompt", remedy="Leave it out.")
-                return of_a_prompt(self.folder.name, self.step, self.model, self.tokenizer, prompt)
-            return of_a_record(self.folder.name, self.step, self._recogniser, prompt, row or 0)
+                return of_a_prompt(self.folder.name, at, model, self.tokenizer, prompt)
+            recogniser = Recogniser(model, self._recogniser.encoder, self._recogniser.target)
+            return of_a_record(self.folder.name, at, recogniser, prompt, row or 0)
 
     def verdicts(self) -> list[Verdict]:
         """What the run's numbers say about its health; causes before what they explain."""

@@ -125,6 +125,10 @@ def test_what_is_written_is_said_and_can_be_read_by_others(capsys: pytest.Captur
     assert {path.stat().st_mode for path in (tmp_path / "data").iterdir()} == {fresh.stat().st_mode}
 
 
+def test_nothing_is_written_into_the_run_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "lies in the run itself" in told(capsys, "book", "--verdicts", "--out", "runs/book/checkpoints", code=2)
+
+
 @pytest.mark.parametrize("flag", ["--step", "--row"])
 def test_what_says_nothing_of_the_verdicts_is_refused(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "says nothing of the verdicts" in told(capsys, "book", "--verdicts", flag, "1", code=2)

@@ -11,6 +11,7 @@ from torch import nn
 
 from fogwalk import load
 from fogwalk.errors import DataError, UsageError
+from fogwalk.insight.again import model_after
 from fogwalk.insight.answer import of_record, of_text
 from fogwalk.insight.form import read
 from fogwalk.models.transformer import build
@@ -19,6 +20,8 @@ from fogwalk.run import Run
 from fogwalk.runs.folder import RunFolder
 from fogwalk.settings import Transformer
 from fogwalk.training.state import initialise
+
+from .conftest import SHORT, trained
 
 SHAPES = [
     Transformer(layers=layers, width=16, heads=2, context=8, positions=positions, normalisation=norm)
@@ -174,6 +177,44 @@ def test_a_prompt_is_answered_in_words_and_as_data(runs: dict[str, RunFolder], t
 
 def test_a_plain_model_of_text_answers_too(runs: dict[str, RunFolder]) -> None:
     assert "listens" not in repr(opened(runs["mlp"]).explain_answer("the"))
+    told = repr(opened(runs["mlp"]).explain_answer("the cat"))
+    assert "Of the prompt's 7 tokens the last 4 are told" in " ".join(told.split())
+
+
+def test_a_prompt_that_is_the_name_of_a_file_is_still_the_text(
+    runs: dict[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("the cat").write_text("a dog")
+    assert "A file is called the cat" in repr(opened(runs["text"]).explain_answer("the cat"))
+    with pytest.raises(UsageError, match="--row 0 says nothing of a text"):
+        opened(runs["text"]).explain_answer("the cat", row=0)
+
+
+def test_a_row_may_hold_commas_and_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ['"income, gross",city,kind']
+    for number in range(120):
+        city = ('"Rome, Italy"', "Oslo", "")[number % 3]
+        rows.append(f"{number * 10 if number % 7 else ''},{city},{'rich' if number > 60 else 'poor'}")
+    Path("t.csv").write_text("\n".join(rows) + "\n")
+    run = opened(trained(tmp_path / "run", SHORT | {"data.path": ("t.csv",), "data.target": "kind"}))
+    told = repr(run.explain_answer('"income, gross"=300, city="Rome, Italy"'))
+    assert "Rome, Italy" in told
+    assert "300 (" in told
+    assert told == repr(run.explain_answer('"income, gross=300","city=Rome, Italy"')).replace(
+        '"income, gross=300","city=Rome, Italy"', '"income, gross"=300, city="Rome, Italy"'
+    )
+    assert "(missing)" in repr(run.explain_answer("city=Oslo"))
+    assert "'inf' is no number that can be read" in " ".join(repr(run.explain_answer('"income, gross"=inf')).split())
+    for prompt, words in (
+        ("city=Oslo, city=Rome", "says twice"),
+        ("Rome, Italy=3", "quotation marks"),
+        (".", "folder"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            run.explain_answer(prompt)
+    assert any("city missing" in repr(run.explain(5, row=row)) for row in range(8))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +224,25 @@ def test_a_plain_model_of_text_answers_too(runs: dict[str, RunFolder]) -> None:
 def test_a_prompt_that_cannot_be_answered_is_told(prompt: str, words: str, runs: dict[str, RunFolder]) -> None:
     with pytest.raises(UsageError, match=words):
         opened(runs["text"]).explain_answer(prompt)
+
+
+@pytest.mark.parametrize("name", ["text", "table"])
+def test_any_step_can_be_asked(name: str, runs: dict[str, RunFolder]) -> None:
+    run, prompt = opened(runs[name]), {"text": "the cat", "table": "petal length=3"}[name]
+    saved, told = runs[name].steps_saved(), run.explain(6).step
+    assert 5 not in saved
+    model = model_after(runs[name], 5)
+    for parameter, moved in told.moved.items():
+        assert torch.equal(model.get_parameter(parameter), moved.old)
+    assert f"step {5}:" in repr(run.explain_answer(prompt, step=5))
+    made, kept = model_after(runs[name], saved[-1]), load(runs[name].path, step=saved[-1]).model
+    assert all(torch.equal(value, kept.state_dict()[key]) for key, value in made.state_dict().items())
+    assert repr(run.explain_answer(prompt, step=saved[-1])) == repr(
+        load(runs[name].path, step=saved[-1]).explain_answer(prompt)
+    )
+    for step, words in ((-1, "cannot be -1"), (13, "It has made 12 steps")):
+        with pytest.raises(UsageError, match=words):
+            run.explain_answer(prompt, step=step)
 
 
 def test_a_row_is_answered_as_predict_does(runs: dict[str, RunFolder], tmp_path: Path) -> None:

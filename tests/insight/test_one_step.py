@@ -21,6 +21,7 @@ from fogwalk.insight.form import of_measures, of_step, read, write
 from fogwalk.insight.one_step import Step, account_of
 from fogwalk.insight.recorder import looks
 from fogwalk.insight.telling.layout import width
+from fogwalk.run import load
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.settings import Source
@@ -254,6 +255,40 @@ def test_an_entry_shows_itself(runs: dict[str, RunFolder]) -> None:
     assert repr(entry) == str(entry)
     assert entry.startswith("head, step 3")
     assert entry._repr_html_() == f"<pre>{html.escape(entry)}</pre>"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"step": "5"}, {"step": 5.0}, {"step": True}, {"row": "1"}],
+)
+def test_what_is_no_whole_number_is_refused(asked: dict[str, object], runs: dict[str, RunFolder]) -> None:
+    with pytest.raises(UsageError, match="It is a whole number"):
+        load(runs["table"].path).explain(**asked)
+
+
+def test_an_entry_of_what_is_no_name_or_number_is_refused(runs: dict[str, RunFolder]) -> None:
+    explanation = Explanation(explain(runs["table"], 3))
+    for flag in ("row", "place", "unit", "head"):
+        for value in ("1", 1.5, True):
+            with pytest.raises(UsageError, match=f"--{flag} cannot be"):
+                explanation.at("head", **{flag: value})
+    with pytest.raises(UsageError, match="a name cannot be"):
+        explanation.at(None)
+    with pytest.raises(UsageError, match="a parameter belongs to no record"):
+        explanation.at("head.weight", row=1)
+
+
+def test_what_explaining_keeps_stays_within_its_room(
+    runs: dict[str, RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = runs["patches"]
+    shutil.rmtree(waypoints.place(folder), ignore_errors=True)
+    monkeypatch.setattr(waypoints, "SECONDS", 0.0)
+    state = Path(waypoints.place(folder))
+    for most, expected in ((0, 0), (10**9, 1)):
+        monkeypatch.setattr(waypoints, "MOST_BYTES", most)
+        explain(folder, 3)
+        assert (len(list(state.iterdir())) if state.is_dir() else 0) == expected
 
 
 def test_a_damaged_checkpoint_that_is_passed_over_is_said(runs: dict[str, RunFolder], tmp_path: Path) -> None:

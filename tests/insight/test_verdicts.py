@@ -187,6 +187,31 @@ def test_health_without_looks_says_so(runs: dict[str, RunFolder]) -> None:
     assert "No step is made yet" in "\n".join(health("x", Evidence(), []))
 
 
+def test_what_could_not_be_judged_is_said() -> None:
+    early = Evidence(steps=40, losses=dict.fromkeys(range(1, 13), 1.0))
+    told = " ".join("\n".join(health("x", early, judge(early))).split())
+    assert "Of 12 steps only corrupt data can be told" in told
+    assert told.endswith("looked for corrupt data")
+    once = with_looks()
+    once.validations = once.validations[:1]
+    told = " ".join("\n".join(health("x", once, judge(once))).split())
+    assert "Of stuck at chance and memorising nothing can be said" in told
+    assert "stuck at chance" not in told.split("looked for ")[-1]
+    assert "overshooting" in told.split("looked for ")[-1]
+
+
+def test_a_batch_far_from_all_others_is_no_overshooting() -> None:
+    """Targets with heavy tails: now and then one record makes a batch's loss tenfold."""
+    chance = random.Random(0)
+    losses = {step: chance.uniform(0.5, 0.8) * (12 if step % 19 == 0 else 1) for step in range(1, 301)}
+    calm = Evidence(steps=300, guessing=0.8, counting=0.8, losses=losses)
+    for made in (25, 60, 120, 300):
+        seen = Evidence(steps=300, guessing=0.8, counting=0.8, losses=dict(list(losses.items())[:made]))
+        assert "overshooting" not in [verdict.name for verdict in judge(seen)], made
+    calm.losses |= {step: chance.uniform(6, 9) for step in range(40, 60)}
+    assert "overshooting" in [verdict.name for verdict in judge(calm)]
+
+
 def test_the_evidence_of_a_log_is_that_of_the_session(runs: dict[str, RunFolder]) -> None:
     story = list(read_all(runs["table"].events))
     found = gathered(story, story[0]["data"])

@@ -20,7 +20,10 @@ def parser(summary: str) -> Parser:
     parser = Parser("explain", summary)
     add_run(parser)
     parser.add_argument(
-        "--step", type=int, metavar="N", help="this update, made again and told whole (default: the last)"
+        "--step",
+        type=int,
+        metavar="N",
+        help="this update, made again and told whole (default: the last); with --prompt the model after so many",
     )
     parser.add_argument(
         "--at",
@@ -57,15 +60,16 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.cli.tables import print_json, tell_damage
     from fogwalk.run import load
 
-    run = load(found.run, step=found.step if found.prompt is not None else None)
+    run = load(found.run)
     if found.out is not None and run.path.resolve() in (Path(found.out).resolve(), *Path(found.out).resolve().parents):
         raise UsageError(f"--out {found.out} lies in the run itself", remedy="Name a folder beside it.")
     if found.verdicts:
         _verdicts(found, run)
         return 0
     if found.prompt is not None:
-        told: Any = run.explain_answer(found.prompt, row=found.row)
-        tell_damage(run.damage, run.step)
+        told: Any = run.explain_answer(found.prompt, row=found.row, step=found.step)
+        if found.step is None:
+            tell_damage(run.damage, run.step)
     else:
         told = run.explain(found.step, row=found.row or 0, name=found.at)
     if found.json:

@@ -49,6 +49,21 @@ def explain(folder: RunFolder, step: int | None = None, name: str | None = None)
     return replace(told, damage=damage)
 
 
+def model_after(folder: RunFolder, step: int) -> nn.Module:
+    """The model as it was after `step` updates, ready to answer; raises what `explain` does."""
+    if step < 0:
+        raise UsageError(f"--step cannot be {step}", expected="It is a number of updates; 0 is before the first.")
+    made = max((record["step"] for record in read_story(folder.events) if record["event"] == "step"), default=0)
+    if step > made:
+        raise UsageError(f"{folder.path} has no step {step}", expected=f"It has made {made:,} steps.")
+    first, _ = _nearest(folder, step + 1, made)
+    with replaying(folder, first, before=step) as replay:
+        _require_memory(replay.state)
+        replay.to(step)
+        model: nn.Module = replay.state.model.eval()
+    return model
+
+
 def _replayed(
     folder: RunFolder, step: int, first: int, logged: float | None, *, near: int | None, name: str | None
 ) -> Step:

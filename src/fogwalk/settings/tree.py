@@ -170,7 +170,7 @@ class Insight:
 
     every: int = setting(
         50,
-        "steps between looks inside, for the verdicts and the page; 0 never (fewer where they would take over 2 % of the time)",
+        "steps between looks inside, for the verdicts; 0 never (fewer where they would take over 1.2 % of the time)",
         least=0,
         resumable=True,
     )
