@@ -17,7 +17,7 @@ ROOT = Path(fogwalk.__file__).parent
 # The path of the data. A file imports from its own folder and from what stands before it here.
 ORDER = (  # noqa: SIM905  # read as one path
     "errors registry settings events runs cache data encoding hardware batches models generation objectives tasks training "
-    "insight interop trainer scoring predicting explaining run verify cli"
+    "insight interop trainer scoring predicting explaining run verify observatory cli"
 ).split()
 # run.py prints a training's progress, as the command does; loaded only then.
 EXCEPTIONS = {("run.py", "fogwalk.cli.progress")}

@@ -52,7 +52,7 @@ ORDER = [
         "predicting.py",
         "explaining.py",
     ),
-    *("run.py", "verify.py", "cli"),
+    *("run.py", "verify.py", "observatory", "cli"),
 ]
 
 
@@ -159,6 +159,8 @@ def changing(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.chdir(place)
     monkeypatch.setattr(sys, "stdin", Person())
     monkeypatch.setattr("builtins.input", lambda question: "y")
+    # The page would be served until Ctrl+C; tests/cli/test_observe.py asks it.
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [socket.close() for socket in sockets])
     # Twelve million characters are more than a test needs.
     monkeypatch.setitem(SAMPLES, "sample:python-source", lambda: Path(shutil.__file__).read_text(encoding="utf-8"))
     return place
@@ -173,6 +175,8 @@ def typed(line: str) -> list[str]:
     name, *words = shlex.split(line, comments=True)[1:]
     if "--resume" in words:
         words = ["6" if word == "5000" else word for word in words]
+    elif name == "observe":
+        words += ["--no-open", "--port", "0"]
     elif name in ("train", "demo") and "--help" not in words:
         words += SHORT[2:] if RECOGNISED & set(words) else SHORT
     return [name, *words]

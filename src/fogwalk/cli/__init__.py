@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "let a trained model answer for the rows of a table",
     "evaluate": "score a trained model on held-out text or rows",
     "explain": "one step of a run, one answer, or the run's health, with every number",
+    "observe": "a page that shows every run, live and finished",
     "parameters": "every group of dials in a model: name, shape, count, size",
     "runs": "the runs under ./runs",
     "compare": "two runs: what was set differently, and what came of it",

@@ -13,7 +13,7 @@ from fogwalk.errors import UsageError
 from fogwalk.insight.form import StepForm, of_step, write
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.telling.entry import Place, entry
-from fogwalk.insight.telling.overview import overview
+from fogwalk.insight.telling.overview import Station, overview, summed_up, told_by_station
 
 
 def require_whole(flag: str, value: object) -> None:
@@ -44,6 +44,16 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+    @property
+    def stations(self) -> dict[str, list[str]]:
+        """What is told of the step as a whole, and at each station: batch, forward, loss, blame, update, again."""
+        return told_by_station(self.step, self.row)
+
+    @property
+    def layers(self) -> list[Station]:
+        """Every module that sums the model up, with the size of what it makes and the blame it got."""
+        return summed_up(self.step)
 
     @property
     def structure(self) -> StepForm:

@@ -106,11 +106,17 @@ def read_story(path: Path) -> list[dict[str, Any]]:
     """The run as it counts: after a resume, what had been logged beyond its step is replaced by what came later."""
     story: list[dict[str, Any]] = []
     for record in read_all(path):
-        if record["event"] == "resumed":
-            story = [earlier for earlier in story if earlier["step"] <= record["step"]]
-        elif record["event"] in AGAIN:
-            story = _without(story, record["event"], record["step"])
-        story.append(record)
+        story = told_again(story, record)
+    return story
+
+
+def told_again(story: list[dict[str, Any]], record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The story with one record more, without what that makes void. The list that is given may be changed."""
+    if record["event"] == "resumed":
+        story = [earlier for earlier in story if earlier["step"] <= record["step"]]
+    elif record["event"] in AGAIN:
+        story = _without(story, record["event"], record["step"])
+    story.append(record)
     return story
 
 

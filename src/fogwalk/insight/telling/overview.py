@@ -6,6 +6,8 @@ After this    cli/explain.py prints it; a notebook shows it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -28,22 +30,24 @@ FEW = 8  # numbers of a layer that are all shown
 
 def overview(step: Step, row: int = 0) -> list[str]:
     """The whole step; of the batch's records one is shown."""
-    return [
-        *paragraph("", f"{step.run}, step {step.step:,} of {step.steps:,}: what one update did"),
-        *_made_again(step),
-        "",
-        *_batch(step, row),
-        "",
-        *_forward(step, row),
-        "",
-        *_loss(step, row),
-        "",
-        *_blame(step, row),
-        "",
-        *_update(step),
-        "",
-        *_again(step),
-    ]
+    lines: list[str] = []
+    for told in told_by_station(step, row).values():
+        lines += ["", *told] if lines and told else told
+    return lines
+
+
+def told_by_station(step: Step, row: int = 0) -> dict[str, list[str]]:
+    """What is told of the step as a whole, and at each of its stations, in their order."""
+    title = f"{step.run}, step {step.step:,} of {step.steps:,}: what one update did"
+    return {
+        "step": [*paragraph("", title), *_made_again(step)],
+        "batch": _batch(step, row),
+        "forward": _forward(step, row),
+        "loss": _loss(step, row),
+        "blame": _blame(step, row),
+        "update": _update(step),
+        "again": _again(step),
+    }
 
 
 def _made_again(step: Step) -> list[str]:
@@ -102,17 +106,45 @@ def _batch(step: Step, row: int) -> list[str]:
     return lines + paragraph("", f"right is {right}", indent=LABEL)
 
 
+@dataclass(frozen=True)
+class Station:
+    """A module summed up: the size (root of the mean square), shape and formula of what comes out; the length of the loss's
+    gradient at that, and at all its own parameters, None where there is none."""
+
+    path: str
+    size: float
+    shape: str
+    formula: str
+    blame: float | None
+    gradient: float | None
+
+
+def summed_up(step: Step) -> list[Station]:
+    """The modules that sum a model up, the first first."""
+    found = []
+    for path in stations(step):
+        value, module = step.values[f"{path}.output"], step.model.get_submodule(path)
+        account = account_of(module)
+        own = [moved.gradient for name, moved in step.moved.items() if name.startswith(f"{path}.")]
+        found.append(
+            Station(
+                path,
+                _size(value.value),
+                _shape(value.value),
+                account.formula_of(module) if account else "(no formula is known)",
+                None if value.gradient is None else float(value.gradient.norm()),
+                _norm(own) if own else None,
+            )
+        )
+    return found
+
+
 def _forward(step: Step, row: int) -> list[str]:
     lines = paragraph(
         "2 forward", "from what is read to the answers; size is the root of the mean square of what comes out"
     )
     paths = stations(step)
-    rows = []
-    for path in paths:
-        value = step.values[f"{path}.output"]
-        account = account_of(step.model.get_submodule(path))
-        formula = account.formula_of(step.model.get_submodule(path)) if account else "(no formula is known)"
-        rows.append((path, number(_size(value.value)), _shape(value.value), formula))
+    rows = [(one.path, number(one.size), one.shape, one.formula) for one in summed_up(step)]
     titles = ("layer", "size", "what comes out", "what it does")
     lines += table(titles, capped(rows), right=(1,))
     few = len(paths) <= MOST_FOLLOWED
@@ -194,17 +226,14 @@ def _blame(step: Step, row: int) -> list[str]:
         "4 blame",
         f"backwards: by how much the loss would change with each number (∂L/∂number), as the length over {of}",
     )
-    rows = []
-    for path in reversed(stations(step)):
-        gradient = step.values[f"{path}.output"].gradient
-        own = [moved.gradient for name, moved in step.moved.items() if name.startswith(f"{path}.")]
-        rows.append(
-            (
-                path,
-                "-" if gradient is None else number(float(gradient.norm())),
-                number(_norm(own)) if own else "-",
-            )
+    rows = [
+        (
+            one.path,
+            "-" if one.blame is None else number(one.blame),
+            "-" if one.gradient is None else number(one.gradient),
         )
+        for one in reversed(summed_up(step))
+    ]
     titles = ("layer", "|∂L/∂(what came out)|", "|∂L/∂(its parameters)|")
     lines += table(titles, capped(rows), right=(1, 2))
     if len(rows) <= MOST_FOLLOWED:

@@ -1,0 +1,51 @@
+"""A run's events as they are written, for a page that stays open: each whole line with the byte behind it, so that whoever comes
+back says where they stopped and misses nothing.
+
+Before this   runs/log.py writes lines and repairs a torn last one.
+After this    server.py sends them as server-sent events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+LOOKS = 0.5  # seconds between two looks at the file
+QUIET = 10.0  # seconds after which something is said, so that a lost contact is noticed
+AT_ONCE = 1_000_000  # bytes read at a time
+
+
+def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]]:
+    """Each whole line from a byte on, with the byte behind it. A shorter file was written anew: from its start."""
+    try:
+        with path.open("rb") as file:
+            if file.seek(0, 2) < offset:
+                offset = 0
+            file.seek(offset)
+            content = file.read(AT_ONCE)
+    except OSError:
+        return []
+    lines = []
+    for line in content.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            offset += len(line)
+            lines.append((offset, line[:-1]))
+    return lines
+
+
+async def followed(path: Path, offset: int, gone: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+    """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line."""
+    quiet = 0.0
+    while not await gone():
+        lines = whole_lines(path, offset)
+        if lines:
+            quiet = 0.0
+            offset = lines[-1][0]
+            yield b"".join(b"id: %d\ndata: %s\n\n" % (behind, line) for behind, line in lines)
+        else:
+            quiet += LOOKS
+            if quiet >= QUIET:
+                quiet = 0.0
+                yield b": still here\n\n"
+        await asyncio.sleep(LOOKS)

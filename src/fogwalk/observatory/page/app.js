@@ -1,0 +1,59 @@
+// The frame: which run, which screen, and a word on how the run stands. A screen is one file in views/ and one line in VIEWS.
+
+import { addressWith, go, picks } from "./address.js";
+import { make } from "./make.js";
+import { ask, run as at } from "./server.js";
+import { answer } from "./views/answer.js";
+import { live } from "./views/live.js";
+import { start } from "./views/start.js";
+import { step } from "./views/step.js";
+
+export const VIEWS = [start, live, step, answer];
+
+const [picker, state, screens, screen] = ["run", "state", "screens", "screen"].map((id) => document.getElementById(id));
+let leave = null, turn = 0;
+
+/** Draw what the address says. Whatever goes wrong is said in its place; the frame stays. */
+async function show() {
+  const mine = ++turn, picked = picks();
+  leave?.();
+  leave = null;
+  const view = VIEWS.find((one) => one.id === picked.view) ?? (picked.run ? live : start);
+  const place = make("div", {});
+  screen.replaceChildren(place);
+  try {
+    const list = await ask("runs");
+    if (mine !== turn) return;
+    const name = picked.run ?? (view.needs.includes("run") ? list.runs[0]?.name : null);
+    frame(list, view, name);
+    if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
+    const opened = name ? await ask(at(name)) : null;
+    if (mine !== turn) return;
+    const stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
+    state.textContent = stands;
+    if (opened?.wrong && view !== start) throw new Error(opened.wrong);
+    const left = await view.draw(place, { list, opened, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
+    if (mine !== turn) left?.();
+    else leave = left ?? null;
+    document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;
+  } catch (error) {
+    if (mine !== turn) return;
+    place.append(make("p", { class: "trouble", role: "alert" }, error.message));
+  }
+}
+
+function frame(list, view, name) {
+  picker.replaceChildren(...(name ? [] : [make("option", { value: "" }, "none picked")]), ...list.runs.map((one) => make("option", { value: one.name, selected: one.name === name }, one.name)));
+  screens.replaceChildren(...VIEWS.map((one) => make("a", { href: addressWith({ view: one.id, run: name }, {}), "aria-current": one === view ? "page" : null }, one.title)));
+}
+
+picker.addEventListener("change", () => go({ run: picker.value, view: picks().view === "start" ? "live" : picks().view }, { base: {} }));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || link.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || link.hash || link.pathname !== location.pathname) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  show().then(() => screen.focus({ preventScroll: true }));
+});
+addEventListener("popstate", show);
+show();

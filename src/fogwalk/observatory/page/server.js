@@ -1,0 +1,46 @@
+// What the page asks of its server, each failure in words.
+
+/** The JSON at an address; throws an Error whose message is for people. */
+export async function ask(path, query = {}) {
+  const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== ""));
+  let answer;
+  try {
+    answer = await fetch(`/api/${path}${words.size ? `?${words}` : ""}`);
+  } catch {
+    throw new Error("The server of this page does not answer. A training goes on without it; start the page again with: fogwalk observe");
+  }
+  if (answer.ok) return answer.json();
+  let told = answer.statusText;
+  try {
+    told = (await answer.json()).error;
+  } catch { /* no JSON: the status must do */ }
+  throw new Error(told || `the server said ${answer.status}`);
+}
+
+export const run = (name) => `runs/${encodeURIComponent(name)}`;
+
+/** A run's events from a byte on, as they are written. Comes back by itself after a break and misses nothing; `lost` is told how
+    many seconds nothing was heard for, 0 when contact is there again. Gives back what ends it. */
+export function listen(name, offset, heard, lost) {
+  let stream = null, last = Date.now(), from = offset, ended = false, silent = 0;
+  const open = () => {
+    stream = new EventSource(`/api/${run(name)}/events?from=${from}`);
+    stream.onopen = () => { last = Date.now(); };
+    stream.onmessage = (event) => {
+      last = Date.now();
+      from = Number(event.lastEventId);
+      try {
+        heard(JSON.parse(event.data));
+      } catch { /* a line that is no JSON is passed over, as readers of the file do */ }
+    };
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) open(); }, 1000);
+    };
+  };
+  const watch = setInterval(() => {
+    const now = stream?.readyState === EventSource.OPEN ? 0 : Math.round((Date.now() - last) / 1000);
+    if (now !== silent) lost(silent = now);
+  }, 1000);
+  open();
+  return () => { ended = true; clearInterval(watch); stream?.close(); };
+}

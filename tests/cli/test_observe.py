@@ -1,0 +1,93 @@
+"""fogwalk observe, as a person types it: it says where it stands and what it reads, and ends at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fogwalk.cli import main
+from fogwalk.cli.observe import PORT, TRIED
+
+
+@contextmanager
+def observing(place: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The process, the address it printed, and the line below it."""
+    command = [sys.executable, "-m", "fogwalk", "observe", *words, "--no-open"]
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().strip(), process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def asked(address: str) -> bytes:
+    """What stands at an address, which may need a moment to be there."""
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                return bytes(answer.read())
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} does not answer")
+
+
+def test_it_says_the_folder_it_reads_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    with observing(tmp_path, "--port", "0") as (process, address, told):
+        assert told.startswith(f"shows the runs of {tmp_path / 'runs'}")
+        assert json.loads(asked(f"{address}api/runs")) == {"folder": str(tmp_path / "runs"), "runs": []}
+        assert b"<title>Fogwalk</title>" in asked(address)
+        stream = urllib.request.Request(f"{address}page/app.js")
+        with urllib.request.urlopen(stream, timeout=5) as answer:
+            assert "javascript" in answer.headers["content-type"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) in (0, 130)
+        assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        assert main(["observe", str(tmp_path), "--no-open", "--port", str(taken)]) == 2
+        assert f"port {taken} is taken" in capsys.readouterr().err
+
+
+def test_where_the_usual_port_is_taken_the_next_is_used(tmp_path: Path) -> None:
+    held = socket.socket()
+    try:
+        held.bind(("127.0.0.1", PORT))
+        held.listen()
+    except OSError:  # somebody else holds it, which does as well
+        held.close()
+    with held, observing(tmp_path) as (_, address, _):
+        port = int(address.rstrip("/").rpartition(":")[2])
+        assert PORT < port < PORT + TRIED
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--port", "99999"], "--port cannot be 99999"),
+        (["--port", "-1"], "--port cannot be -1"),
+        (["file.txt"], "file.txt is not a folder"),
+    ],
+)
+def test_what_cannot_be_is_said(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file.txt").write_text("")
+    assert main(["observe", *words, "--no-open"]) == 2
+    assert told in capsys.readouterr().err
