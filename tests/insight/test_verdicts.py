@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import random
 import shutil
+import statistics
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -254,7 +254,11 @@ def test_weights_of_classes_hide_no_lack_of_signal(tmp_path: Path) -> None:
 def test_a_judgement_of_many_steps_is_quick_and_the_same() -> None:
     """One look at a run of a hundred thousand steps must cost less than a look is allowed to."""
     many = evidence(steps=100_000)
-    assert many.peak() == pytest.approx(
-        max(np.convolve(many.finite, np.ones(many.wide) / many.wide, "valid")), rel=1e-9
-    )
+    assert many.wide == 2000
+    groups = [statistics.median(many.finite[at : at + 80]) for at in range(0, 100_000, 80)]
+    lasting = [statistics.fmean(sorted(groups[at : at + 25])[:15]) for at in range(len(groups) - 24)]
+    assert many.peak() == pytest.approx(max(lasting), rel=1e-9)
     assert names(many) == []
+    few = evidence(steps=200)
+    lasting = [statistics.fmean(sorted(few.finite[at : at + 5])[:3]) for at in range(196)]
+    assert few.peak() == pytest.approx(max(lasting), rel=1e-9)

@@ -34,7 +34,8 @@ DEAD = 0.9  # share of a layer's units
 SATURATED = 0.9  # share of a layer's numbers
 UNSCALED = 10.0  # size of a column that is read
 SHORT = 5  # steps that a mean of losses is taken over at least
-FEW_STEPS = 50  # up to which a mean of losses leaves the largest out
+FEW_STEPS = 50  # up to which each step stands by itself where a mean of losses is taken
+MAD = 1.4826  # times a median of distances is the deviation, where they are normal
 LEAST_VALIDATIONS = 2  # before anything is said of them
 
 
@@ -108,23 +109,25 @@ class Evidence:
         return max(SHORT, self.made // 50)
 
     def peak(self) -> float:
-        """The highest mean over a few steps that follow one another; of few the largest two fifths are left out, for a batch may
-        hold what is far from all others."""
-        if not len(self.finite):
+        """The highest mean over a few steps that follow one another, without the largest two fifths of them: a batch may hold
+        what is far from all others. Of many steps, groups of them stand by their medians."""
+        losses, wide = self.finite, min(self.wide, len(self.finite))
+        if not wide:
             return 0.0
-        wide = min(self.wide, len(self.finite))
-        if wide <= FEW_STEPS:
-            windows = np.sort(np.lib.stride_tricks.sliding_window_view(self.finite, wide), axis=1)
-            return float(windows[:, : wide - 2 * wide // 5].mean(1).max())
-        sums = np.cumsum(np.concatenate([[0.0], self.finite]))
-        return float((sums[wide:] - sums[:-wide]).max() / wide)
+        if wide > FEW_STEPS:
+            each = wide // (FEW_STEPS // 2)
+            losses = np.median(losses[: len(losses) // each * each].reshape(-1, each), axis=1)
+            wide = FEW_STEPS // 2
+        windows = np.sort(np.lib.stride_tricks.sliding_window_view(losses, wide), axis=1)
+        return float(windows[:, : wide - 2 * wide // 5].mean(1).max())
 
     def noise(self) -> float:
-        """By how much such a mean strays because no two batches are alike: from the last third of the losses."""
+        """By how much such a mean strays because no two batches are alike: from the typical difference of neighbours over the
+        last third of the losses, whatever a few of them are."""
         settled = self.finite[-max(len(self.finite) // 3, 2) :]
         if len(settled) < 2:
             return 0.0
-        return float(np.sqrt(np.square(np.diff(settled)).mean() / 2 / self.wide))
+        return float(MAD * np.median(np.abs(np.diff(settled))) / math.sqrt(2 * self.wide))
 
     def best(self) -> float:
         """The lowest validation loss."""
