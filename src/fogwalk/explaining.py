@@ -24,9 +24,12 @@ from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
 from fogwalk.generation.decode import prompt_ids
-from fogwalk.insight.answer import of_record, of_text
+from fogwalk.insight.answer import Answering, of_record, of_text
+from fogwalk.insight.explanation import Entry, opened
 from fogwalk.insight.form import of_answer, of_record_answer, write
+from fogwalk.insight.seen import Seen
 from fogwalk.insight.telling.answers import record_answer, text_answer
+from fogwalk.insight.telling.entry import Place
 from fogwalk.insight.telling.layout import paragraph
 from fogwalk.insight.telling.picture import picture
 from fogwalk.models.mlp import PlainLanguageModel
@@ -45,12 +48,22 @@ class Answered:
     lines: tuple[str, ...]
     structure: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
+    seen: Seen | None = None
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def at(self, name: str, *, place: int | None = None, unit: int | None = None, head: int | None = None) -> Entry:
+        """Any entry of how a text's answer was made: a layer, or a value; `place` is a token of the prompt. Raises UsageError for
+        what there is not, and where the answer is of no text."""
+        if self.seen is None:
+            raise UsageError(
+                "only the answer to a text can be opened further", remedy="Look into a step: leave --prompt out."
+            )
+        return opened(self.seen, name, Place(place=place, unit=unit, head=head))
 
     def save(self, folder: str | Path) -> list[Path]:
         """answer.json and answer.safetensors; gives back their paths."""
@@ -86,7 +99,8 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
     lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
     for note in notes:
         lines += ["", *paragraph("", note, indent=2)]
-    return Answered(tuple(lines), *of_answer(run, step, answer, [named(token) for token in ids], named(answer.best)))
+    structure, tensors = of_answer(run, step, answer, [named(token) for token in ids], named(answer.best))
+    return Answered(tuple(lines), structure, tensors, Answering(model, answer.captured, ids, named))
 
 
 def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> Answered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,29 @@ def test_a_prompt_that_is_the_name_of_a_file_is_still_the_text(
     assert "A file is called the cat" in repr(opened(runs["text"]).explain_answer("the cat"))
     with pytest.raises(UsageError, match="--row 0 says nothing of a text"):
         opened(runs["text"]).explain_answer("the cat", row=0)
+
+
+def test_any_entry_of_an_answer_can_be_opened(runs: dict[str, RunFolder]) -> None:
+    answered = opened(runs["text"]).explain_answer("the cat sat")
+    seen = answered.seen
+    assert seen is not None
+    for name in [*filter(None, seen.modules()), *seen.values]:
+        assert max(map(len, answered.at(name).splitlines())) <= 100, name
+    told = answered.at("layers.1.attention", place=5, head=1)
+    assert told.startswith("layers.1.attention, this answer")
+    assert "head 1: place 5 listens to" in told
+    assert "head 0" not in told.replace("(head 0)", "")
+    speakers = {line.split()[0]: line.split()[1] for line in told.splitlines() if re.match(r"\s+\d+  '[a-z]'  ", line)}
+    assert speakers == {str(place): repr(letter) for place, letter in enumerate("the ca") if letter != " "}
+    weights = answered.tensors["weights/layers.1.attention"][1, 5]
+    assert f"{float(weights.max()):.4f}" in told
+    score = float(seen.values["output"].value[0, -1].max() - seen.values["output"].value[0, -1].mean())
+    assert answered.structure["score"] == pytest.approx(score, rel=1e-4)
+    for name, words in (("loss", "has no loss"), ("head.weight", "moves no dial"), ("hed", "Did you mean head")):
+        with pytest.raises(UsageError, match=words):
+            answered.at(name)
+    with pytest.raises(UsageError, match="only the answer to a text"):
+        opened(runs["table"]).explain_answer("petal length=3").at("head")
 
 
 def test_a_row_may_hold_commas_and_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,9 @@ from fogwalk.insight.accounts.protocol import number
 from fogwalk.insight.again import explain
 from fogwalk.insight.explanation import Explanation
 from fogwalk.insight.form import of_measures, of_step, read, write
-from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.one_step import Step
 from fogwalk.insight.recorder import looks
+from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.layout import width
 from fogwalk.run import load
 from fogwalk.runs.folder import RunFolder

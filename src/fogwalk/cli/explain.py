@@ -28,7 +28,8 @@ def parser(summary: str) -> Parser:
     parser.add_argument(
         "--at",
         metavar="NAME",
-        help="only this layer, value or parameter of the step, such as layers.1.attention, head.weight or loss",
+        help="only this layer, value or parameter of the step, such as layers.1.attention, head.weight or loss; with --prompt "
+        "this layer or value of a text's answer",
     )
     parser.add_argument("--row", type=int, metavar="N", help="which record, from 0 (default 0)")
     parser.add_argument(
@@ -77,7 +78,8 @@ def run(found: argparse.Namespace) -> int:
     elif found.at is None:
         print(printable(repr(told)))
     else:
-        print(printable(told.at(found.at, row=found.row, place=found.place, unit=found.unit, head=found.head)))
+        row = {} if found.row is None or found.prompt is not None else {"row": found.row}
+        print(printable(told.at(found.at, **row, place=found.place, unit=found.unit, head=found.head)))
     if found.out is not None:
         _tell_written(told.save(found.out))
     return 0
@@ -122,13 +124,15 @@ def _check(found: argparse.Namespace) -> None:
         for name in ("place", "unit", "head"):
             if getattr(found, name) is not None:
                 raise UsageError(f"--{name} goes with --at", remedy="Name what to look at: --at layers.0")
-    chosen = [flag for flag in ("at", "prompt", "verdicts") if getattr(found, flag) not in (None, False)]
     if found.json and found.at is not None:
         raise UsageError(
             "--json tells the whole step, and --at one entry", remedy="Leave one out, or use --out FOLDER."
         )
-    if len(chosen) > 1:
-        raise UsageError(f"--{chosen[0]} and --{chosen[1]} ask for two different things", remedy="Leave one out.")
+    for flag in ("at", "prompt"):
+        if found.verdicts and getattr(found, flag) is not None:
+            raise UsageError(f"--{flag} and --verdicts ask for two different things", remedy="Leave one out.")
+    if found.prompt is not None and found.at is not None and found.row is not None:
+        raise UsageError("--row says nothing of an answer's inside", remedy="Leave it out.")
 
 
 def _check_out(out: str) -> None:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from fogwalk.errors import CheckpointDamaged, Diverged, RunError, UsageError
 from fogwalk.hardware import free_memory
 from fogwalk.insight.capture import names_made
-from fogwalk.insight.one_step import Step, copied, require_name, taken
+from fogwalk.insight.one_step import Step, copied, taken
+from fogwalk.insight.seen import require_name
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_story
 from fogwalk.runs.publish import problems

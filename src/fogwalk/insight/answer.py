@@ -9,14 +9,15 @@ how it changes when a column, or a square of the image, is put to what is usual.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from fogwalk.batches.batch import Batch
-from fogwalk.insight.capture import Captured, capture
+from fogwalk.insight.capture import Captured, Value, capture
+from fogwalk.insight.seen import Seen
 from fogwalk.models.layers import RMSNorm
 from fogwalk.models.transformer import LanguageModel
 
@@ -38,6 +39,34 @@ class TextAnswer:
     by_layer: dict[str, float]
     without: list[float]
     captured: Captured
+
+
+@dataclass(frozen=True)
+class Answering(Seen):
+    """The pass that made a text's answer: its L, of which blame is told, is the likeliest token's score above the mean of all."""
+
+    model: nn.Module
+    captured: Captured
+    ids: list[int]
+    named: Callable[[int], str]
+
+    @property
+    def title(self) -> str:
+        return "this answer (L is the likeliest token's score above the mean of all)"
+
+    @property
+    def values(self) -> dict[str, Value]:
+        return self.captured.values
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+    def answer_name(self, output: int) -> str:
+        return self.named(output)
+
+    def token(self, row: int, place: int) -> str:
+        return self.named(self.ids[place])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from fogwalk.errors import UsageError
 from fogwalk.insight.form import StepForm, of_step, write
 from fogwalk.insight.one_step import Step
+from fogwalk.insight.seen import Seen
 from fogwalk.insight.telling.entry import Place, entry
 from fogwalk.insight.telling.overview import Station, overview, summed_up, told_by_station
 
@@ -30,6 +31,15 @@ class Entry(str):
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def opened(seen: Seen, name: str, where: Place) -> Entry:
+    """The entry under a name; raises UsageError for what is no name and no number, and for what there is not."""
+    if not isinstance(name, str):
+        raise UsageError(f"a name cannot be {name!r}", expected='It is a text, such as "layers.0" or "loss".')
+    for flag in ("place", "unit", "head"):
+        require_whole(flag, getattr(where, flag))
+    return Entry("\n".join(entry(seen, name, where)))
 
 
 class Explanation:
@@ -76,12 +86,8 @@ class Explanation:
         """The entry under a name: a layer (`layers.0.attention`), a value (`layers.0.attention.weights`), a parameter
         (`head.weight`) or `loss`; of record `row`, at `place` of its tokens or patches, `unit` of what comes out, in `head`.
         Raises UsageError for what there is not."""
-        asked = {"row": row, "place": place, "unit": unit, "head": head}
-        for flag, value in asked.items():
-            require_whole(flag, value)
-        if not isinstance(name, str):
-            raise UsageError(f"a name cannot be {name!r}", expected='It is a text, such as "layers.0" or "loss".')
+        require_whole("row", row)
         if row is not None and name in self.step.moved:
             raise UsageError(f"--row {row} says nothing here: a parameter belongs to no record", remedy="Leave it out.")
         where = Place(row=self.row if row is None else row, place=place, unit=unit, head=head)
-        return Entry("\n".join(entry(self.step, name, where)))
+        return opened(self.step, name, where)

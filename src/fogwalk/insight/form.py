@@ -20,8 +20,9 @@ from torch import Tensor
 from fogwalk.errors import RunError
 from fogwalk.events import finite
 from fogwalk.insight.answer import RecordAnswer, TextAnswer
-from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.one_step import Step
 from fogwalk.insight.recorder import Numbers, axes, looks
+from fogwalk.insight.seen import account_of
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.publish import open_to_readers, write_atomically
 

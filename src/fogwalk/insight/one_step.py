@@ -8,9 +8,9 @@ programs and the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from fogwalk.batches.batch import Batch
 from fogwalk.errors import UsageError
 from fogwalk.insight.accounts.losses import Loss
-from fogwalk.insight.accounts.protocol import Account, Work
 from fogwalk.insight.accounts.updates import Moved
 from fogwalk.insight.capture import Captured, Value, capture, exactly_attending
-from fogwalk.registry import ACCOUNTS, nearest
+from fogwalk.insight.seen import Seen
 from fogwalk.settings import Settings
 from fogwalk.tasks.protocol import Task
 from fogwalk.training.gradients import clip
@@ -34,7 +33,7 @@ from fogwalk.training.state import Recipe, State
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(Seen):
     """Update number `step` (from 1).
 
     `logged` is the loss that events.jsonl holds, `replayed` the one made again in the run's own arithmetic, equal to the bit,
@@ -64,9 +63,28 @@ class Step:
     damage: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        return f"step {self.step:,}"
+
+    @property
     def values(self) -> dict[str, Value]:
         """Everything seen, by name, in the order it was made."""
         return self.captured.values
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """As they were before the update."""
+        return {name: moved.old for name, moved in self.moved.items()}
+
+    @property
+    def input_names(self) -> list[str]:
+        return self.task.input_names
+
+    def answer_name(self, output: int) -> str:
+        return self.task.named(output) if self.task.loss_name == "cross-entropy" else ""
+
+    def token(self, row: int, place: int) -> str:
+        return self.task.named(int(self.batch.inputs[row, place])) if self.task.sizes.unit == "token" else ""
 
     @property
     def batch(self) -> Batch:
@@ -80,40 +98,6 @@ class Step:
                 f"--row {row} is outside", expected=f"The batch has {self.captured.rows} records, counted from 0."
             )
 
-    def work(self, path: str) -> Work:
-        """What the module at a path did."""
-        work = work_of(self.model, path, self.values, {name: moved.old for name, moved in self.moved.items()})
-        return replace(work, names=self._names(path)) if path else work
-
-    def _names(self, path: str) -> tuple[str, ...]:
-        """What the first numbers that go into a module stand for: columns, where it reads them as they are."""
-        names, given, read = self.task.input_names, self.values.get("input"), self.values.get(f"{path}.input")
-        listed = sum(path.startswith("embedding.") for path in self.modules()) if names else 0
-        columns = len(names) - listed
-        if not names or given is None or read is None or given.value.dim() != 2 or read.value.dim() != 2:
-            return ()
-        alike = read.value.shape[1] >= columns and torch.equal(read.value[:, :columns], given.value[:, :columns])
-        return tuple(name if len(name) <= 20 else name[:19] + "…" for name in names[:columns]) if alike else ()
-
-    def said(self, name: str, at: tuple[int, ...]) -> str:
-        """What an entry of what comes out at the end stands for: a class or a token; of any other value nothing."""
-        if name not in self.values or self.values[name].value is not self.values["output"].value:
-            return ""
-        return self.task.named(at[-1]) if self.task.loss_name == "cross-entropy" else ""
-
-    def accounts(self) -> Iterator[tuple[Work, Account]]:
-        """Every module that an account is known for, in the order in which they finish."""
-        for path in self.modules():
-            work = self.work(path)
-            if (account := account_of(work.module)) is not None:
-                yield work, account
-
-    def modules(self) -> list[str]:
-        """The paths of all modules that did something, in the order in which they finished."""
-        ended = [name.removesuffix("output").removesuffix(".") for name in self.values if name.endswith("output")]
-        known = dict(self.model.named_modules())
-        return [path for path in ended if path in known]
-
     @cached_property
     def lost(self) -> Loss:
         """How the loss is made."""
@@ -125,29 +109,6 @@ class Step:
         """c of each answer: by how much it counts in the loss."""
         whole = self.lost.counted(self.captured.targets)
         return whole[: self.captured.rows]
-
-
-def work_of(model: nn.Module, path: str, values: Mapping[str, Value], parameters: Mapping[str, Tensor]) -> Work:
-    """What the module at a path did, out of all that was seen and of all parameters by name; what is tied is known by both."""
-    module = model.get_submodule(path)
-    within = f"{path}." if path else ""
-    first = {id(parameter): name for name, parameter in model.named_parameters()}
-    own = {name: first[id(parameter)] for name, parameter in module.named_parameters(remove_duplicate=False)}
-    return Work(
-        path,
-        module,
-        {name.removeprefix(within): value for name, value in values.items() if name.startswith(within)},
-        {name: parameters[known] for name, known in own.items() if known in parameters},
-    )
-
-
-def account_of(module: nn.Module) -> Account | None:
-    """The account of a module of this class; None where no formula is known."""
-    name = type(module).__name__
-    if name not in ACCOUNTS or not type(module).__module__.startswith(("fogwalk.", "torch.nn.")):
-        return None
-    account: Account = ACCOUNTS.get(name)()
-    return account
 
 
 def taken(
@@ -214,19 +175,6 @@ def copied(state: State) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Every parameter, and everything that the optimizer remembers."""
     before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
     return before, {name: value.clone() for name, value in state.optimizer.state().items()}
-
-
-def require_name(name: str, model: nn.Module, values: Iterable[str]) -> None:
-    """Raise UsageError where nothing is called so, with the nearest names."""
-    parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
-    names = [*(path for path, _ in model.named_modules() if path), *values, *parameters, "loss"]
-    if name not in names:
-        close = nearest(name, names)
-        raise UsageError(
-            f"nothing in this model is called '{name}'",
-            expected=f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:12])}, …",
-            remedy="The first column of `fogwalk explain` names the layers; add .weight, .input or .output to look closer.",
-        )
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ from fogwalk.errors import UsageError
 from fogwalk.insight.accounts.protocol import Line, Table, Told, given, number
 from fogwalk.insight.accounts.updates import UPDATES, Moved
 from fogwalk.insight.capture import Value
-from fogwalk.insight.one_step import Step, account_of, require_name
+from fogwalk.insight.one_step import Step
+from fogwalk.insight.seen import Seen, account_of, require_name
 from fogwalk.insight.telling.layout import LABEL, on_one_line, paragraph, shortened, table
 
 MOST = 8  # numbers of a row shown
@@ -32,35 +33,40 @@ class Place:
     head: int | None = None
 
 
-def entry(step: Step, name: str, where: Place) -> list[str]:
-    """What stands under a name: the path of a module, the name of a value, or of a parameter.
+def entry(seen: Seen, name: str, where: Place) -> list[str]:
+    """What stands under a name: the path of a module, the name of a value, or of a step a parameter, or the loss.
 
     Raises UsageError for a name there is not, with the nearest ones, and for a place outside.
     """
-    if name == "loss":
-        return _loss(step, where)
-    tied = dict(step.model.named_parameters(remove_duplicate=False))
-    if name in tied and name not in step.moved:  # one matrix under two names is kept under the first
-        name = next(one for one, parameter in step.model.named_parameters() if parameter is tied[name])
-    if name in step.moved:
-        return _parameter(step, name, where)
-    if name and name in step.modules():
-        return _module(step, name, where)
-    if name in step.values:
-        return _value(step, step.values[name], where)
-    require_name(name, step.model, step.values)
-    raise UsageError(f"{name} did nothing in this step", remedy="Look at the layers that `fogwalk explain` names.")
+    tied = dict(seen.model.named_parameters(remove_duplicate=False))
+    if name == "loss" or name in tied:
+        if not isinstance(seen, Step):
+            raise UsageError(
+                f"an answer moves no dial and has no loss: {name} is of a step", remedy="Leave --prompt out."
+            )
+        if name == "loss":
+            return _loss(seen, where)
+        if name not in seen.moved:  # one matrix under two names is kept under the first
+            name = next(one for one, parameter in seen.model.named_parameters() if parameter is tied[name])
+        if name in seen.moved:
+            return _parameter(seen, name, where)
+    if name and name in seen.modules():
+        return _module(seen, name, where)
+    if name in seen.values:
+        return _value(seen, seen.values[name], where)
+    require_name(name, seen.model, seen.values)
+    raise UsageError(f"{name} did nothing here", remedy="Look at the layers that `fogwalk explain` names.")
 
 
-def _module(step: Step, path: str, where: Place) -> list[str]:
-    work = step.work(path)
-    output = step.values[f"{path}.output" if path else "output"]
+def _module(seen: Seen, path: str, where: Place) -> list[str]:
+    work = seen.work(path)
+    output = seen.values[f"{path}.output" if path else "output"]
     account = account_of(work.module)
-    at = _at(output, where, step)
-    said = step.said(output.name, at)
+    at = _at(output, where, seen)
+    said = seen.said(output.name, at)
     of = f", which stands for {said}" if said else ""
-    head = paragraph("", f"{path or 'the model'}, step {step.step:,}: {_places(output, at)}{of}")
-    head += _tied(step, path)
+    head = paragraph("", f"{path or 'the model'}, {seen.title}: {_places(output, at)}{of}")
+    head += _tied(seen, path)
     if account is None:
         return [
             *head,
@@ -68,24 +74,24 @@ def _module(step: Step, path: str, where: Place) -> list[str]:
                 "",
                 f"No formula is known for {type(work.module).__name__}: what goes in, what comes out, and their blame.",
             ),
-            *_plain(step, path, at),
+            *_plain(seen, path, at),
         ]
     lines = [*head, *paragraph("forward", account.formula_of(work.module)), *paragraph("backward", account.chain)]
     told = _of_head(account.told(work, at), where.head)
     if told.forward or told.tables:
         lines += ["", "forward", *lines_of(told.forward)]
         for one in told.tables:
-            lines += ["", *_table(step, one, at[0])]
+            lines += ["", *_table(seen, one, at[0])]
     if told.backward:
         lines += ["", "backward", *lines_of(told.backward)]
     if not told.forward and not told.tables:
-        lines += ["", *_plain(step, path, at)]
+        lines += ["", *_plain(seen, path, at)]
     return lines
 
 
-def _tied(step: Step, path: str) -> list[str]:
+def _tied(seen: Seen, path: str) -> list[str]:
     """Of a matrix that another module has too: what is told here is its own share of the blame."""
-    every = list(step.model.named_parameters(remove_duplicate=False))
+    every = list(seen.model.named_parameters(remove_duplicate=False))
     mine = {id(parameter) for name, parameter in every if name.rpartition(".")[0] == path}
     others = [name for name, parameter in every if id(parameter) in mine and name.rpartition(".")[0] != path]
     if not others:
@@ -107,28 +113,28 @@ def _of_head(told: Told, head: int | None) -> Told:
     return Told(forward, backward, [one for one in told.tables if of_it(one.title)])
 
 
-def _plain(step: Step, path: str, at: tuple[int, ...]) -> list[str]:
+def _plain(seen: Seen, path: str, at: tuple[int, ...]) -> list[str]:
     lines = []
     for short in ("input", "output"):
         name = f"{path}.{short}" if path else short
-        if name in step.values:
-            lines += _numbers(step, step.values[name], at[:-1] if len(at) > 1 else at)
+        if name in seen.values:
+            lines += _numbers(seen, seen.values[name], at[:-1] if len(at) > 1 else at)
     return lines
 
 
-def _value(step: Step, value: Value, where: Place) -> list[str]:
-    at = _at(value, where, step)
-    lines = paragraph("", f"{value.name}, step {step.step:,}: {_places(value, at)}")
+def _value(seen: Seen, value: Value, where: Place) -> list[str]:
+    at = _at(value, where, seen)
+    lines = paragraph("", f"{value.name}, {seen.title}: {_places(value, at)}")
     lines.append(f"  value     {number(float(value.value[at]))}")
     if value.gradient is not None:
         lines.append(f"  blame     {number(float(value.gradient[at]))}   (∂L/∂ of it)")
-    return [*lines, *_numbers(step, value, at[:-1])]
+    return [*lines, *_numbers(seen, value, at[:-1])]
 
 
-def _numbers(step: Step, value: Value, record: tuple[int, ...]) -> list[str]:
+def _numbers(seen: Seen, value: Value, record: tuple[int, ...]) -> list[str]:
     """What stands beside it along the last axis: the largest."""
     row = value.value[record].flatten()
-    if value.axes[-1] == "key" and getattr(_module_at(step, value.name.rpartition(".")[0]), "causal", False):
+    if value.axes[-1] == "key" and getattr(_module_at(seen, value.name.rpartition(".")[0]), "causal", False):
         row = row[: record[-1] + 1]  # later chairs are closed
     order = row.float().abs().argsort(descending=True, stable=True)[:MOST].sort().values.tolist()
     axis = value.axes[-1]
@@ -223,14 +229,14 @@ def _loss(step: Step, where: Place) -> list[str]:
     return lines
 
 
-def _at(value: Value, where: Place, step: Step) -> tuple[int, ...]:
+def _at(value: Value, where: Place, seen: Seen) -> tuple[int, ...]:
     """The entry of a value that is meant. What is left open is the first record, place and head, and of the last axis the
     largest; of an image the unit is the channel, and the place counts its pixels row by row."""
     row = _inside("--row", where.row, len(value.value)) if value.axes[0] == "batch" else None
     if value.axes[1:] == ("channel", "row", "column"):
         return (where.row, *_pixel(value.value[where.row], where))
     at: list[int] = []
-    heads = step.values.get(value.name.removesuffix(".output") + ".weights")
+    heads = seen.values.get(value.name.removesuffix(".output") + ".weights")
     if where.head is not None and "head" not in value.axes:
         if heads is None:
             raise UsageError(
@@ -251,16 +257,16 @@ def _at(value: Value, where: Place, step: Step) -> tuple[int, ...]:
     last = value.value[tuple(at)]
     if where.unit is not None:
         return (*at, _inside("--unit", where.unit, len(last)))
-    if step.said(value.name, (*at, 0)):
+    if seen.said(value.name, (*at, 0)):
         return (*at, int(last.argmax()))  # the likeliest
     path = value.name.rpartition(".")[0]
-    if value.axes[-1] == "key" and getattr(_module_at(step, path), "causal", False):
+    if value.axes[-1] == "key" and getattr(_module_at(seen, path), "causal", False):
         last = last[: at[-1] + 1]  # later chairs are closed
     return (*at, int(last.float().abs().argmax()))
 
 
-def _module_at(step: Step, path: str) -> object:
-    return dict(step.model.named_modules()).get(path)
+def _module_at(seen: Seen, path: str) -> object:
+    return dict(seen.model.named_modules()).get(path)
 
 
 def _pixel(image: Tensor, where: Place) -> tuple[int, int, int]:
@@ -311,14 +317,14 @@ def lines_of(lines: list[Line]) -> list[str]:
     return told
 
 
-def _table(step: Step, one: Table, row: int) -> list[str]:
+def _table(seen: Seen, one: Table, row: int) -> list[str]:
     """Whom a listener attends to, with the speakers' tokens where there are any."""
-    tokens = step.task.sizes.unit == "token"
+    tokens = bool(seen.token(row, 0))
     titles = ("place", *(["token"] if tokens else []), *one.columns[1:])
     rows = []
     for first, *others in one.rows:
         place = int(first)
-        token = [shortened(on_one_line(step.task.named(int(step.batch.inputs[row, place])), 20), 20)] if tokens else []
+        token = [shortened(on_one_line(seen.token(row, place), 20), 20)] if tokens else []
         rows.append((str(place), *token, *(number(value) for value in others)))
     right = tuple(number for number in range(len(titles)) if not (tokens and number == 1))
     lines = [f"  {one.title}", *table(titles, rows, right=right, indent=4)]

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import largest_at, number, signed
 from fogwalk.insight.accounts.updates import UPDATES, Moved
-from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.one_step import Step
+from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.entry import change_of, lines_of
 from fogwalk.insight.telling.layout import LABEL, capped, on_one_line, paragraph, table
 from fogwalk.insight.telling.picture import picture

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fogwalk.insight.accounts.protocol import Account, Line, Work, largest_at, number, signed
-from fogwalk.insight.one_step import Step, account_of
+from fogwalk.insight.one_step import Step
+from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.entry import lines_of
 from fogwalk.insight.telling.layout import capped, paragraph, table
 from fogwalk.models.transformer import Layer
