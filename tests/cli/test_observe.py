@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from fogwalk.cli import main
 from fogwalk.cli.observe import PORT, TRIED
+from fogwalk.runs.log import loss_trace
 
 
 @contextmanager
@@ -91,3 +93,23 @@ def test_what_cannot_be_is_said(
     Path("file.txt").write_text("")
     assert main(["observe", *words, "--no-open"]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_training_opens_its_page_and_goes_on_when_that_dies(tmp_path: Path, small_text: str) -> None:
+    (tmp_path / "book.txt").write_text(small_text, encoding="utf-8")
+    command = [sys.executable, "-m", "fogwalk", "train", "book.txt", "--observe", "--preset", "tiny", "--threads", "1"]
+    command += ["--training.steps", "1500", "--training.compile", "off", "--out", "runs/otter"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr
+        told = training.stderr.readline().strip()
+        address = told.removeprefix("watch").strip()
+        assert address.endswith("/?run=otter&view=live")
+        host = address.partition("?")[0]
+        assert json.loads(asked(f"{host}api/runs/otter"))["state"] == "training"
+        children = Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        assert children
+        training.communicate(timeout=120)
+        assert training.returncode == 0
+    assert max(loss_trace(tmp_path / "runs/otter/events.jsonl")) == 1500

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from starlette.testclient import TestClient
 
 from fogwalk import load
@@ -69,11 +70,37 @@ def test_a_step_is_told_as_explain_tells_it(
     assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(value.shape), value)
 
 
+def test_every_unit_of_a_network_on_two_columns_has_its_plane(page: TestClient, shelf: Path) -> None:
+    step = load(shelf / "moons").explain(9).step
+    told = page.get("/api/runs/moons/steps/9/plane").json()
+    side = told["side"]
+    assert {name: len(units) for name, units in told["layers"].items()} == {"activations.0": 4, "head": 2}
+    assert told["points"] == [
+        [*row, target] for row, target in zip(step.batch.inputs.tolist(), step.batch.targets.tolist(), strict=True)
+    ]
+    (left, below), (right, above) = told["low"], told["high"]
+    weight, bias = step.moved["layers.0.weight"].old, step.moved["layers.0.bias"].old
+    for at, (x, y) in {
+        0: (left, above),
+        side - 1: (right, above),
+        side * (side - 1): (left, below),
+        -1: (right, below),
+    }.items():
+        hidden = torch.nn.functional.silu(weight @ torch.tensor([x, y]) + bias)
+        assert [unit[at] for unit in told["layers"]["activations.0"]] == pytest.approx(
+            hidden.tolist(), rel=1e-4, abs=1e-6
+        )
+    assert "two columns" in page.get("/api/runs/book/steps/9/plane").json()["error"]
+
+
 def test_an_answer_verdicts_and_measures_are_those_of_the_run(page: TestClient, shelf: Path) -> None:
     book = load(shelf / "book")
     told = page.get("/api/runs/book/answer", params={"prompt": "the cat"}).json()
     assert sum(told["tensors"]["probabilities"]) == pytest.approx(1, abs=1e-5)
     assert told["structure"]["best_name"] == book.explain_answer("the cat").structure["best_name"]
+    entry = {"prompt": "the cat", "at": "layers.1.attention", "place": 2, "head": 1}
+    told = page.get("/api/runs/book/answer/entry", params=entry).json()["text"]
+    assert told == str(book.explain_answer("the cat").at("layers.1.attention", place=2, head=1))
     assert [one["name"] for one in page.get("/api/runs/book/verdicts").json()] == [one.name for one in book.verdicts()]
     measures = page.get("/api/runs/book/measures").json()
     assert measures["form"]["steps"] == [0, 5, 10, 15, 20]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from fogwalk.cli.parsing import Parser, add_settings, sources
+from fogwalk.cli.parsing import Parser, add_observe, add_settings, sources
 from fogwalk.cli.train import train
 from fogwalk.settings import Source, resolve
 
@@ -12,6 +12,7 @@ from fogwalk.settings import Source, resolve
 def parser(summary: str) -> Parser:
     """The same flags as train, weaker defaults below them."""
     parser = Parser("demo", summary)
+    add_observe(parser)
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="json: one event a line")
     add_settings(parser)
     return parser

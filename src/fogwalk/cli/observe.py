@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 from pathlib import Path
+from urllib.parse import urlencode
 
 from fogwalk.cli.parsing import Parser
 from fogwalk.errors import UsageError
@@ -20,6 +21,7 @@ def parser(summary: str) -> Parser:
     parser.add_argument(
         "--port", type=int, metavar="N", help=f"the port of the page (default: {PORT}, or the next free one)"
     )
+    parser.add_argument("--run", metavar="NAME", help="the run that is shown first")
     parser.add_argument("--no-open", action="store_true", help="do not open a browser")
     return parser
 
@@ -34,7 +36,8 @@ def run(found: argparse.Namespace) -> int:
 
     from fogwalk.observatory.server import application
 
-    address = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    shown = f"?{urlencode({'run': found.run, 'view': 'live'})}" if found.run else ""
+    address = f"http://127.0.0.1:{taken.getsockname()[1]}/{shown}"
     print(f"{address}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training", flush=True)
     if not found.no_open:
         import threading

@@ -136,6 +136,13 @@ def add_run(parser: Parser) -> None:
     parser.add_argument("run", nargs="?", default="last", help="a run's name or folder (default: last, the newest)")
 
 
+def add_observe(parser: Parser) -> None:
+    """The page, while it trains."""
+    parser.add_argument(
+        "--observe", action="store_true", help="open a page on this machine that shows the run as it learns"
+    )
+
+
 def add_json(parser: Parser) -> None:
     """--json for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")

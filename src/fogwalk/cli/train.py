@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from fogwalk.cli.parsing import EXAMPLES, Parser, add_settings, sources
+from fogwalk.cli.parsing import EXAMPLES, Parser, add_observe, add_settings, sources
 from fogwalk.errors import ExportError, UsageError
 from fogwalk.runs.folder import RUNS, RunFolder
 from fogwalk.settings import Settings, load_settings
@@ -20,6 +20,7 @@ def parser(summary: str) -> Parser:
     parser = Parser("train", summary, EXAMPLES)
     parser.add_argument("path", nargs="*", help="files, folders, patterns such as 'notes/*.md', or sample:iris")
     parser.add_argument("--resume", metavar="RUN", nargs="?", const="last", help="go on with a run (last: the newest)")
+    add_observe(parser)
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="json: one event a line")
     add_settings(parser)
     return parser
@@ -43,9 +44,10 @@ def run(found: argparse.Namespace) -> int:
         raise UsageError("--resume goes on with the run's own settings; --config and --preset do not go with it")
     from fogwalk import trainer
     from fogwalk.cli.progress import Progress
+    from fogwalk.cli.watched import observed
 
-    with Progress(as_json=found.log_format == "json") as progress:
-        folder = trainer.resume(found.resume, chosen, listeners=[progress], tell=progress.tell)
+    with observed(found.observe) as pages, Progress(as_json=found.log_format == "json") as progress:
+        folder = trainer.resume(found.resume, chosen, listeners=[progress, *pages], tell=progress.tell)
         progress.next(next_lines(folder))
     return 0
 
@@ -54,9 +56,10 @@ def train(found: argparse.Namespace, settings: Settings) -> int:
     """A new run. torch is imported here, after everything that was typed has been found right."""
     from fogwalk import trainer
     from fogwalk.cli.progress import Progress
+    from fogwalk.cli.watched import observed
 
-    with Progress(as_json=found.log_format == "json") as progress:
-        folder = trainer.train(settings, listeners=[progress], tell=progress.tell, began=found.began)
+    with observed(found.observe) as pages, Progress(as_json=found.log_format == "json") as progress:
+        folder = trainer.train(settings, listeners=[progress, *pages], tell=progress.tell, began=found.began)
         progress.next(next_lines(folder))
     return 0
 

@@ -121,6 +121,51 @@ def tensor(path: str, number: int, name: str, row: int | None) -> tuple[list[int
     return list(value.shape), value.contiguous().cpu().numpy().astype("<f4").tobytes()
 
 
+MOST_UNITS = 64  # of a layer, whose planes are drawn
+PLANE = 28  # points along each side of a plane
+
+
+def plane(path: str, number: int) -> dict[str, Any]:
+    """Of a network on two columns what every unit makes of the whole plane, with the weights before an update, dropout off; and
+    the batch's points in it. Raises RunError for any other network."""
+    import torch
+
+    from fogwalk.models.probes import Watch
+
+    made = _explained(path, number).step
+    inputs = made.batch.inputs
+    if inputs.dim() != 2 or inputs.shape[1] != 2:
+        raise RunError(
+            "a plane is drawn for networks that read two columns", remedy="Try one: fogwalk train sample:moons"
+        )
+    low, high = inputs.min(0).values - 0.5, inputs.max(0).values + 0.5
+    across, up = (torch.linspace(float(low[at]), float(high[at]), PLANE) for at in (0, 1))
+    points = torch.cartesian_prod(up.flip(0), across).flip(1)  # row by row from above
+    mode = made.model.training
+    made.model.eval()
+    try:
+        with torch.no_grad(), Watch(made.model) as watch:
+            torch.func.functional_call(made.model, made.parameters, (points.to(inputs.device),))
+    finally:
+        made.model.train(mode)
+    names = [name for name in watch.seen if name.startswith("activations.") and name.endswith(".output")] + [
+        "head.output"
+    ]
+    layers = {name.removesuffix(".output"): watch.seen[name].value.T[:MOST_UNITS].tolist() for name in names}
+    answers = [float(answer) for answer in made.batch.targets]
+    return finite(  # type: ignore[no-any-return]
+        {
+            "names": list(made.task.input_names),
+            "low": low.tolist(),
+            "high": high.tolist(),
+            "side": PLANE,
+            "layers": layers,
+            "points": [[*row, answer] for row, answer in zip(inputs.tolist(), answers, strict=True)],
+            "classes": made.task.loss_name == "cross-entropy",
+        }
+    )
+
+
 def verdicts(path: str) -> list[dict[str, Any]]:
     """What the run's numbers say about its health."""
     from fogwalk.run import load
@@ -137,10 +182,29 @@ def measures(path: str) -> dict[str, Any]:
     return finite({"form": form, "numbers": {name: value.tolist() for name, value in tensors.items()}})  # type: ignore[no-any-return]
 
 
-def answer(path: str, prompt: str, row: int | None, at: int | None) -> dict[str, Any]:
-    """An answer and what drove it: its structure, its tensors as lists, and its text as `explain --prompt` prints it."""
+_ANSWERS: OrderedDict[tuple[str, str, int | None, int | None], Any] = OrderedDict()
+
+
+def _answered(path: str, prompt: str, row: int | None, at: int | None) -> Any:
+    """An answer, made or remembered. A run that goes on may answer otherwise a moment later: only what has a step is kept."""
     from fogwalk.run import load
 
-    told = load(path).explain_answer(prompt, row=row, step=at)
+    key = (path, prompt, row, at)
+    if key not in _ANSWERS or at is None:
+        while len(_ANSWERS) >= REMEMBERED:
+            _ANSWERS.popitem(last=False)
+        _ANSWERS[key] = load(path).explain_answer(prompt, row=row, step=at)
+    _ANSWERS.move_to_end(key)
+    return _ANSWERS[key]
+
+
+def answer_entry(path: str, prompt: str, at: int | None, name: str, where: dict[str, int]) -> str:
+    """Any entry of how a text's answer was made, as `explain --prompt TEXT --at NAME` prints it."""
+    return str(_answered(path, prompt, None, at).at(name, **where))
+
+
+def answer(path: str, prompt: str, row: int | None, at: int | None) -> dict[str, Any]:
+    """An answer and what drove it: its structure, its tensors as lists, and its text as `explain --prompt` prints it."""
+    told = _answered(path, prompt, row, at)
     tensors = {name: value.tolist() for name, value in told.tensors.items()}
     return finite({"structure": told.structure, "tensors": tensors, "text": repr(told)})  # type: ignore[no-any-return]

@@ -46,9 +46,11 @@ def application(root: Path, token: str = "") -> Guard:
             Route(f"{run}/verdicts", place.verdicts),
             Route(f"{run}/measures", place.measures),
             Route(f"{run}/answer", place.answer),
+            Route(f"{run}/answer/entry", place.answer_entry),
             Route(f"{run}/steps/{{step:int}}", place.step),
             Route(f"{run}/steps/{{step:int}}/entry", place.entry),
             Route(f"{run}/steps/{{step:int}}/tensor", place.tensor),
+            Route(f"{run}/steps/{{step:int}}/plane", place.plane),
         ],
         exception_handlers={FogwalkError: _in_words, HTTPException: _not_there},
         lifespan=place.lifespan,
@@ -113,11 +115,14 @@ class _Place:
         return JSONResponse(await self.desk.ask(desk.measures, str(self._run(request).path)))
 
     async def answer(self, request: Request) -> Response:
-        prompt = request.query_params.get("prompt", "")
-        if len(prompt) > LONGEST_PROMPT:
-            raise UsageError(f"the prompt is {len(prompt):,} letters long", expected=f"At most {LONGEST_PROMPT:,}.")
+        prompt = _prompt(request)
         row, step = _whole(request, "row", None), _whole(request, "step", None)
         return JSONResponse(await self.desk.ask(desk.answer, str(self._run(request).path), prompt, row, step))
+
+    async def answer_entry(self, request: Request) -> Response:
+        path, prompt, name = str(self._run(request).path), _prompt(request), request.query_params.get("at", "")
+        step, where = _whole(request, "step", None), _where(request, "place", "unit", "head")
+        return JSONResponse({"text": await self.desk.ask(desk.answer_entry, path, prompt, step, name, where)})
 
     async def step(self, request: Request) -> Response:
         number, row = request.path_params["step"], _whole(request, "row", 0)
@@ -125,10 +130,13 @@ class _Place:
 
     async def entry(self, request: Request) -> Response:
         name = request.query_params.get("at", "")
-        asked = {flag: _whole(request, flag, None) for flag in ("row", "place", "unit", "head")}
-        where = {flag: value for flag, value in asked.items() if value is not None}
+        where = _where(request, "row", "place", "unit", "head")
         path = str(self._run(request).path)
         return JSONResponse({"text": await self.desk.ask(desk.entry, path, request.path_params["step"], name, where)})
+
+    async def plane(self, request: Request) -> Response:
+        path = str(self._run(request).path)
+        return JSONResponse(await self.desk.ask(desk.plane, path, request.path_params["step"]))
 
     async def tensor(self, request: Request) -> Response:
         """Little-endian float32, its shape in a header."""
@@ -137,6 +145,20 @@ class _Place:
         shape, content = await self.desk.ask(desk.tensor, path, request.path_params["step"], name, row)
         headers: dict[str, Any] = {"x-shape": ",".join(map(str, shape))}
         return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+def _prompt(request: Request) -> str:
+    """What is asked; raises UsageError where it is too long for an address."""
+    prompt = request.query_params.get("prompt", "")
+    if len(prompt) > LONGEST_PROMPT:
+        raise UsageError(f"the prompt is {len(prompt):,} letters long", expected=f"At most {LONGEST_PROMPT:,}.")
+    return prompt
+
+
+def _where(request: Request, *flags: str) -> dict[str, int]:
+    """Those of the flags that are given."""
+    asked = {flag: _whole(request, flag, None) for flag in flags}
+    return {flag: value for flag, value in asked.items() if value is not None}
 
 
 def _whole(request: Request, name: str, default: int | None) -> int | None:

@@ -4,11 +4,14 @@ import { addressWith, go, picks } from "./address.js";
 import { make } from "./make.js";
 import { ask, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
+import { blame } from "./views/blame.js";
 import { live } from "./views/live.js";
+import { network } from "./views/network.js";
+import { round } from "./views/round.js";
 import { start } from "./views/start.js";
 import { step } from "./views/step.js";
 
-export const VIEWS = [start, live, step, answer];
+export const VIEWS = [start, live, step, network, blame, round, answer];
 
 const [picker, state, screens, screen] = ["run", "state", "screens", "screen"].map((id) => document.getElementById(id));
 let leave = null, turn = 0;

@@ -17,6 +17,15 @@ export async function ask(path, query = {}) {
   throw new Error(told || `the server said ${answer.status}`);
 }
 
+/** A tensor of a step: its shape and its numbers. */
+export async function tensor(name, step, which, row = null) {
+  const query = new URLSearchParams({ name: which, ...(row === null ? {} : { row }) });
+  const answer = await fetch(`/api/${run(name)}/steps/${step}/tensor?${query}`);
+  if (!answer.ok) throw new Error((await answer.json()).error);
+  const shape = answer.headers.get("x-shape").split(",").filter(Boolean).map(Number);
+  return { shape, values: new Float32Array(await answer.arrayBuffer()) };
+}
+
 export const run = (name) => `runs/${encodeURIComponent(name)}`;
 
 /** A run's events from a byte on, as they are written. Comes back by itself after a break and misses nothing; `lost` is told how

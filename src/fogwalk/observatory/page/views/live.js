@@ -6,6 +6,7 @@ import { Story } from "../story.js";
 import { clock, number, short } from "../words.js";
 
 const WIDTH = 600; // buckets of the curve
+const ENDED = { steps: "finished", "stop-below": "finished", converged: "finished", terminated: "interrupted" };
 const EACH = 1000; // milliseconds between two redraws, at least
 
 export const live = {
@@ -29,11 +30,13 @@ export const live = {
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
     drawing.show(story);
-    let due = true, timer = null;
+    let due = true, timer = null, heard = false, lost = 0;
+    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
     const redraw = () => {
       timer = null;
       if (document.hidden) return;
       due = false;
+      stands();
       tell(facts, story, opened);
       loop(whole, story, opened);
       drawing.show(story);
@@ -46,8 +49,8 @@ export const live = {
     redraw();
     const judge = () => ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
     judge();
-    const end = listen(name, story.offset, (event) => { story.hear(event); if (event.event === "stopped") judge(); soon(); },
-      (seconds) => state(seconds > 3 ? `lost contact ${seconds} s` : null));
+    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judge(); soon(); },
+      (seconds) => { lost = seconds; stands(); });
     return () => { end(); clearTimeout(timer); document.removeEventListener("visibilitychange", seen); };
   },
 };
