@@ -14,13 +14,19 @@ import itertools
 import statistics
 import tempfile
 import time
+import timeit
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.machine import described
-from fogwalk import trainer
+from fogwalk import load, trainer
+from fogwalk.batches.batch import Batch
 from fogwalk.data.recognise import settled
+from fogwalk.insight.capture import names_made
 from fogwalk.insight.watching import Watcher
+from fogwalk.models.probes import see
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import read_all
 from fogwalk.settings import Source
@@ -53,6 +59,15 @@ def watched(values: dict[str, Any]) -> tuple[RunFolder, float]:
         vars_of.__call__, vars_of.ending = call, ending
 
 
+def closed(folder: RunFolder) -> str:
+    """What probes cost where nobody looks: so many of a pass, each one comparison, beside the median step."""
+    model, ids = load(folder.path).model, torch.zeros(1, 2, dtype=torch.long)
+    probes = sum(name.rpartition(".")[2] not in ("input", "output") for name in names_made(model, Batch(ids, ids)))
+    each = min(timeit.repeat(lambda: see("x", ids), number=100_000, repeat=5)) / 100_000
+    share = probes * each / seconds(folder)[0]
+    return f"closed, the {probes} probes of a pass take {probes * each * 1e6:.1f} µs, {share:.4%} of a step"
+
+
 def seconds(folder: RunFolder) -> tuple[float, float]:
     """Of the median step, with all that follows it, and of all steps."""
     steps = [record["seconds"] for record in read_all(folder.events) if record["event"] == "step"]
@@ -79,6 +94,7 @@ def main() -> int:
             f"{looks} looks, {size / 1e6:.2f} MB: {spent:.2f} s of {whole:.1f} s = {share:.2%} (goal {GOAL:.0%}: "
             f"{'met' if share < GOAL else 'missed'})"
         )
+        print(closed(folder))
         ratios = []
         for pair in range(found.pairs):
             told = {}
