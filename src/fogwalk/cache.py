@@ -20,7 +20,7 @@ from typing import TypeVar
 import platformdirs
 
 from fogwalk.errors import RunError
-from fogwalk.runs.publish import UNFINISHED, cannot_write, problems, publish
+from fogwalk.runs.publish import UNFINISHED, cannot_write, nearest_there, problems, publish
 
 CAP = 20_000_000_000  # bytes
 _DAY = 86_400.0
@@ -73,9 +73,7 @@ def _own(write: Callable[[Path], None]) -> Path:
 
 def unusable() -> str:
     """Why nothing can be kept, in words; empty where it can."""
-    place = cache_folder()
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
+    place = nearest_there(cache_folder())
     if not os.path.isdir(place):
         return f"{place} is no folder"
     return "" if os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written"

@@ -257,8 +257,7 @@ class Run:
                 if row is not None:
                     raise UsageError(f"--row {row} says nothing of a text's prompt", remedy="Leave it out.")
                 return of_a_prompt(self.folder.name, at, model, self.tokenizer, prompt)
-            recogniser = Recogniser(model, self._recogniser.encoder, self._recogniser.target)
-            return of_a_record(self.folder.name, at, recogniser, prompt, row or 0)
+            return of_a_record(self.folder.name, at, self._recogniser_with(model), prompt, row or 0)
 
     def verdicts(self) -> list[Verdict]:
         """What the run's numbers say about its health; causes before what they explain."""
@@ -298,8 +297,11 @@ class Run:
 
     @cached_property
     def _recogniser(self) -> Recogniser:
+        return self._recogniser_with(self.model)
+
+    def _recogniser_with(self, model: nn.Module) -> Recogniser:
         encoding = self.checkpoint / "encoding"
-        return Recogniser(self.model, load_encoder(encoding), Target.load(encoding))
+        return Recogniser(model, load_encoder(encoding), Target.load(encoding))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogwalk.cli.parsing import Parser, add_json, add_run
 from fogwalk.errors import UsageError
+from fogwalk.runs.publish import nearest_there
 
 if TYPE_CHECKING:
     from fogwalk.run import Run
@@ -78,7 +79,7 @@ def run(found: argparse.Namespace) -> int:
     elif found.at is None:
         print(printable(repr(told)))
     else:
-        row = {} if found.row is None or found.prompt is not None else {"row": found.row}
+        row = {} if found.row is None else {"row": found.row}  # of an answer none is given
         print(printable(told.at(found.at, **row, place=found.place, unit=found.unit, head=found.head)))
     if found.out is not None:
         _tell_written(told.save(found.out))
@@ -137,11 +138,9 @@ def _check(found: argparse.Namespace) -> None:
 
 def _check_out(out: str) -> None:
     """Raise UsageError where nothing can be written."""
-    place = Path(out)
     if not out:
         raise UsageError("--out names no folder", remedy="Name one: --out step-120.")
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
+    place = nearest_there(Path(out))
     if not place.is_dir():
         raise UsageError(f"--out {out}: {place} is not a folder", remedy="Name another one.")
     if not os.access(place, os.W_OK | os.X_OK):

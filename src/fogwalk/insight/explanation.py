@@ -7,7 +7,10 @@ After this    run.py gives it to Python; cli/explain.py prints it.
 from __future__ import annotations
 
 import html
+from functools import cached_property
 from pathlib import Path
+
+from torch import Tensor
 
 from fogwalk.errors import UsageError
 from fogwalk.insight.form import StepForm, of_step, write
@@ -65,14 +68,19 @@ class Explanation:
         """Every module that sums the model up, with the size of what it makes and the blame it got."""
         return summed_up(self.step)
 
+    @cached_property
+    def data(self) -> tuple[StepForm, dict[str, Tensor]]:
+        """The step as data, in the form that docs/insight.md tells: its structure, and its tensors by name."""
+        return of_step(self.step)
+
     @property
     def structure(self) -> StepForm:
         """The step as data, without its tensors."""
-        return of_step(self.step)[0]
+        return self.data[0]
 
     def save(self, folder: str | Path) -> list[Path]:
         """Everything as data: step.json and step.safetensors, in the form that docs/insight.md tells; gives back their paths."""
-        return write(Path(folder), *of_step(self.step))
+        return write(Path(folder), *self.data)
 
     def at(
         self,

@@ -83,6 +83,10 @@ class Step(Seen):
     def answer_name(self, output: int) -> str:
         return self.task.named(output) if self.task.loss_name == "cross-entropy" else ""
 
+    def right_name(self, at: tuple[int, ...]) -> str:
+        """What the right answer at an entry of the targets is called, where it is one of several."""
+        return self.task.named(int(self.batch.targets[at])) if self.task.loss_name == "cross-entropy" else ""
+
     def token(self, row: int, place: int) -> str:
         return self.task.named(int(self.batch.inputs[row, place])) if self.task.sizes.unit == "token" else ""
 

@@ -107,10 +107,8 @@ def entry(path: str, number: int, name: str, where: dict[str, int]) -> str:
 def tensor(path: str, number: int, name: str, row: int | None) -> tuple[list[int], bytes]:
     """A tensor of a step by its name in the form that docs/insight.md tells, little-endian float32; of what has records only
     `row`'s, where one is named."""
-    from fogwalk.insight.form import of_step
-
-    made = _explained(path, number).step
-    structure, tensors = of_step(made)
+    explanation = _explained(path, number)
+    made, (structure, tensors) = explanation.step, explanation.data
     if name not in tensors:
         raise RunError(f"this step has no tensor '{name[:80]}'")
     axes = {f"{kind}/{value['name']}": value["axes"] for value in structure["values"] for kind in ("value", "blame")}

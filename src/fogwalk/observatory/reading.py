@@ -6,7 +6,6 @@ After this    server.py sends it. Nothing here writes, and nothing loads a model
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from fogwalk.events import FINISHED, finite
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import newest_settings, state_of
 from fogwalk.runs.folder import RunFolder, all_runs, is_run
-from fogwalk.runs.log import told_again
+from fogwalk.runs.log import record_of, told_again
 from fogwalk.settings import load_settings
 
 MOST_RUNS = 200  # of a folder, the newest
@@ -53,13 +52,7 @@ class Story:
         whole = content.rfind(b"\n") + 1
         self.offset += whole
         for line in content[:whole].splitlines():
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if not isinstance(record, dict) or not isinstance(record.get("event"), str):
-                continue
-            if isinstance(record.get("step"), int):
+            if (record := record_of(line)) is not None:
                 self.records = told_again(self.records, record)
                 if record["event"] == "planned":
                     self.planned = record

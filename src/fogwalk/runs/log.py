@@ -88,18 +88,22 @@ def read_all(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as file:
             for line in file:
-                if line.endswith(b"\n"):
-                    try:
-                        record = json.loads(line)
-                    except (ValueError, RecursionError):
-                        continue
-                    named = isinstance(record, dict) and isinstance(record.get("event"), str)
-                    if named and isinstance(record.get("step"), int):
-                        yield record
+                if line.endswith(b"\n") and (record := record_of(line)) is not None:
+                    yield record
     except FileNotFoundError:
         return
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The event that a line holds; None where it holds none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    named = isinstance(record, dict) and isinstance(record.get("event"), str)
+    return record if named and isinstance(record.get("step"), int) else None
 
 
 def read_story(path: Path) -> list[dict[str, Any]]:

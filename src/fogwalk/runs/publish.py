@@ -94,6 +94,13 @@ def cannot_write(path: Path, error: OSError, otherwise: str = "choose another fo
     )
 
 
+def nearest_there(place: Path) -> Path:
+    """The place, or the nearest above it that is there, be it a broken link."""
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    return place
+
+
 def free_bytes(path: Path) -> int:
     """Bytes free on the disk that holds `path` or its nearest existing parent."""
     while not path.exists() and path != path.parent:

@@ -11,12 +11,11 @@ class FeedForward(Account):
     """Two linear layers with an activation between, each of which has its own account."""
 
     formula = "y = down·h, h = σ(up·x)"
+    chain = "∂L/∂h = downᵀ·∂L/∂y    ∂L/∂(up·x) = ∂L/∂h·σ′"
 
     def formula_of(self, module: nn.Module) -> str:
         """Which σ is meant."""
         return f"{self.formula}, σ = {module.activation.name}"  # type: ignore[union-attr]  # an Activation has a name
-
-    chain = "∂L/∂h = downᵀ·∂L/∂y    ∂L/∂(up·x) = ∂L/∂h·σ′"
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         """One number of what comes out, and of the inner numbers it is made of the one that counts most."""

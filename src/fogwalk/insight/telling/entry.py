@@ -201,7 +201,7 @@ def _loss(step: Step, where: Place) -> list[str]:
         if asked is not None:
             raise UsageError(f"--{flag} {asked} says nothing of the loss", remedy="Leave it out.")
     at = (row,) if targets.dim() == 1 else (row, _inside("--place", where.place or 0, targets.shape[1]))
-    named = step.task.named(int(targets[at])) if step.task.loss_name == "cross-entropy" else ""
+    named = step.right_name(at)
     lines = paragraph("", f"the loss, step {step.step:,}: row {row}" + (f", place {at[1]}" if len(at) > 1 else ""))
     if step.task.loss_name == "cross-entropy":
         lines += paragraph("", f"right is {named}", indent=2)

@@ -39,11 +39,6 @@ def most_wrong(step: Step, row: int) -> tuple[int, ...]:
     return (row, *largest_at(each)) if each.dim() else (row,)
 
 
-def right_name(step: Step, at: tuple[int, ...]) -> str:
-    """What the right answer is called, where it is one of several."""
-    return step.task.named(int(step.batch.targets[at])) if step.task.loss_name == "cross-entropy" else ""
-
-
 def one_way(step: Step, row: int) -> Way:
     """One record's way through a model whose modules follow one another, as an entry of what comes out of each, the first first.
     It is found from its end: the right answer, then of what goes into each module the number with the largest product, and
@@ -90,9 +85,8 @@ def traced(step: Step, row: int) -> list[str]:
     lines = ["", *paragraph("", f"row {row}, the same way back, from the loss to the first layer", indent=2)]
     right = most_wrong(step, row)
     lines += paragraph("", "loss", indent=2)
-    lines += lines_of(
-        step.lost.told(step.captured.outputs, step.batch.targets, step.counted, right, right_name(step, right))
-    )
+    named = step.right_name(right)
+    lines += lines_of(step.lost.told(step.captured.outputs, step.batch.targets, step.counted, right, named))
     for work, account, at in reversed(way):
         lines += paragraph("", _called(step, work, at), indent=2)
         lines += lines_of(account.told(work, at).backward)

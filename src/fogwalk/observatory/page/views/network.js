@@ -3,6 +3,7 @@ import { viridis } from "../colour.js";
 import { heatmap } from "../heatmap.js";
 import { draw, make } from "../make.js";
 import { ask, run as at, tensor } from "../server.js";
+import { madeAgain, stepper } from "../stepper.js";
 import { number } from "../words.js";
 
 const FEW = 16; // units of a layer that stand one by one; of more the matrix is drawn
@@ -20,19 +21,12 @@ export const network = {
     if (opened.kind !== "plain") throw new Error("This screen draws plain networks of tables. Try one: fogwalk train sample:moons --model.hidden 4");
     const last = opened.step ?? 0, step = Number(picks.step ?? last), kind = picks.links in LINKS ? picks.links : "weight";
     if (!last) throw new Error("This run has made no step yet.");
-    const told = make("div", {}, make("p", { class: "quiet", role: "status" }, "The step is made again …"));
-    const field = make("input", { type: "number", min: 1, max: last, value: step, "aria-label": "step", onchange: (event) => go({ step: event.target.value }) });
+    const told = make("div", {});
     const choice = make("select", { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) }, Object.entries(LINKS).map(([name, words]) => make("option", { value: name, selected: name === kind }, words)));
     place.append(make("h1", {}, this.question), make("div", { class: "controls" },
-      make("label", {}, "step ", field), make("button", { onclick: () => go({ step: Math.max(1, step - 1) }) }, "one back"), make("button", { onclick: () => go({ step: Math.min(last, step + 1) }) }, "one on"),
+      ...stepper(step, last),
       make("label", {}, "links show ", choice)), told);
-    let found;
-    try {
-      found = await ask(`${at(opened.name)}/steps/${step}`);
-    } catch (error) {
-      told.replaceChildren();
-      throw error;
-    }
+    const found = await madeAgain(opened.name, step, told);
     const matrices = found.structure.parameters.map((one) => one.name).filter((name) => /^(layers\.\d+|head)\.weight$/.test(name));
     const weights = await Promise.all(matrices.map((name) => links(opened.name, step, name, kind)));
     const planes = found.structure.input_names.length === 2 ? await ask(`${at(opened.name)}/steps/${step}/plane`).catch(() => null) : null;

@@ -1,6 +1,7 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
+import { madeAgain, stepper, whole } from "../stepper.js";
 import { number } from "../words.js";
 
 const STATIONS = [
@@ -20,23 +21,14 @@ export const step = {
 
   async draw(place, { opened, picks }) {
     const last = opened.step ?? 0, wanted = Number(picks.step ?? last), row = Number(picks.row ?? 0);
-    const input = (name, value, least) => make("input", { type: "number", name, min: least, value, size: 6, "aria-label": name, onchange: (event) => go({ [name]: event.target.value }) });
-    const told = make("div", {}, make("p", { class: "quiet", role: "status" }, "The step is made again …"));
+    const told = make("div", {});
     place.append(
       make("h1", {}, this.question),
-      make("div", { class: "controls" },
-        make("label", {}, "step ", input("step", wanted, 1)), make("button", { onclick: () => go({ step: Math.max(1, wanted - 1) }) }, "one back"), make("button", { onclick: () => go({ step: wanted + 1 }) }, "one on"),
-        make("label", {}, "row ", input("row", row, 0))),
+      make("div", { class: "controls" }, ...stepper(wanted), make("label", {}, "row ", whole("row", row, 0))),
       told,
     );
     if (!last) throw new Error("This run has made no step yet.");
-    let found;
-    try {
-      found = await ask(`${at(opened.name)}/steps/${wanted}`, { row });
-    } catch (error) {
-      told.replaceChildren();
-      throw error;
-    }
+    const found = await madeAgain(opened.name, wanted, told, { row });
     const entry = entries(opened.name, wanted, row, picks.at, found.structure);
     told.replaceChildren(...lines(found.stations.step), ...stations(found, picks.station ?? "batch", entry.show), entry.place);
   },
