@@ -235,7 +235,7 @@ def test_one_run_alone_can_be_observed(shelf: Path) -> None:
 
 def test_a_desk_that_dies_is_said_and_comes_back(page: TestClient) -> None:
     assert page.get("/api/runs/moons/steps/3").status_code == 200
-    desk = page.app.app.routes[2].endpoint.__self__.desk
+    desk = page.app.app.state.place.desk
     for process in desk._pool._processes.values():
         process.kill()
     time.sleep(0.2)

@@ -1,0 +1,46 @@
+"""The addresses of one step of a run: the whole of it, any entry, a tensor, and what each neuron makes of the plane.
+
+Before this   work/steps.py at the desk.
+After this    server.py collects them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fogwalk.observatory.place import RUN, Place, where, whole
+from fogwalk.observatory.work import steps
+
+STEP = f"{RUN}/steps/{{step:int}}"
+
+
+def routes(place: Place) -> list[Route]:
+    """Each address and what answers there."""
+
+    async def step(request: Request) -> Response:
+        return JSONResponse(await place.ask(request, steps.step, request.path_params["step"], whole(request, "row", 0)))
+
+    async def entry(request: Request) -> Response:
+        name, at = request.query_params.get("at", ""), where(request, "row", "place", "unit", "head")
+        return JSONResponse({"text": await place.ask(request, steps.entry, request.path_params["step"], name, at)})
+
+    async def plane(request: Request) -> Response:
+        return JSONResponse(await place.ask(request, steps.plane, request.path_params["step"]))
+
+    async def tensor(request: Request) -> Response:
+        """Little-endian float32, its shape in a header."""
+        name, row = request.query_params.get("name", ""), whole(request, "row")
+        shape, content = await place.ask(request, steps.tensor, request.path_params["step"], name, row)
+        headers: dict[str, Any] = {"x-shape": ",".join(map(str, shape))}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    return [
+        Route(STEP, step),
+        Route(f"{STEP}/entry", entry),
+        Route(f"{STEP}/tensor", tensor),
+        Route(f"{STEP}/plane", plane),
+    ]

@@ -1,0 +1,52 @@
+"""What every address of the page's server stands on: the shelf of runs, the desk, and how a question is read.
+
+Before this   reading.py knows the runs, desk.py works for them.
+After this    addresses/ answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from fogwalk.errors import UsageError
+from fogwalk.observatory.desk import Desk
+from fogwalk.observatory.reading import Shelf
+from fogwalk.runs.folder import RunFolder
+
+RUN = "/api/runs/{name}"  # the address of one run, below which others stand
+
+
+class Place:
+    """The runs under a folder, and the process that works for the page."""
+
+    def __init__(self, root: Path) -> None:
+        self.shelf = Shelf(root)
+        self.desk = Desk()
+
+    def run(self, request: Request) -> RunFolder:
+        """The run that is named in the address. Raises UsageError where there is none."""
+        return self.shelf.find(request.path_params["name"])
+
+    async def ask(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
+        """What `work` gives back at the desk for the folder of the run that is named, and whatever else it is given."""
+        return await self.desk.ask(work, str(self.run(request).path), *given)
+
+
+def whole(request: Request, name: str, default: int | None = None) -> int | None:
+    """A whole number of the query; raises UsageError for what is none."""
+    value = request.query_params.get(name, "")
+    if not value:
+        return default
+    if not value.isdecimal() or len(value) > 12:
+        raise UsageError(f"{name} cannot be '{value[:40]}'", expected="It is a whole number, counted from 0.")
+    return int(value)
+
+
+def where(request: Request, *flags: str) -> dict[str, int]:
+    """Those of the flags that are given."""
+    asked = {flag: whole(request, flag) for flag in flags}
+    return {flag: value for flag, value in asked.items() if value is not None}

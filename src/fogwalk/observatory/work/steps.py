@@ -1,0 +1,105 @@
+"""What the page asks of one step of a run, done at the desk.
+
+Before this   run.py makes the step again.
+After this    addresses/steps.py sends it; what is asked of one step is remembered, for a person looks at it from many sides.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import asdict
+from typing import Any
+
+from fogwalk.errors import RunError
+from fogwalk.events import finite
+
+REMEMBERED = 2  # steps, each with all its numbers
+_STEPS: OrderedDict[tuple[str, int], Any] = OrderedDict()
+
+
+def _explained(path: str, number: int) -> Any:
+    """A step of a run, made again or remembered."""
+    from fogwalk.run import load
+
+    key = (path, number)
+    if key not in _STEPS:
+        while len(_STEPS) >= REMEMBERED:  # before the next is made: each may be large
+            _STEPS.popitem(last=False)
+        _STEPS[key] = load(path).explain(number)
+    _STEPS.move_to_end(key)
+    return _STEPS[key]
+
+
+def step(path: str, number: int, row: int) -> dict[str, Any]:
+    """A step's structure, and what `explain` prints of it, by station."""
+    explanation = _explained(path, number)
+    explanation.step.require_row(row)
+    stations = type(explanation)(explanation.step, row).stations
+    told = {name: "\n".join(lines) for name, lines in stations.items()}
+    layers = [asdict(layer) for layer in explanation.layers]
+    return finite({"structure": explanation.structure, "stations": told, "layers": layers})  # type: ignore[no-any-return]
+
+
+def entry(path: str, number: int, name: str, where: dict[str, int]) -> str:
+    """Any entry of a step, as `explain --at` prints it."""
+    return str(_explained(path, number).at(name, **where))
+
+
+def tensor(path: str, number: int, name: str, row: int | None) -> tuple[list[int], bytes]:
+    """A tensor of a step by its name in the form that docs/insight.md tells, little-endian float32; of what has records only
+    `row`'s, where one is named."""
+    explanation = _explained(path, number)
+    made, (structure, tensors) = explanation.step, explanation.data
+    if name not in tensors:
+        raise RunError(f"this step has no tensor '{name[:80]}'")
+    axes = {f"{kind}/{value['name']}": value["axes"] for value in structure["values"] for kind in ("value", "blame")}
+    value = tensors[name].detach().float()
+    if row is not None and axes.get(name, ["batch"])[0] == "batch":
+        made.require_row(row)
+        value = value[row]
+    return list(value.shape), value.contiguous().cpu().numpy().astype("<f4").tobytes()
+
+
+MOST_UNITS = 64  # of a layer, whose planes are drawn
+PLANE = 28  # points along each side of a plane
+
+
+def plane(path: str, number: int) -> dict[str, Any]:
+    """Of a network on two columns what every unit makes of the whole plane, with the weights before an update, dropout off; and
+    the batch's points in it. Raises RunError for any other network."""
+    import torch
+
+    from fogwalk.models.probes import Watch
+
+    made = _explained(path, number).step
+    inputs = made.batch.inputs
+    if inputs.dim() != 2 or inputs.shape[1] != 2:
+        raise RunError(
+            "a plane is drawn for networks that read two columns", remedy="Try one: fogwalk train sample:moons"
+        )
+    low, high = inputs.min(0).values - 0.5, inputs.max(0).values + 0.5
+    across, up = (torch.linspace(float(low[at]), float(high[at]), PLANE) for at in (0, 1))
+    points = torch.cartesian_prod(up.flip(0), across).flip(1)  # row by row from above
+    mode = made.model.training
+    made.model.eval()
+    try:
+        with torch.no_grad(), Watch(made.model) as watch:
+            torch.func.functional_call(made.model, made.parameters, (points.to(inputs.device),))
+    finally:
+        made.model.train(mode)
+    names = [name for name in watch.seen if name.startswith("activations.") and name.endswith(".output")] + [
+        "head.output"
+    ]
+    layers = {name.removesuffix(".output"): watch.seen[name].value.T[:MOST_UNITS].tolist() for name in names}
+    answers = [float(answer) for answer in made.batch.targets]
+    return finite(  # type: ignore[no-any-return]
+        {
+            "names": list(made.task.input_names),
+            "low": low.tolist(),
+            "high": high.tolist(),
+            "side": PLANE,
+            "layers": layers,
+            "points": [[*row, answer] for row, answer in zip(inputs.tolist(), answers, strict=True)],
+            "classes": made.task.loss_name == "cross-entropy",
+        }
+    )
