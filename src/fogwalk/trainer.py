@@ -21,6 +21,7 @@ from fogwalk.errors import DataError, FogwalkError, RunError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.insight.watching import Watcher
 from fogwalk.registry import TASKS
+from fogwalk.runs.control import Wish
 from fogwalk.runs.folder import RATES, RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
@@ -46,8 +47,10 @@ def train(
     listeners: Iterable[Listener] = (),
     tell: Tell = _nothing_told,
     began: float | None = None,
+    wish: Wish | None = None,
 ) -> RunFolder:
-    """Train a new run and give back its folder. `began` is when a budget in minutes started (time.perf_counter())."""
+    """Train a new run and give back its folder. `began` is when a budget in minutes started (time.perf_counter()); `wish` is what
+    holds until the page wishes otherwise."""
     began = time.perf_counter() if began is None else began
     if not settings.data.path:
         raise SettingError("data.path", found="nothing to learn from", remedy="Name a text: fogwalk train book.txt")
@@ -61,7 +64,7 @@ def train(
             try:
                 folder.write_status(state="planning", step=0, started=time.time())
                 write_atomically(folder.settings, write_toml(settings))  # from here on it is a run, and can be resumed
-                _plan_and_run(folder, settings, task, listeners, tell, began)
+                _plan_and_run(folder, settings, task, listeners, tell, began, wish)
             except BaseException:
                 if not folder.steps_saved():
                     folder.discard(whole=made)  # nothing was learned: leave no empty run behind
@@ -75,6 +78,7 @@ def resume(
     *,
     listeners: Iterable[Listener] = (),
     tell: Tell = _nothing_told,
+    wish: Wish | None = None,
 ) -> RunFolder:
     """Go on with a run from its newest intact checkpoint; a finished one is left as it is unless asked for more steps.
 
@@ -85,7 +89,7 @@ def resume(
         folder.sweep()
         if not folder.steps_saved() and not any(folder.checkpoints.glob("*")):
             _require_nothing_lost(folder)
-            _start_over(folder, asked, listeners, tell)
+            _start_over(folder, asked, listeners, tell, wish)
             return folder
         step, damage = checkpoint.require(folder)
         saved = load_settings(folder.checkpoint(step) / "settings.toml")
@@ -118,7 +122,7 @@ def resume(
                 settings = plan.extended(settings, task)
             _write_views(folder, before, step)
             course.turn(settings)
-            Session(folder, course, task, step, recorded, watch=Watcher).run(listeners, tell, (), damage)
+            Session(folder, course, task, step, recorded, watch=Watcher).run(listeners, tell, (), damage, wish)
     return folder
 
 
@@ -219,7 +223,13 @@ def forecast(settings: Settings, *, tell: Tell = _nothing_told, began: float | N
 
 
 def _plan_and_run(
-    folder: RunFolder, settings: Settings, task: Task, listeners: Iterable[Listener], tell: Tell, began: float
+    folder: RunFolder,
+    settings: Settings,
+    task: Task,
+    listeners: Iterable[Listener],
+    tell: Tell,
+    began: float,
+    wish: Wish | None,
 ) -> None:
     task.save_encoding(folder.encoding)
     for words in task.words():
@@ -228,7 +238,7 @@ def _plan_and_run(
     if closed.found:
         write_atomically(folder.path / RATES, json.dumps(asdict(closed.found)) + "\n")
     # settings.toml says what was asked for until there is a checkpoint: one who dies before begins with the same budget.
-    Session(folder, closed.course, closed.task, None, watch=Watcher).run(listeners, tell, closed.words, ())
+    Session(folder, closed.course, closed.task, None, watch=Watcher).run(listeners, tell, closed.words, (), wish)
 
 
 def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Closed:
@@ -238,12 +248,14 @@ def _closed(settings: Settings, task: Task, tell: Tell, began: float) -> plan.Cl
     return plan.close(settings, task, time.perf_counter() - began, say)
 
 
-def _start_over(folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell) -> None:
+def _start_over(
+    folder: RunFolder, asked: Iterable[Source], listeners: Iterable[Listener], tell: Tell, wish: Wish | None
+) -> None:
     """A run that died before its first checkpoint begins again with the settings it was given."""
     began = time.perf_counter()
     with _opened(_with_changes(load_settings(folder.settings), asked, folder), began) as (settings, task):
         folder.write_status(**begun(folder.status()), state="planning", step=0)
-        _plan_and_run(folder, settings, task, listeners, tell, began)
+        _plan_and_run(folder, settings, task, listeners, tell, began, wish)
 
 
 def _require_nothing_lost(folder: RunFolder) -> None:

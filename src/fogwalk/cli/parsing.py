@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from fogwalk.errors import UsageError
 from fogwalk.registry import nearest
+from fogwalk.runs.control import Wish
 from fogwalk.settings import PRESETS, Settings, Source, declared, file, preset
 
 EXAMPLES = """examples:
@@ -141,6 +142,22 @@ def add_observe(parser: Parser) -> None:
     parser.add_argument(
         "--observe", action="store_true", help="open a page on this machine that shows the run as it learns"
     )
+    parser.add_argument(
+        "--pace",
+        type=float,
+        metavar="X",
+        help="at most X steps a second, to watch it; 0 waits before the first until the page says go",
+    )
+
+
+def wish_of(found: argparse.Namespace) -> Wish:
+    """What is wished of a training until the page wishes otherwise. Raises UsageError for a pace that cannot be."""
+    if found.pace == 0:
+        return Wish(until=0)
+    try:
+        return Wish(pace=found.pace)
+    except UsageError:
+        raise UsageError(f"--pace cannot be {found.pace:g}", expected="It is steps a second, 0 or more.") from None
 
 
 def add_json(parser: Parser) -> None:

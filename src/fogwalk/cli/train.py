@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from fogwalk.cli.parsing import EXAMPLES, Parser, add_observe, add_settings, sources
+from fogwalk.cli.parsing import EXAMPLES, Parser, add_observe, add_settings, sources, wish_of
 from fogwalk.errors import ExportError, UsageError
 from fogwalk.runs.folder import RUNS, RunFolder
 from fogwalk.settings import Settings, load_settings
@@ -28,7 +28,7 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Train or resume."""
-    chosen = sources(found)
+    chosen, wish = sources(found), wish_of(found)
     if found.resume is None:
         from fogwalk.data.recognise import settled
 
@@ -47,7 +47,7 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.cli.watched import observed
 
     with observed(found.observe) as pages, Progress(as_json=found.log_format == "json") as progress:
-        folder = trainer.resume(found.resume, chosen, listeners=[progress, *pages], tell=progress.tell)
+        folder = trainer.resume(found.resume, chosen, listeners=[progress, *pages], tell=progress.tell, wish=wish)
         progress.next(next_lines(folder))
     return 0
 
@@ -58,8 +58,9 @@ def train(found: argparse.Namespace, settings: Settings) -> int:
     from fogwalk.cli.progress import Progress
     from fogwalk.cli.watched import observed
 
+    wish = wish_of(found)
     with observed(found.observe) as pages, Progress(as_json=found.log_format == "json") as progress:
-        folder = trainer.train(settings, listeners=[progress, *pages], tell=progress.tell, began=found.began)
+        folder = trainer.train(settings, listeners=[progress, *pages], tell=progress.tell, began=found.began, wish=wish)
         progress.next(next_lines(folder))
     return 0
 

@@ -75,7 +75,10 @@ def _replayed(
             require_name(name, replay.state.model, names_made(replay.state.model, replay.recipe.batches.at(step - 1)))
         began_at, began = replay.state.step, time.perf_counter()
         replay.to(step - 1)
-        if time.perf_counter() - began > waypoints.SECONDS and folder.status().get("state") != "training":
+        if time.perf_counter() - began > waypoints.SECONDS and folder.status().get("state") not in (
+            "training",
+            "paused",
+        ):
             waypoints.keep(folder, replay.state, write_toml(replay.settings))  # so that it comes at once the next time
         return _told(folder, replay, step, began_at, logged, waypoint=began_at != first)
 

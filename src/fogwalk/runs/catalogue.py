@@ -62,9 +62,9 @@ def summarise(folder: RunFolder) -> Summary:
 
 
 def state_of(folder: RunFolder) -> str:
-    """planning, training, finished, interrupted, diverged or failed; 'stopped' when its process died without a word."""
+    """planning, training, paused, finished, interrupted, diverged or failed; 'stopped' when its process died without a word."""
     state = str(folder.status().get("state", "planning"))
-    if state in ("planning", "training") and not is_held(folder.path):
+    if state in ("planning", "training", "paused") and not is_held(folder.path):
         return "stopped"
     return state
 

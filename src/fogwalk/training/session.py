@@ -18,6 +18,7 @@ from torch import nn
 from fogwalk import hardware
 from fogwalk.errors import Diverged, FogwalkError, Interrupted
 from fogwalk.events import Event, Listener, Planned, Resumed, Stopped, Warned
+from fogwalk.runs.control import Wish
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import EventLog, read_story
 from fogwalk.runs.publish import write_atomically
@@ -31,6 +32,7 @@ from fogwalk.training.evaluation import Evaluator, is_due
 from fogwalk.training.heartbeat import Heartbeat
 from fogwalk.training.history import History
 from fogwalk.training.loop import loop
+from fogwalk.training.obeying import Obeying
 from fogwalk.training.replanning import Recorded, Replanner, carried
 from fogwalk.training.sampling import Sampler
 from fogwalk.training.saving import Saver
@@ -146,11 +148,19 @@ class Session:
         drift = Drift(plan.steps_a_validation_costs(task, settings))
         self.replanner = Replanner(self.state, self.course, self.history, self.bus, recorded, self._view, drift=drift)
         self.watcher = watch(folder, self.state, task, course, self.bus) if watch else None
+        self.obeying = Obeying(folder, self.state, self.stop, steps=lambda: self.course.steps, write=self.log.write)
         self.sampler = Sampler(
             self.state, task, self.bus, every=training.sample_every, course=self.course, seed=settings.seed
         )
 
-    def run(self, listeners: Iterable[Listener], tell: Tell, why: Iterable[str], damage: Iterable[str]) -> None:
+    def run(
+        self,
+        listeners: Iterable[Listener],
+        tell: Tell,
+        why: Iterable[str],
+        damage: Iterable[str],
+        wish: Wish | None = None,
+    ) -> None:
         """Train; raises Interrupted when asked to stop, Diverged, or what else went wrong, once it is written down."""
         with self.log:
             heartbeat = Heartbeat(self.folder, self.course)
@@ -163,6 +173,7 @@ class Session:
                 self.replanner,
                 self.sampler,
                 *([self.watcher] if self.watcher else []),
+                self.obeying,
             ]
             for told in describe(self.course.settings, self.task.sizes, count_parameters(self.state.model), why):
                 tell(told)
@@ -170,7 +181,9 @@ class Session:
             reason, failing = "failed", True
             try:
                 with self.stop.listening():
+                    self.obeying.begin(wish or Wish(), lambda words: tell(Told("note", words)))
                     self._begin(damage)
+                    self.obeying.obey(self.state.step)
                     loop(self.state, recipe(self.task, self.course, self.arithmetic), self.bus, self.stop)
                     self.saver.save()
                 ended = "converged" if self.course.converged else "steps"

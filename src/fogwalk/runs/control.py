@@ -1,0 +1,70 @@
+"""What a person wishes of a run while it is trained: control/wish.json, written by the page, looked at once a step.
+
+Before this   folder.py, publish.py.
+After this    training/obeying.py waits, slows down or stops; observatory/ writes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fogwalk.errors import UsageError
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.publish import cannot_write, write_atomically
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Wait once `until` updates are made (None: don't); make at most `pace` steps a second (None: as many as can be); `stop`:
+    save and end, as Ctrl+C does. Raises UsageError for what cannot be."""
+
+    until: int | None = None
+    pace: float | None = None
+    stop: bool = False
+
+    def __post_init__(self) -> None:
+        until, pace = self.until, self.pace
+        if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
+            raise UsageError(f"a run cannot wait at step {until!r}", expected="It is a number of updates.")
+        number = isinstance(pace, int | float) and not isinstance(pace, bool)
+        if pace is not None and not (number and math.isfinite(pace) and pace > 0):
+            raise UsageError(f"the pace cannot be {pace!r}", expected="It is steps a second, more than 0.")
+        if not isinstance(self.stop, bool):
+            raise UsageError(f"stop cannot be {self.stop!r}", expected="It is true or false.")
+
+
+def place(folder: RunFolder) -> Path:
+    """Where the wish stands."""
+    return folder.path / "control" / "wish.json"
+
+
+def wish(folder: RunFolder, wished: Wish) -> None:
+    """Put it there, in place of the one before. Raises RunError where that cannot be written."""
+    file = place(folder)
+    try:
+        file.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(file.parent, error) from error
+    write_atomically(file, json.dumps(asdict(wished)) + "\n", durable=False)
+
+
+def wished(folder: RunFolder) -> Wish:
+    """What is wished now; nothing where no wish stands or it cannot be read."""
+    try:
+        found = json.loads(place(folder).read_text(encoding="utf-8"))
+        return Wish(**found)
+    except (OSError, ValueError, TypeError, UsageError):
+        return Wish()
+
+
+def mark(folder: RunFolder) -> tuple[int, int] | None:
+    """What is another as soon as another wish stands there; costs one look at the folder's entry."""
+    try:
+        told = os.stat(place(folder))
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_ino
