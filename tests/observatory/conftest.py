@@ -19,12 +19,14 @@ SMALL = {"model.layers": 2, "model.width": 16, "model.heads": 2, "model.context"
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Path:
-    """runs/ with a book, a table and an image run, of twenty steps each."""
+    """runs/ with a book, tables, a network too wide to draw and an image run, of twenty steps each."""
     place = tmp_path_factory.mktemp("observed")
     (place / "book.txt").write_text(small_text, encoding="utf-8")
     sorts = {
         "book": {"data.path": (str(place / "book.txt"),)} | SMALL,
         "moons": {"data.path": ("sample:moons",), "model.hidden": (4,)},
+        "iris": {"data.path": ("sample:iris",), "model.hidden": (5,)},
+        "wide": {"data.path": ("sample:moons",), "model.hidden": (17,)},
         "digits": {"data.path": ("sample:digits",), "model_kind": "convolutional", "model.channels": (4,)},
     }
     with pytest.MonkeyPatch.context() as patch:

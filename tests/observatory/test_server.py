@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from starlette.testclient import TestClient
 
 from fogwalk import load
@@ -22,7 +21,7 @@ NAMES = ["book", "moons", "digits"]
 def test_every_run_is_listed_the_newest_first(page: TestClient, shelf: Path) -> None:
     told = page.get("/api/runs").json()
     assert told["folder"] == str(shelf)
-    assert [run["name"] for run in told["runs"]] == ["digits", "moons", "book"]
+    assert [run["name"] for run in told["runs"]] == ["digits", "wide", "iris", "moons", "book"]
     for run in told["runs"]:
         assert run["state"] == "finished"
         assert (run["step"], run["steps"]) == (20, 20)
@@ -68,29 +67,6 @@ def test_a_step_is_told_as_explain_tells_it(
     answer = page.get(f"/api/runs/{name}/steps/7/tensor?name=value/head.output&row=1")
     value = explanation.step.values["head.output"].value[1].numpy()
     assert np.array_equal(np.frombuffer(answer.content, "<f4").reshape(value.shape), value)
-
-
-def test_every_unit_of_a_network_on_two_columns_has_its_plane(page: TestClient, shelf: Path) -> None:
-    step = load(shelf / "moons").explain(9).step
-    told = page.get("/api/runs/moons/steps/9/plane").json()
-    side = told["side"]
-    assert {name: len(units) for name, units in told["layers"].items()} == {"activations.0": 4, "head": 2}
-    assert told["points"] == [
-        [*row, target] for row, target in zip(step.batch.inputs.tolist(), step.batch.targets.tolist(), strict=True)
-    ]
-    (left, below), (right, above) = told["low"], told["high"]
-    weight, bias = step.moved["layers.0.weight"].old, step.moved["layers.0.bias"].old
-    for at, (x, y) in {
-        0: (left, above),
-        side - 1: (right, above),
-        side * (side - 1): (left, below),
-        -1: (right, below),
-    }.items():
-        hidden = torch.nn.functional.silu(weight @ torch.tensor([x, y]) + bias)
-        assert [unit[at] for unit in told["layers"]["activations.0"]] == pytest.approx(
-            hidden.tolist(), rel=1e-4, abs=1e-6
-        )
-    assert "two columns" in page.get("/api/runs/book/steps/9/plane").json()["error"]
 
 
 def test_an_answer_verdicts_and_measures_are_those_of_the_run(page: TestClient, shelf: Path) -> None:

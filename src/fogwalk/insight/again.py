@@ -42,7 +42,7 @@ def explain(folder: RunFolder, step: int | None = None, name: str | None = None)
     logged = {record["step"]: record for record in story if record["event"] == "step"}
     last = _last_step(folder, story, set(logged), step)
     step = step or max(logged, default=last)
-    first, damage = _nearest(folder, step, last)
+    first, damage = nearest_checkpoint(folder, step, last)
     told = _replayed(folder, step, first, logged.get(step, {}).get("loss"), near=step - 1, name=name)
     if told.waypoint and told.replayed != told.logged:
         waypoints.forget(folder, -1)  # left by another course of this run, or of no use on this machine
@@ -57,7 +57,7 @@ def model_after(folder: RunFolder, step: int) -> nn.Module:
     made = max((record["step"] for record in read_story(folder.events) if record["event"] == "step"), default=0)
     if step > made:
         raise UsageError(f"{folder.path} has no step {step}", expected=f"It has made {made:,} steps.")
-    first, _ = _nearest(folder, step + 1, made)
+    first, _ = nearest_checkpoint(folder, step + 1, made)
     with replaying(folder, first, before=step) as replay:
         _require_memory(replay.state)
         replay.to(step)
@@ -104,7 +104,7 @@ def _last_step(folder: RunFolder, story: list[dict[str, Any]], logged: set[int],
     return last
 
 
-def _nearest(folder: RunFolder, step: int, last: int) -> tuple[int, tuple[str, ...]]:
+def nearest_checkpoint(folder: RunFolder, step: int, last: int) -> tuple[int, tuple[str, ...]]:
     """The newest intact checkpoint before an update, and what is wrong with those that were passed over."""
     saved = folder.steps_saved()
     damage: list[str] = []

@@ -8,10 +8,13 @@ After this    server.py sends them as server-sent events.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-LOOKS = 0.5  # seconds between two looks at the file
+LOOKS = 0.25  # seconds between two looks at the file
+STANDS = 1.0  # seconds between two looks at how the run stands
 QUIET = 10.0  # seconds after which something is said, so that a lost contact is noticed
 AT_ONCE = 1_000_000  # bytes read at a time
 
@@ -34,10 +37,21 @@ def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]]:
     return lines
 
 
-async def followed(path: Path, offset: int, gone: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
-    """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line."""
-    quiet = 0.0
+async def followed(
+    path: Path,
+    offset: int,
+    gone: Callable[[], Awaitable[bool]],
+    stands: Callable[[], dict[str, Any]] = dict,
+) -> AsyncIterator[bytes]:
+    """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line. How
+    the run `stands` is an event of that name, whenever it is another."""
+    quiet, since, told = 0.0, STANDS, stands()
     while not await gone():
+        since += LOOKS
+        if since >= STANDS and (now := stands()) != told:
+            told = now
+            yield b"event: stands\ndata: %s\n\n" % json.dumps(told).encode()
+        since = 0.0 if since >= STANDS else since
         lines = whole_lines(path, offset)
         if lines:
             quiet = 0.0

@@ -1,6 +1,7 @@
-"""What every address of the page's server stands on: the shelf of runs, the desk, and how a question is read.
+"""What every address of the page's server stands on: the shelf of runs, the desk, the trainings begun, and how a question is
+read.
 
-Before this   reading.py knows the runs, desk.py works for them.
+Before this   reading.py knows the runs, desk.py works for them, trainings.py begins them.
 After this    addresses/ answer.
 """
 
@@ -15,17 +16,19 @@ from starlette.requests import Request
 from fogwalk.errors import UsageError
 from fogwalk.observatory.desk import Desk
 from fogwalk.observatory.reading import Shelf
+from fogwalk.observatory.trainings import Trainings
 from fogwalk.runs.folder import RunFolder
 
 RUN = "/api/runs/{name}"  # the address of one run, below which others stand
 
 
 class Place:
-    """The runs under a folder, and the process that works for the page."""
+    """The runs under a folder, the process that works for the page, and the trainings that it began."""
 
     def __init__(self, root: Path) -> None:
         self.shelf = Shelf(root)
         self.desk = Desk()
+        self.trainings = Trainings(root, Path.cwd())
 
     def run(self, request: Request) -> RunFolder:
         """The run that is named in the address. Raises UsageError where there is none."""

@@ -7,7 +7,7 @@ After this    server.py sends it. Nothing here writes, and nothing loads a model
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.events import FINISHED, finite
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import newest_settings, state_of
+from fogwalk.runs.control import wished
 from fogwalk.runs.folder import RunFolder, all_runs, is_run
 from fogwalk.runs.log import record_of, told_again
 from fogwalk.settings import load_settings
@@ -120,10 +121,15 @@ class Shelf:
     def opened(self, folder: RunFolder) -> dict[str, Any]:
         """What every screen needs of a run: its entry, and what was planned."""
         story = self.story(folder)
-        told = self.entry(folder) | {"planned": story.planned, "offset": story.offset}
+        told = self.entry(folder) | {"planned": story.planned, "offset": story.offset, "wish": asdict(wished(folder))}
         told["stopped"] = next((record for record in reversed(story.records) if record["event"] == "stopped"), None)
         told["finished"] = bool(told["stopped"]) and told["stopped"]["reason"] in FINISHED
         return finite(told)  # type: ignore[no-any-return]  # a dict stays one
+
+    def made(self, folder: RunFolder) -> int:
+        """How many updates the run has made."""
+        steps = _steps(self.story(folder))
+        return steps[-1]["step"] if steps else 0
 
     def curves(self, folder: RunFolder, width: int) -> dict[str, Any]:
         """The losses in so many buckets at most, each with its first and last step, lowest, highest and smoothed loss; every
@@ -152,6 +158,13 @@ class Shelf:
                 "steps": (story.of("replanned") or story.of("resumed") or [story.planned])[-1].get("steps"),
             }
         )
+
+
+def stands(folder: RunFolder) -> dict[str, Any]:
+    """How a run stands now, and what is wished of it."""
+    status = folder.status()
+    told = {"state": state_of(folder), "step": _whole(status.get("step")), "steps": _whole(status.get("steps"))}
+    return told | {"wish": asdict(wished(folder))}
 
 
 def _steps(story: Story) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""The page's server: it reads run folders and sends what a screen asks for. A training is another process, and never waits.
+"""The page's server: it reads run folders, sends what a screen asks for, and writes only what is wished of a training into its
+control/ folder. A training is another process, and never waits for it.
 
 Before this   addresses/ know the answers; safety.py guards.
 After this    cli/observe.py runs it; page/ draws.
@@ -18,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from fogwalk.errors import FogwalkError, UsageError
-from fogwalk.observatory.addresses import answers, runs, steps
+from fogwalk.observatory.addresses import answers, frames, runs, steps, trainings
 from fogwalk.observatory.place import Place
 from fogwalk.observatory.safety import Guard
 
@@ -33,12 +34,13 @@ def application(root: Path, token: str = "") -> Guard:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         place.desk.close()
+        place.trainings.close()
 
     app = Starlette(
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE)),
-            *(route for family in (runs, steps, answers) for route in family.routes(place)),
+            *(route for family in (runs, steps, frames, answers, trainings) for route in family.routes(place)),
         ],
         exception_handlers={FogwalkError: _in_words, HTTPException: _not_there},
         lifespan=lifespan,

@@ -201,7 +201,7 @@ def require_free(out: str | None) -> None:
 def create(out: str | None) -> RunFolder:
     """A new, empty run folder: `out`, or a fresh name under ./runs."""
     require_free(out)
-    path = _fresh_name() if out is None else Path(out).expanduser()
+    path = fresh_name() if out is None else Path(out).expanduser()
     missing = [parent for parent in (path, *path.parents) if not parent.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -212,14 +212,15 @@ def create(out: str | None) -> RunFolder:
     return RunFolder(path)
 
 
-def _fresh_name() -> Path:
+def fresh_name(root: Path = RUNS) -> Path:
+    """A place for a new run under a folder, where nothing stands. Raises RunError where every name is taken."""
     # Names are drawn from the system's own chance: two runs with one seed still get two names.
     chance = random.SystemRandom()
     for _ in range(1000):
-        path = RUNS / f"{chance.choice(_ADJECTIVES)}-{chance.choice(_ANIMALS)}"
+        path = root / f"{chance.choice(_ADJECTIVES)}-{chance.choice(_ANIMALS)}"
         if not path.exists():
             return path
-    raise RunError("no free name is left under runs/", remedy="Name the folder with --out, or remove old runs.")
+    raise RunError(f"no free name is left under {root}", remedy="Name the folder with --out, or remove old runs.")
 
 
 def all_runs(root: Path = RUNS) -> list[RunFolder]:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from fogwalk.observatory.follow import followed
 from fogwalk.observatory.place import RUN, Place, whole
+from fogwalk.observatory.reading import stands
 from fogwalk.observatory.work import looks
 
 WIDEST = 4000  # buckets of a curve
@@ -36,7 +37,7 @@ def routes(place: Place) -> list[Route]:
         last = request.headers.get("last-event-id", "")
         offset = int(last) if last.isdecimal() else whole(request, "from", 0)
         return StreamingResponse(
-            followed(folder.events, offset or 0, request.is_disconnected),
+            followed(folder.events, offset or 0, request.is_disconnected, lambda: stands(folder)),
             media_type="text/event-stream",
             headers={"cache-control": "no-store"},
         )

@@ -1,4 +1,4 @@
-"""The addresses of one step of a run: the whole of it, any entry, a tensor, and what each neuron makes of the plane.
+"""The addresses of one step of a run: the whole of it, any entry and a tensor.
 
 Before this   work/steps.py at the desk.
 After this    server.py collects them.
@@ -28,9 +28,6 @@ def routes(place: Place) -> list[Route]:
         name, at = request.query_params.get("at", ""), where(request, "row", "place", "unit", "head")
         return JSONResponse({"text": await place.ask(request, steps.entry, request.path_params["step"], name, at)})
 
-    async def plane(request: Request) -> Response:
-        return JSONResponse(await place.ask(request, steps.plane, request.path_params["step"]))
-
     async def tensor(request: Request) -> Response:
         """Little-endian float32, its shape in a header."""
         name, row = request.query_params.get("name", ""), whole(request, "row")
@@ -42,5 +39,4 @@ def routes(place: Place) -> list[Route]:
         Route(STEP, step),
         Route(f"{STEP}/entry", entry),
         Route(f"{STEP}/tensor", tensor),
-        Route(f"{STEP}/plane", plane),
     ]

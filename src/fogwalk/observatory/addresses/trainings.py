@@ -1,0 +1,62 @@
+"""The addresses that change something: a training is begun, told to wait, go on, slow down or end, and trained on.
+
+Before this   trainings.py begins them; runs/control.py holds what is wished.
+After this    server.py collects them; safety.py lets through only what the page itself asks for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fogwalk.errors import RunError, UsageError
+from fogwalk.observatory.place import RUN, Place
+from fogwalk.runs.catalogue import state_of
+from fogwalk.runs.control import Wish, wish
+
+
+def routes(place: Place) -> list[Route]:
+    """Each address and what answers there."""
+
+    async def offered(request: Request) -> Response:
+        return JSONResponse(place.trainings.offered())
+
+    async def begin(request: Request) -> Response:
+        return JSONResponse({"name": await place.trainings.begin(await told(request))})
+
+    async def control(request: Request) -> Response:
+        folder, asked = place.run(request), await told(request)
+        if state_of(folder) not in ("planning", "training", "paused"):
+            raise RunError(f"{folder.name} is not being trained", expected="Only a training can be steered.")
+        try:
+            wished = Wish(**asked)
+        except TypeError:
+            raise UsageError("this cannot be wished of a run", expected="It has until, pace and stop.") from None
+        wish(folder, wished)
+        return JSONResponse({"state": state_of(folder)})
+
+    async def go_on(request: Request) -> Response:
+        folder, asked = place.run(request), await told(request)
+        await place.trainings.go_on(folder, asked.get("steps"))
+        return JSONResponse({"name": folder.name})
+
+    return [
+        Route("/api/trainings", offered),
+        Route("/api/trainings", begin, methods=["POST"]),
+        Route(f"{RUN}/control", control, methods=["POST"]),
+        Route(f"{RUN}/further", go_on, methods=["POST"]),
+    ]
+
+
+async def told(request: Request) -> dict[str, Any]:
+    """The JSON object that came along. Raises UsageError where none did."""
+    try:
+        found = await request.json()
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError("what was asked cannot be read", expected="It is a JSON object.")
+    return found

@@ -1,0 +1,180 @@
+"""What the page asks of a plain network as a film, done at the desk: its weights after each update, and what every neuron makes
+of the plane, or of a batch.
+
+Before this   insight/film.py makes the frames.
+After this    addresses/frames.py sends them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fogwalk.errors import RunError, UsageError
+from fogwalk.events import finite
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fogwalk.insight.film import Film, Frame
+
+WIDEST = 16  # numbers of a layer that stand one by one
+PLANE = 28  # points along each side of a plane
+MARGIN = 0.15  # of what the points span, beyond them on each side
+MOST_POINTS = 400  # held-back points that are drawn
+BINS = 12  # of a histogram
+
+Edit = tuple[str, tuple[int, ...], float]
+
+_FILMS: dict[str, Film] = {}
+
+
+def _film(path: str) -> Film:
+    """The film of a run, kept open until another's is asked for: going on by a step costs a step."""
+    from fogwalk.insight.film import Film
+    from fogwalk.runs.folder import RunFolder
+
+    if path not in _FILMS:
+        _FILMS.clear()
+        _FILMS[path] = Film(RunFolder(Path(path)))
+    return _FILMS[path]
+
+
+def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str, Any]:
+    """A plain network after `step` updates, whole; with `edit` as it would be were that entry of a parameter another. Raises
+    RunError for any other model, and for one with more than WIDEST numbers in a layer."""
+    from fogwalk.models.plain import PlainNetwork
+
+    film = _film(path)
+    try:
+        told = film.at(step, made)
+    except BaseException:
+        _FILMS.clear()  # it may stand between two steps
+        raise
+    model = film.replay.state.model
+    if not isinstance(model, PlainNetwork) or model.embedding:
+        raise RunError("frames are drawn of plain networks that read numbers", remedy="Try: fogwalk train sample:moons")
+    matrices = [f"layers.{at}.weight" for at in range(len(model.layers))] + ["head.weight"]
+    sizes = [told.parameters[matrices[0]].shape[1], *(told.parameters[name].shape[0] for name in matrices)]
+    if max(sizes) > WIDEST:
+        raise RunError(
+            f"this network has a layer of {max(sizes)} numbers, and neurons are drawn one by one up to {WIDEST}",
+            remedy="Its matrices are drawn instead.",
+        )
+    if edit is None:
+        return _told(film, told, sizes, matrices)
+    with film.altered(*edit):
+        return _told(film, told, sizes, matrices)
+
+
+def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dict[str, Any]:
+    task, model = film.replay.task, film.replay.state.model
+    scored = film.scored()
+    parameters = {name: one.detach() for name, one in model.named_parameters()}
+    names = [name for matrix in matrices for name in (matrix, matrix.replace("weight", "bias")) if name in parameters]
+    classes = task.loss_name == "cross-entropy"
+    return finite(  # type: ignore[no-any-return]  # a dict stays one
+        {
+            "step": told.step,
+            "steps": told.steps,
+            "loss": told.loss,
+            "validation": None if scored is None else {"loss": scored.loss, **scored.metrics},
+            "inputs": list(task.input_names),
+            "outputs": [task.named(output) if classes else "" for output in range(sizes[-1])],
+            "sizes": sizes,
+            "parameters": {
+                name: {
+                    "weight": parameters[name].tolist(),
+                    "gradient": told.gradients[name].tolist() if name in told.gradients else None,
+                    "change": told.changes[name].tolist() if name in told.changes else None,
+                }
+                for name in names
+            },
+            "plane": _plane(film, told) if sizes[0] == 2 else None,
+            "histograms": _histograms(told) if sizes[0] != 2 else None,
+        }
+    )
+
+
+def _units(film: Film, inputs: Tensor) -> dict[str, Tensor]:
+    """What each unit makes of rows [rows, columns], dropout off: [rows, units] by layer, the outputs as `head`."""
+    import torch
+
+    from fogwalk.models.probes import Watch
+
+    model = film.replay.state.model
+    mode = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), Watch(model) as watch:
+            model(inputs)
+    finally:
+        model.train(mode)
+    made = {f"layers.{at}": watch.seen[f"activations.{at}.output"].value for at in range(len(model.layers))}  # type: ignore[arg-type]
+    return made | {"head": watch.seen["head.output"].value}
+
+
+def _plane(film: Film, told: Frame) -> dict[str, Any]:
+    """Of a network on two columns what every unit makes of the whole plane, row by row from above; the held-back points in it,
+    and the batch's, each with its answer. The plane stays the same through the whole film."""
+    import torch
+
+    held = list(film.replay.task.validation())
+    inputs, targets = torch.cat([one.inputs for one in held]), torch.cat([one.targets for one in held])
+    low, high = inputs.min(0).values, inputs.max(0).values
+    low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    across, up = (torch.linspace(float(low[at]), float(high[at]), PLANE) for at in (0, 1))
+    points = torch.cartesian_prod(up.flip(0), across).flip(1)
+    device = next(film.replay.state.model.parameters()).device
+    batch = told.captured.batch if told.captured else None
+    return {
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "side": PLANE,
+        "units": {name: _short(made.T) for name, made in _units(film, points.to(device)).items()},
+        "held": _points(inputs[:MOST_POINTS], targets[:MOST_POINTS]),
+        "batch": _points(batch.inputs, batch.targets) if batch else [],
+    }
+
+
+def _points(inputs: Tensor, targets: Tensor) -> list[list[float]]:
+    return [[*row, float(answer)] for row, answer in zip(inputs.tolist(), targets.tolist(), strict=True)]
+
+
+def _short(values: Tensor) -> list[list[float]]:
+    """Six digits that count: the colours need no more, and a film sends many."""
+    return [[float(f"{value:.6g}") for value in row] for row in values.tolist()]
+
+
+def _histograms(told: Frame) -> dict[str, list[dict[str, Any]]] | None:
+    """How the values of each unit lie over the update's batch: the lowest, the highest, and how many between."""
+    import torch
+
+    if told.captured is None:
+        return None
+    found: dict[str, list[dict[str, Any]]] = {}
+    values = told.captured.values
+    layers = {
+        name: one.value for name, one in values.items() if name.startswith("activations.") and name.endswith("output")
+    }
+    for name, made in {"input": told.captured.batch.inputs, **layers, "head": values["head.output"].value}.items():
+        units = []
+        for unit in made.detach().float().T:
+            low, high = float(unit.min()), float(unit.max())
+            counts = torch.histc(unit, BINS, low, high if high > low else low + 1)
+            units.append({"low": low, "high": high, "counts": counts.int().tolist()})
+        found[name.replace("activations", "layers").removesuffix(".output")] = units
+    return found
+
+
+def edited(words: str) -> Edit:
+    """`layers.0.weight:3,1:0.7` as a parameter's name, a place in it and a value. Raises UsageError for what is none."""
+    name, _, rest = words.partition(":")
+    places, _, value = rest.partition(":")
+    try:
+        at, number = tuple(int(place) for place in places.split(",")), float(value)
+    except ValueError:
+        at, number = (-1,), float("nan")
+    if min(at) < 0 or number != number or abs(number) == float("inf"):
+        raise UsageError(f"edit cannot be '{words[:80]}'", expected="It is as layers.0.weight:3,1:0.7.")
+    return name, at, number

@@ -1,0 +1,109 @@
+"""A plain network as a film: every frame is what replaying and `explain` give, in whatever order frames are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from fogwalk import load
+from fogwalk.observatory.work.frames import BINS
+from fogwalk.runs.log import loss_trace, read_all
+
+
+def test_weights_gradients_and_changes_are_those_of_explain(page: TestClient, shelf: Path) -> None:
+    for step in (7, 19, 3, 4, 1):  # on, back, and on by one
+        told = page.get(f"/api/runs/moons/frames/{step}").json()
+        moved = load(shelf / "moons").explain(step).step.moved
+        later = load(shelf / "moons").explain(step + 1).step.moved
+        assert told["step"] == step
+        assert told["loss"] == loss_trace(shelf / "moons" / "events.jsonl")[step]
+        assert list(told["parameters"]) == ["layers.0.weight", "layers.0.bias", "head.weight", "head.bias"]
+        for name, one in told["parameters"].items():
+            assert torch.equal(torch.tensor(one["weight"]), later[name].old), "to the bit: it is the run's own"
+            assert torch.allclose(torch.tensor(one["gradient"]), moved[name].gradient, rtol=1e-5, atol=1e-8)
+            assert torch.equal(torch.tensor(one["change"]), torch.tensor(one["weight"]) - moved[name].old)
+
+
+def test_before_the_first_update_nothing_has_moved(page: TestClient) -> None:
+    told = page.get("/api/runs/moons/frames/0").json()
+    assert told["loss"] is None
+    assert all(one["gradient"] is None and one["change"] is None for one in told["parameters"].values())
+    assert told["plane"]["batch"] == []
+
+
+def test_the_held_back_rows_are_scored_as_the_run_scored_them(page: TestClient, shelf: Path) -> None:
+    scored = {one["step"]: one for one in read_all(shelf / "moons" / "events.jsonl") if one["event"] == "evaluated"}
+    for step in (10, 20):
+        told = page.get(f"/api/runs/moons/frames/{step}").json()["validation"]
+        assert told == {"loss": scored[step]["validation_loss"]} | scored[step]["metrics"]
+
+
+def test_every_unit_has_its_plane_over_the_data(page: TestClient, shelf: Path) -> None:
+    told = page.get("/api/runs/moons/frames/9").json()
+    plane, side = told["plane"], told["plane"]["side"]
+    assert {name: len(units) for name, units in plane["units"].items()} == {"layers.0": 4, "head": 2}
+    step = load(shelf / "moons").explain(9).step
+    assert plane["batch"] == [
+        [*row, target] for row, target in zip(step.batch.inputs.tolist(), step.batch.targets.tolist(), strict=True)
+    ]
+    (left, below), (right, above) = plane["low"], plane["high"]
+    moved = load(shelf / "moons").explain(10).step.moved
+    weight, bias, head, lift = (one.old for one in moved.values())
+    corners = {0: (left, above), side - 1: (right, above), side * (side - 1): (left, below), -1: (right, below)}
+    for at, corner in corners.items():
+        hidden = torch.nn.functional.silu(weight @ torch.tensor(corner) + bias)
+        assert [one[at] for one in plane["units"]["layers.0"]] == pytest.approx(hidden.tolist(), rel=1e-4, abs=1e-5)
+        assert [one[at] for one in plane["units"]["head"]] == pytest.approx(
+            (head @ hidden + lift).tolist(), rel=1e-4, abs=1e-5
+        )
+    assert all(left <= x <= right and below <= y <= above for x, y, _ in plane["held"])
+    other = page.get("/api/runs/moons/frames/20").json()["plane"]
+    assert (other["low"], other["high"]) == (plane["low"], plane["high"]), "the plane stays where it is"
+
+
+def test_a_network_on_more_columns_has_histograms_of_its_batch(page: TestClient, shelf: Path) -> None:
+    told = page.get("/api/runs/iris/frames/5").json()
+    assert told["plane"] is None
+    step = load(shelf / "iris").explain(5).step
+    hidden = step.values["activations.0.output"].value
+    assert {name: len(units) for name, units in told["histograms"].items()} == {"input": 4, "layers.0": 5, "head": 3}
+    for unit, one in enumerate(told["histograms"]["layers.0"]):
+        assert one["low"] == pytest.approx(float(hidden[:, unit].min()))
+        assert one["high"] == pytest.approx(float(hidden[:, unit].max()))
+        assert len(one["counts"]) == BINS
+        assert sum(one["counts"]) == len(hidden)
+
+
+def test_a_weight_can_be_another_in_a_copy_and_the_run_keeps_its_own(page: TestClient) -> None:
+    plain = page.get("/api/runs/moons/frames/20").json()
+    tried = page.get("/api/runs/moons/frames/20", params={"edit": "head.weight:0,1:5.5"}).json()
+    assert tried["parameters"]["head.weight"]["weight"][0][1] == 5.5
+    assert tried["validation"]["loss"] != plain["validation"]["loss"]
+    assert tried["plane"]["units"]["layers.0"] == plain["plane"]["units"]["layers.0"]
+    assert tried["plane"]["units"]["head"][0] != plain["plane"]["units"]["head"][0]
+    assert tried["plane"]["units"]["head"][1] == plain["plane"]["units"]["head"][1]
+    assert page.get("/api/runs/moons/frames/20").json() == plain
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("moons/frames/21", "has no step 21"),
+        ("moons/frames/3?edit=x", "edit cannot be"),
+        ("moons/frames/3?edit=head.weight:-1,0:3", "edit cannot be"),
+        ("moons/frames/3?edit=head.weight:0,0:nan", "edit cannot be"),
+        ("moons/frames/3?edit=head.weight:9,0:1", "has no entry"),
+        ("moons/frames/3?edit=head.weight:0:1", "has no entry"),
+        ("moons/frames/3?edit=hed.weight:0,0:1", "no parameter is called"),
+        ("book/frames/3", "plain networks"),
+        ("digits/frames/3", "plain networks"),
+        ("wide/frames/3", "up to 16"),
+    ],
+)
+def test_what_has_no_frames_is_said(address: str, words: str, page: TestClient) -> None:
+    answer = page.get(f"/api/runs/{address}")
+    assert answer.status_code in (404, 409)
+    assert words in answer.json()["error"]
