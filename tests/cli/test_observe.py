@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,8 @@ def test_where_the_usual_port_is_taken_the_next_is_used(tmp_path: Path) -> None:
     [
         (["--port", "99999"], "--port cannot be 99999"),
         (["--port", "-1"], "--port cannot be -1"),
+        (["--host", "no such host!"], "--host cannot be"),
+        (["--host", "203.0.113.7"], "no address 203.0.113.7"),
         (["file.txt"], "file.txt is not a folder"),
     ],
 )
@@ -113,3 +116,16 @@ def test_a_training_opens_its_page_and_goes_on_when_that_dies(tmp_path: Path, sm
         training.communicate(timeout=120)
         assert training.returncode == 0
     assert max(loss_trace(tmp_path / "runs/otter/events.jsonl")) == 1500
+
+
+def test_another_host_is_answered_only_with_the_token(tmp_path: Path) -> None:
+    with observing(tmp_path, "--port", "0", "--host", "0.0.0.0") as (_, address, _):
+        assert "?token=" in address
+        plain, _, token = address.partition("?")
+        near = plain.replace("0.0.0.0", "127.0.0.1")
+        assert b"<title>Fogwalk</title>" in asked(f"{near}?{token}")
+        for wrong in ("", "?token=", "?token=wrong"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{near}api/runs{wrong}", timeout=5)
+            assert refused.value.code == 401
+            refused.value.close()

@@ -139,3 +139,12 @@ def test_what_is_offered_names_samples_and_files_and_leaves_runs_out(client: Tes
     assert told["samples"][:4] == ["sample:xor", "sample:circles", "sample:moons", "sample:spirals"]
     assert "sample:iris" in told["samples"]
     assert all(told["settings"].values())
+
+
+def test_what_waits_for_the_page_is_saved_and_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with TestClient(application(Path("runs")), base_url="http://127.0.0.1:8777") as client:
+        folder = RunFolder(Path("runs") / begin(client, data="sample:xor", settings=TINY, pace=0).json()["name"])
+        when(lambda: folder.status().get("state") == "paused")
+    when(lambda: folder.status().get("state") == "interrupted")
+    assert folder.steps_saved() == [0]

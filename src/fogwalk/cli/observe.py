@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import secrets
 import socket
 from pathlib import Path
 from urllib.parse import urlencode
@@ -10,6 +12,7 @@ from urllib.parse import urlencode
 from fogwalk.cli.parsing import Parser
 from fogwalk.errors import UsageError
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8777
 TRIED = 20  # ports after it, where it is taken
 
@@ -21,6 +24,12 @@ def parser(summary: str) -> Parser:
     parser.add_argument(
         "--port", type=int, metavar="N", help=f"the port of the page (default: {PORT}, or the next free one)"
     )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="the address to answer at (default: 127.0.0.1, this machine alone); any other needs the token that is printed",
+    )
     parser.add_argument("--run", metavar="NAME", help="the run that is shown first")
     parser.add_argument("--no-open", action="store_true", help="do not open a browser")
     return parser
@@ -31,21 +40,26 @@ def run(found: argparse.Namespace) -> int:
     root = Path(found.folder).expanduser()
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root} is not a folder", expected="It holds runs, or is one.")
-    taken = _socket(found.port)
+    near = found.host in LOOPBACK
+    token = "" if near else secrets.token_urlsafe(24)
+    taken = _socket(found.host, found.port)
     import uvicorn
 
     from fogwalk.observatory.server import application
 
-    shown = f"?{urlencode({'run': found.run, 'view': 'live'})}" if found.run else ""
-    address = f"http://127.0.0.1:{taken.getsockname()[1]}/{shown}"
+    asked = ({"run": found.run, "view": "live"} if found.run else {}) | ({"token": token} if token else {})
+    host = f"[{found.host}]" if ":" in found.host else found.host
+    address = f"http://{host}:{taken.getsockname()[1]}/{'?' if asked else ''}{urlencode(asked)}"
     print(f"{address}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training", flush=True)
+    if token:
+        print("  whoever has this address may look at the runs and begin trainings; it is sent unencrypted", flush=True)
     if not found.no_open:
         import threading
         import webbrowser
 
         threading.Timer(0.5, webbrowser.open, (address,)).start()
     config = uvicorn.Config(
-        application(root),
+        application(root, token),
         log_level="error",
         access_log=False,
         limit_concurrency=100,
@@ -56,18 +70,25 @@ def run(found: argparse.Namespace) -> int:
     return 0
 
 
-def _socket(port: int | None) -> socket.socket:
-    """A loopback socket on the port, or on the first free one after the usual. Raises UsageError where it is taken."""
+def _socket(host: str, port: int | None) -> socket.socket:
+    """A socket on the port, or on the first free one after the usual. Raises UsageError where it is taken, or where this machine
+    has no such address."""
     if port is not None and not 0 <= port <= 65535:
         raise UsageError(f"--port cannot be {port}", expected="It is a number from 0 to 65535; 0 takes any free one.")
+    try:
+        family, _, _, _, (known, *_) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise UsageError(f"--host cannot be {host!r}", expected="It is an address of this machine.") from None
     for tried in [port] if port is not None else range(PORT, PORT + TRIED):
-        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one = socket.socket(family, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind(("127.0.0.1", tried))
+            one.bind((str(known), tried))
             one.listen(128)
-        except OSError:
+        except OSError as error:
             one.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise UsageError(f"this machine has no address {host}", remedy="Leave --host out.") from None
             continue
         return one
     which = f"port {port} is" if port is not None else f"ports {PORT} to {PORT + TRIED - 1} are"

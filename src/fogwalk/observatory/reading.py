@@ -121,7 +121,12 @@ class Shelf:
     def opened(self, folder: RunFolder) -> dict[str, Any]:
         """What every screen needs of a run: its entry, and what was planned."""
         story = self.story(folder)
-        told = self.entry(folder) | {"planned": story.planned, "offset": story.offset, "wish": asdict(wished(folder))}
+        told = self.entry(folder) | {
+            "planned": story.planned,
+            "offset": story.offset,
+            "made": self.made(folder),
+            "wish": asdict(wished(folder)),
+        }
         told["stopped"] = next((record for record in reversed(story.records) if record["event"] == "stopped"), None)
         told["finished"] = bool(told["stopped"]) and told["stopped"]["reason"] in FINISHED
         return finite(told)  # type: ignore[no-any-return]  # a dict stays one

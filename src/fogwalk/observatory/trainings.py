@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,7 @@ from fogwalk.data.toys import TOYS
 from fogwalk.errors import RunError, UsageError
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import state_of
+from fogwalk.runs.control import Wish, wish
 from fogwalk.runs.folder import RunFolder, fresh_name, is_run
 from fogwalk.settings import declared, flag
 
@@ -139,11 +141,14 @@ class Trainings:
         return begun.folder.name
 
     def close(self) -> None:
-        """Let go of what goes on: it is no business of the page any longer."""
+        """Let go of what goes on: it is no business of the page any longer. What waits for the page is saved and ends."""
         for one in self._begun:
             one.said.close()
             if one.process.poll() is None:
                 _LEFT.append(one.process)
+                if state_of(one.folder) == "paused":
+                    with suppress(RunError):
+                        wish(one.folder, Wish(stop=True))
         self._begun = []
 
     def refused(self, name: str) -> str:

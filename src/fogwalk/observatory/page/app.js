@@ -2,6 +2,7 @@
 
 import { addressWith, go, picks } from "./address.js";
 import { make } from "./make.js";
+import { player } from "./player.js";
 import { ask, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
 import { blame } from "./views/blame.js";
@@ -14,13 +15,15 @@ import { step } from "./views/step.js";
 export const VIEWS = [start, live, step, network, blame, round, answer];
 
 const [picker, state, screens, screen] = ["run", "state", "screens", "screen"].map((id) => document.getElementById(id));
-let leave = null, turn = 0;
+let left = null, turn = 0, stands = "";
+const bar = player(move, (words) => { state.textContent = words ?? stands; });
+document.querySelector("header").append(bar.place);
 
 /** Draw what the address says. Whatever goes wrong is said in its place; the frame stays. */
 async function show() {
   const mine = ++turn, picked = picks();
-  leave?.();
-  leave = null;
+  ends(left);
+  left = null;
   const view = VIEWS.find((one) => one.id === picked.view) ?? (picked.run ? live : start);
   const place = make("div", {});
   screen.replaceChildren(place);
@@ -32,16 +35,31 @@ async function show() {
     if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
     const opened = name ? await ask(at(name)) : null;
     if (mine !== turn) return;
-    const stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
+    stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
-    const left = await view.draw(place, { list, opened, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
-    if (mine !== turn) left?.();
-    else leave = left ?? null;
+    const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
+    const drawn = await view.draw(place, { list, opened, step, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
+    if (mine !== turn) ends(drawn);
+    else left = drawn ?? null;
     document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;
   } catch (error) {
     if (mine !== turn) return;
     place.append(make("p", { class: "trouble", role: "alert" }, error.message));
+  }
+}
+
+/** A screen gives back nothing, what ends it, or an object that can `show` another step and perhaps `end`. */
+const ends = (drawn) => (typeof drawn === "function" ? drawn() : drawn?.end?.());
+
+/** Draw another step: in its place where the screen can, else the whole screen. */
+async function move(step) {
+  go({ step }, { quietly: true });
+  if (!left?.show) return show();
+  try {
+    await left.show(step);
+  } catch (error) {
+    screen.append(make("p", { class: "trouble", role: "alert" }, error.message));
   }
 }
 

@@ -17,6 +17,19 @@ export async function ask(path, query = {}) {
   throw new Error(told || `the server said ${answer.status}`);
 }
 
+/** Tell the server what is wished; its answer, or an Error whose message is for people. */
+export async function tell(path, what) {
+  let answer;
+  try {
+    answer = await fetch(`/api/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(what) });
+  } catch {
+    throw new Error("The server of this page does not answer. Start the page again with: fogwalk observe");
+  }
+  const told = await answer.json().catch(() => ({ error: answer.statusText }));
+  if (!answer.ok) throw new Error(told.error || `the server said ${answer.status}`);
+  return told;
+}
+
 /** A tensor of a step: its shape and its numbers. */
 export async function tensor(name, step, which, row = null) {
   const query = new URLSearchParams({ name: which, ...(row === null ? {} : { row }) });
@@ -29,8 +42,9 @@ export async function tensor(name, step, which, row = null) {
 export const run = (name) => `runs/${encodeURIComponent(name)}`;
 
 /** A run's events from a byte on, as they are written. Comes back by itself after a break and misses nothing; `lost` is told how
-    many seconds nothing was heard for, 0 when contact is there again. Gives back what ends it. */
-export function listen(name, offset, heard, lost) {
+    many seconds nothing was heard for, 0 when contact is there again; `stands` how the run stands, whenever it is another. Gives
+    back what ends it. */
+export function listen(name, offset, heard, lost, stands = () => {}) {
   let stream = null, last = Date.now(), from = offset, ended = false, silent = 0;
   const open = () => {
     stream = new EventSource(`/api/${run(name)}/events?from=${from}`);
@@ -42,6 +56,7 @@ export function listen(name, offset, heard, lost) {
         heard(JSON.parse(event.data));
       } catch { /* a line that is no JSON is passed over, as readers of the file do */ }
     };
+    stream.addEventListener("stands", (event) => { last = Date.now(); stands(JSON.parse(event.data)); });
     stream.onerror = () => {
       if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) open(); }, 1000);
     };

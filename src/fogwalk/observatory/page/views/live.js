@@ -2,6 +2,7 @@ import { addressWith, go } from "../address.js";
 import { curve } from "../curve.js";
 import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
+import { steering } from "../steering.js";
 import { Story } from "../story.js";
 import { clock, number, short } from "../words.js";
 
@@ -22,16 +23,17 @@ export const live = {
     const drawing = curve((step) => go({ view: "step", step }));
     const whole = make("ol", { class: "story", "aria-label": "the whole story, over and over" });
     const facts = make("dl", { class: "facts" }), warnings = make("div", {}), samples = make("ol", { class: "samples", reversed: true });
+    const steer = steering(opened);
     const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "Looking at the run's numbers …"));
     place.append(
-      make("h1", {}, this.question), facts, drawing.place,
+      make("h1", {}, this.question), facts, steer.place, drawing.place,
       make("h2", {}, "The whole story, over and over"), whole,
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
     drawing.show(story);
-    let due = true, timer = null, heard = false, lost = 0;
-    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    let due = true, timer = null, heard = false, lost = 0, told = null;
+    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told === "paused" ? told : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
     const redraw = () => {
       timer = null;
       if (document.hidden) return;
@@ -50,7 +52,8 @@ export const live = {
     const judge = () => ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
     judge();
     const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judge(); soon(); },
-      (seconds) => { lost = seconds; stands(); });
+      (seconds) => { lost = seconds; stands(); },
+      (now) => { steer.stands(now); told = now.state; heard = true; stands(); });
     return () => { end(); clearTimeout(timer); document.removeEventListener("visibilitychange", seen); };
   },
 };

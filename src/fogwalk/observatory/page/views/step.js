@@ -18,6 +18,7 @@ export const step = {
   title: "One step",
   question: "What happens in one step?",
   needs: ["run"],
+  steps: () => 1,
 
   async draw(place, { opened, picks }) {
     const last = opened.step ?? 0, wanted = Number(picks.step ?? last), row = Number(picks.row ?? 0);

@@ -1,0 +1,126 @@
+// Which step is looked at, in the frame: back, play, on, and how fast. Behind the last step of a run that is steered from here, play
+// and on let the trainer make the next; of any other run they stop there.
+
+import { make } from "./make.js";
+import { listen, run as at, tell } from "./server.js";
+
+const SPEEDS = [1, 5, 20, 100, 1000]; // steps a second
+const FRAMES = 10; // a second, at most
+const GOING = ["planning", "training", "paused"];
+
+/** `move(step)` draws a step and is waited for; `stands(words)` tells how the run stands. */
+export function player(move, stands) {
+  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {}, timer = null, hear = null, turn = 0;
+  const button = (words, told, act) => make("button", { title: told, "aria-label": told, onclick: act }, words);
+  const first = button("|◀", "to the first step", () => to(open.first));
+  const back = button("◀", "one step back", () => to(shown - 1));
+  const play = button("▶ play", "play the steps one after the other", () => (playing ? pause() : start()));
+  const on = button("▶|", "one step on", step);
+  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "step", oninput: () => to(Number(slider.value)) });
+  const field = make("input", { type: "number", min: 0, "aria-label": "number of the step", onchange: () => to(Number(field.value)) });
+  const told = make("span", { class: "quiet" });
+  const speed = make("select", { "aria-label": "speed", onchange: () => { if (playing && steered()) wishFor({}); } }, SPEEDS.map((one) => make("option", { value: one, selected: one === 20 }, `${one} a second`)));
+  const place = make("div", { class: "player", role: "group", "aria-label": "steps" }, first, back, play, on, slider, make("label", {}, "step ", field), told, speed);
+  place.hidden = true;
+
+  const steered = () => GOING.includes(state) && (wish.pace !== null || wish.until !== null);
+  const wishFor = async (changes) => {
+    wish = { until: null, pace: Number(speed.value), ...changes };
+    await tell(`${at(open.name)}/control`, { ...wish, stop: false }).catch(() => {});
+  };
+
+  function draw() {
+    slider.min = open.first;
+    slider.max = field.max = Math.max(made, open.first);
+    slider.value = shown;
+    if (document.activeElement !== field) field.value = shown;
+    told.textContent = `of ${made.toLocaleString("en")}`;
+    play.textContent = playing ? "❚❚ pause" : "▶ play";
+    play.setAttribute("aria-label", playing ? "pause" : "play the steps one after the other");
+    back.disabled = first.disabled = shown <= open.first;
+    on.disabled = shown >= made && !steered();
+    play.disabled = on.disabled && !playing;
+  }
+
+  async function to(step, { still = false } = {}) {
+    if (!still) playing = false;
+    const mine = ++turn;
+    shown = Math.min(made, Math.max(open.first, Math.round(step) || 0));
+    draw();
+    await move(shown);
+    return mine === turn;
+  }
+
+  function pause() {
+    playing = false;
+    draw();
+    if (steered()) wishFor({ until: made }).then(() => to(made));
+  }
+
+  async function step() {
+    playing = false;
+    if (shown < made) return to(shown + 1);
+    await wishFor({ until: made + 1 });
+    awaited = made + 1;
+  }
+  let awaited = 0;
+
+  function start() {
+    playing = true;
+    draw();
+    if (steered()) wishFor({});
+    if (shown >= made && !steered()) { playing = false; draw(); return; }
+    run();
+  }
+
+  async function run() {
+    clearTimeout(timer);
+    if (!playing) return;
+    const each = Math.max(1, Math.round(Number(speed.value) / FRAMES)), began = performance.now();
+    if (shown < made && !document.hidden) {
+      const behind = steered() ? made - 2 * Number(speed.value) : 0; // what is trained now is never far ahead of what is seen
+      if (!(await to(Math.min(made, Math.max(shown + each, behind)), { still: true }))) return;
+    } else if (shown >= made && !steered()) {
+      playing = false;
+      draw();
+      return;
+    }
+    const pace = 1000 * Math.max(1 / FRAMES, each / Number(speed.value));
+    timer = setTimeout(run, Math.max(0, pace - (performance.now() - began)));
+  }
+
+  return {
+    place,
+    /** The frame shows this run now, on a screen that has steps, or on one that has none. */
+    open(opened, wanted, first) {
+      if (!opened || first === null) {
+        playing = false;
+        hear?.();
+        hear = open = null;
+        place.hidden = true;
+        return 0;
+      }
+      if (open?.name !== opened.name) {
+        playing = false;
+        hear?.();
+        hear = null;
+        [made, state, wish] = [opened.step ?? 0, opened.state, opened.wish ?? {}];
+      }
+      made = Math.max(made, opened.made ?? 0);
+      open = { name: opened.name, first };
+      if (GOING.includes(opened.state) && !hear) hear = listen(opened.name, opened.offset, (event) => {
+        if (event.event === "step") made = Math.max(made, event.step);
+        if (event.event === "resumed") made = event.step;
+        if (awaited && made >= awaited) { awaited = 0; to(made); } else draw();
+      }, (seconds) => stands(seconds > 3 ? `lost contact ${seconds} s` : null), (now) => {
+        [state, wish] = [now.state, now.wish];
+        stands(`${state}, step ${(now.step ?? 0).toLocaleString("en")}`);
+        draw();
+      });
+      shown = Math.min(made, Math.max(first, wanted ?? made));
+      place.hidden = false;
+      draw();
+      return shown;
+    },
+  };
+}
