@@ -44,7 +44,8 @@ async def followed(
     stands: Callable[[], dict[str, Any]] = dict,
 ) -> AsyncIterator[bytes]:
     """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line. How
-    the run `stands` is an event of that name, whenever it is another."""
+    the run `stands` is an event of that name, whenever it is another, and every QUIET seconds: whoever hears nothing has lost
+    contact."""
     quiet, since, told = 0.0, STANDS, stands()
     while not await gone():
         since += LOOKS
@@ -61,5 +62,5 @@ async def followed(
             quiet += LOOKS
             if quiet >= QUIET:
                 quiet = 0.0
-                yield b": still here\n\n"
+                yield b"event: stands\ndata: %s\n\n" % json.dumps(told).encode()
         await asyncio.sleep(LOOKS)

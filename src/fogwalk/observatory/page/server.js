@@ -41,12 +41,14 @@ export async function tensor(name, step, which, row = null) {
 
 export const run = (name) => `runs/${encodeURIComponent(name)}`;
 
+const SILENT = 25; // seconds without a word, after which the line is thought dead, as after a closed laptop
+
 /** A run's events from a byte on, as they are written. Comes back by itself after a break and misses nothing; `lost` is told how
     many seconds nothing was heard for, 0 when contact is there again; `stands` how the run stands, whenever it is another. Gives
     back what ends it. */
 export function listen(name, offset, heard, lost, stands = () => {}) {
   let stream = null, last = Date.now(), from = offset, ended = false, silent = 0;
-  const open = () => {
+  const begin = () => {
     stream = new EventSource(`/api/${run(name)}/events?from=${from}`);
     stream.onopen = () => { last = Date.now(); };
     stream.onmessage = (event) => {
@@ -58,13 +60,18 @@ export function listen(name, offset, heard, lost, stands = () => {}) {
     };
     stream.addEventListener("stands", (event) => { last = Date.now(); stands(JSON.parse(event.data)); });
     stream.onerror = () => {
-      if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) open(); }, 1000);
+      if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) begin(); }, 1000);
     };
   };
   const watch = setInterval(() => {
-    const now = stream?.readyState === EventSource.OPEN ? 0 : Math.round((Date.now() - last) / 1000);
+    const quiet = Math.round((Date.now() - last) / 1000), open = stream?.readyState === EventSource.OPEN;
+    if (open && quiet > SILENT) {
+      stream.close();
+      begin();
+    }
+    const now = open && quiet <= SILENT ? 0 : quiet;
     if (now !== silent) lost(silent = now);
   }, 1000);
-  open();
+  begin();
   return () => { ended = true; clearInterval(watch); stream?.close(); };
 }

@@ -30,7 +30,7 @@ export function steering(opened) {
     else if (opened.recorded || !["finished", "interrupted", "stopped"].includes(state)) place.replaceChildren();
     else {
       const field = make("input", { type: "number", min: step + 1, value: state === "finished" ? step * 2 : Math.max(opened.steps ?? 0, step + 1), "aria-label": "the step up to which it is trained" });
-      place.replaceChildren(make("label", {}, "train on to step ", field), make("button", { disabled: asked, onclick: () => act("further", { steps: Number(field.value) }) }, asked ? "starting …" : "train on"));
+      place.replaceChildren(...(state === "stopped" ? [make("span", { class: "quiet" }, "Its process ended without a word; what it had saved can be trained on.")] : []), make("label", {}, "train on to step ", field), make("button", { disabled: asked, onclick: () => act("further", { steps: Number(field.value) }) }, asked ? "starting …" : "train on"));
     }
   }
   draw();

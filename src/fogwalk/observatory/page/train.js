@@ -1,0 +1,41 @@
+// A training begun from the page: on a sample, or on a file under the folder that the page was started in.
+
+import { go } from "./address.js";
+import { make } from "./make.js";
+import { ask, tell } from "./server.js";
+
+const WHAT = { "sample:python-docs": "English prose, as the demo reads", "sample:python-source": "Python's own source", "sample:coriolanus": "a play", "sample:digits": "images of digits" };
+const TOYS = ["sample:moons", "sample:circles", "sample:xor", "sample:spirals"];
+
+/** The form; what is offered is asked for first. */
+export async function train() {
+  const offered = await ask("trainings");
+  const kinds = (name) => (TOYS.includes(name) ? "two columns, two classes" : WHAT[name] ?? "a table");
+  const group = (label, names) => (names.length ? [make("optgroup", { label }, names.map((name) => make("option", { value: name }, name.startsWith("sample:") ? `${name} (${kinds(name)})` : name)))] : []);
+  const data = make("select", { name: "data", "aria-label": "data" }, ...group("files here", offered.files), ...group("samples", offered.samples));
+  const minutes = make("input", { type: "number", min: 0.1, step: "any", value: 2, "aria-label": "minutes" });
+  const more = Object.entries(offered.settings).filter(([key]) => key !== "minutes").map(([key, help]) => {
+    const field = make("input", { name: key, size: 10, "aria-label": key, placeholder: "chosen by itself", title: help });
+    return [key, field, make("li", {}, make("label", {}, make("code", {}, key), " ", field), make("span", { class: "quiet" }, ` ${help}`))];
+  });
+  const said = make("p", { role: "status" }), begin = make("button", { class: "main" }, "Train");
+
+  async function start(event) {
+    event.preventDefault();
+    begin.disabled = true;
+    [said.className, said.textContent] = ["quiet", "Starting: a process of its own, which reads the data first …"];
+    const settings = Object.fromEntries(more.map(([key, field]) => [key, field.value.trim()]).filter(([, value]) => value));
+    if (minutes.value && !("training.steps" in settings)) settings.minutes = Number(minutes.value);
+    try {
+      const { name } = await tell("trainings", { data: data.value, settings });
+      go({ run: name, view: "live" }, { base: {} });
+    } catch (error) {
+      [said.className, said.textContent] = ["trouble", error.message];
+      begin.disabled = false;
+    }
+  }
+  return make("form", { class: "train", onsubmit: start },
+    make("div", { class: "controls" }, make("label", {}, "learn from ", data), make("label", {}, "for about ", minutes, " minutes"), begin),
+    make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, more.map(([, , line]) => line))), said,
+    make("p", { class: "quiet" }, `Files are those under ${offered.folder}; a training goes on when this page is closed.`));
+}
