@@ -77,6 +77,15 @@ def test_a_network_on_more_columns_has_histograms_of_its_batch(page: TestClient,
         assert sum(one["counts"]) == len(hidden)
 
 
+def test_of_a_wide_network_the_first_units_are_drawn_and_no_links(page: TestClient) -> None:
+    told = page.get("/api/runs/wide/frames/7").json()
+    assert told["wide"]
+    assert told["sizes"] == [2, 17, 2]
+    assert told["parameters"] == {}
+    assert {name: len(units) for name, units in told["plane"]["units"].items()} == {"layers.0": 16, "head": 2}
+    assert not page.get("/api/runs/moons/frames/7").json()["wide"]
+
+
 def test_a_weight_can_be_another_in_a_copy_and_the_run_keeps_its_own(page: TestClient) -> None:
     plain = page.get("/api/runs/moons/frames/20").json()
     tried = page.get("/api/runs/moons/frames/20", params={"edit": "head.weight:0,1:5.5"}).json()
@@ -100,7 +109,6 @@ def test_a_weight_can_be_another_in_a_copy_and_the_run_keeps_its_own(page: TestC
         ("moons/frames/3?edit=hed.weight:0,0:1", "no parameter is called"),
         ("book/frames/3", "plain networks"),
         ("digits/frames/3", "plain networks"),
-        ("wide/frames/3", "up to 16"),
     ],
 )
 def test_what_has_no_frames_is_said(address: str, words: str, page: TestClient) -> None:

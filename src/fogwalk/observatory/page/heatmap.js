@@ -49,6 +49,6 @@ export function heatmap({ values, rows, columns, share, title, open, twin = true
     if (details.open && details.children.length === 1) details.append(table(["", ...columns.map((one) => `#${one}`)], values.map((row, y) => [rows[y], ...row.map((value) => number(value))])));
   });
   draw();
-  const names = make("div", { class: "row-names", style: `--row: ${size}px`, "aria-hidden": "true" }, rows.map((one) => make("span", { title: one }, one)));
-  return make("div", {}, make("div", { class: "heat" }, names, make("div", { class: "scroll" }, canvas)), sentence, details);
+  const names = size < 12 ? null : make("div", { class: "row-names", style: `--row: ${size}px`, "aria-hidden": "true" }, rows.map((one) => make("span", { title: one }, one)));
+  return make("div", {}, make("div", { class: names ? "heat" : null }, names ?? "", make("div", { class: "scroll" }, canvas)), sentence, details);
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fogwalk.insight.film import Film, Frame
 
-WIDEST = 16  # numbers of a layer that stand one by one
+WIDEST = 16  # numbers of a layer that stand one by one; of a wider one so many units are drawn, and no links
 PLANE = 28  # points along each side of a plane
 MARGIN = 0.15  # of what the points span, beyond them on each side
 MOST_POINTS = 400  # held-back points that are drawn
@@ -41,8 +41,8 @@ def _film(path: str) -> Film:
 
 
 def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str, Any]:
-    """A plain network after `step` updates, whole; with `edit` as it would be were that entry of a parameter another. Raises
-    RunError for any other model, and for one with more than WIDEST numbers in a layer."""
+    """A plain network after `step` updates; with `edit` as it would be were that entry of a parameter another. Of a network with
+    more than WIDEST numbers in a layer the first units, and no parameters. Raises RunError for any other model."""
     from fogwalk.models.plain import PlainNetwork
 
     film = _film(path)
@@ -56,11 +56,6 @@ def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str
         raise RunError("frames are drawn of plain networks that read numbers", remedy="Try: fogwalk train sample:moons")
     matrices = [f"layers.{at}.weight" for at in range(len(model.layers))] + ["head.weight"]
     sizes = [told.parameters[matrices[0]].shape[1], *(told.parameters[name].shape[0] for name in matrices)]
-    if max(sizes) > WIDEST:
-        raise RunError(
-            f"this network has a layer of {max(sizes)} numbers, and neurons are drawn one by one up to {WIDEST}",
-            remedy="Its matrices are drawn instead.",
-        )
     if edit is None:
         return _told(film, told, sizes, matrices)
     with film.altered(*edit):
@@ -71,7 +66,8 @@ def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dic
     task, model = film.replay.task, film.replay.state.model
     scored = film.scored()
     parameters = {name: one.detach() for name, one in model.named_parameters()}
-    names = [name for matrix in matrices for name in (matrix, matrix.replace("weight", "bias")) if name in parameters]
+    wide = max(sizes) > WIDEST
+    names = [] if wide else [name for one in matrices for name in (one, one.replace("weight", "bias"))]
     classes = task.loss_name == "cross-entropy"
     return finite(  # type: ignore[no-any-return]  # a dict stays one
         {
@@ -79,9 +75,10 @@ def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dic
             "steps": told.steps,
             "loss": told.loss,
             "validation": None if scored is None else {"loss": scored.loss, **scored.metrics},
-            "inputs": list(task.input_names),
-            "outputs": [task.named(output) if classes else "" for output in range(sizes[-1])],
+            "inputs": list(task.input_names)[:WIDEST],
+            "outputs": [task.named(output) if classes else "" for output in range(min(WIDEST, sizes[-1]))],
             "sizes": sizes,
+            "wide": wide,
             "parameters": {
                 name: {
                     "weight": parameters[name].tolist(),
@@ -131,7 +128,7 @@ def _plane(film: Film, told: Frame) -> dict[str, Any]:
         "low": low.tolist(),
         "high": high.tolist(),
         "side": PLANE,
-        "units": {name: _short(made.T) for name, made in _units(film, points.to(device)).items()},
+        "units": {name: _short(made.T[:WIDEST]) for name, made in _units(film, points.to(device)).items()},
         "held": _points(inputs[:MOST_POINTS], targets[:MOST_POINTS]),
         "batch": _points(batch.inputs, batch.targets) if batch else [],
     }
@@ -157,9 +154,10 @@ def _histograms(told: Frame) -> dict[str, list[dict[str, Any]]] | None:
     layers = {
         name: one.value for name, one in values.items() if name.startswith("activations.") and name.endswith("output")
     }
-    for name, made in {"input": told.captured.batch.inputs, **layers, "head": values["head.output"].value}.items():
+    inputs = told.captured.batch.inputs.flatten(1)
+    for name, made in {"input": inputs, **layers, "head": values["head.output"].value}.items():
         units = []
-        for unit in made.detach().float().T:
+        for unit in made.detach().float().T[:WIDEST]:
             low, high = float(unit.min()), float(unit.max())
             counts = torch.histc(unit, BINS, low, high if high > low else low + 1)
             units.append({"low": low, "high": high, "counts": counts.int().tolist()})

@@ -86,6 +86,28 @@ export function net(frame, pick) {
   return { place: make("div", {}, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the network" }, svg), sentence, twin), show };
 }
 
+/** The first neurons of each layer of a network too wide for links. */
+export function gallery(frame) {
+  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"), place = make("div", { class: "gallery" });
+  function show(now) {
+    place.replaceChildren(...layers.map((name, at) => {
+      const whole = now.sizes[at + 1], units = now.plane?.units[name] ?? now.histograms?.[name] ?? [];
+      const tiles = units.map((unit, each) => {
+        const [low, high] = now.plane ? [Math.min(...unit), Math.max(...unit)] : [unit.low, unit.high], told = `${name} ${name === "head" ? now.outputs[each] || "answer" : each}: from ${number(low)} to ${number(high)}`;
+        return now.plane ? make("img", { src: picture(unit, now.plane.side), alt: told, title: told, width: 56, height: 56 }) : bars(unit.counts, told);
+      });
+      return make("section", {}, make("h2", {}, `${name}: ${units.length < whole ? `the first ${units.length} of ${whole}` : whole} ${name === "head" ? "answers" : "neurons"}`), make("div", { class: "tiles" }, tiles));
+    }));
+  }
+  return { place, show };
+}
+
+function bars(counts, told) {
+  const tall = Math.max(...counts, 1), each = 50 / counts.length;
+  return draw("svg", { class: "net", viewBox: "0 0 56 56", width: 56, height: 56, role: "img", "aria-label": told }, draw("title", {}, told), draw("rect", { class: "tile", x: 0.5, y: 0.5, width: 55, height: 55, rx: 4 }),
+    draw("path", { class: "bars-of", d: counts.map((count, at) => `M${3 + at * each},52 v${-(count / tall) * 46} h${each * 0.85} V52 z`).join("") }));
+}
+
 /** What an input itself is over the plane. */
 export function ramp({ low, high, side }, unit) {
   const step = (high[unit] - low[unit]) / (side - 1);

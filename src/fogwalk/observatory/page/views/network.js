@@ -2,7 +2,7 @@ import { go } from "../address.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { answerPlane } from "../network/answer.js";
-import { LINKS, net } from "../network/net.js";
+import { gallery, LINKS, net } from "../network/net.js";
 import { sandbox } from "../network/sandbox.js";
 import { workbench } from "../network/workbench.js";
 import { ask, run as at, tensor } from "../server.js";
@@ -15,7 +15,7 @@ export const network = {
   title: "Network",
   question: "What does each neuron make of it?",
   needs: ["run"],
-  steps: (opened) => (opened.kind === "plain" ? (drawn(opened) ? 0 : 1) : null),
+  steps: (opened) => (opened.kind === "plain" ? 0 : null),
 
   async draw(place, { opened, step, picks }) {
     const settings = opened.planned.settings ?? {};
@@ -24,32 +24,27 @@ export const network = {
     const kind = picks.links in LINKS ? picks.links : "weight";
     const choice = make("select", { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) }, Object.entries(LINKS).map(([name, words]) => make("option", { value: name, selected: name === kind }, words)));
     place.append(make("div", { class: "controls" }, make("label", {}, "links show the ", choice)));
-    return drawn(opened) ? film(place, opened, step, kind, picks) : wide(place, opened, step, kind);
+    const wait = make("p", { class: "quiet", role: "status" }, "The network is made again as it was …");
+    place.append(wait);
+    try {
+      const frame = await ask(`${at(opened.name)}/frames/${step}`);
+      return frame.wide ? wide(place, opened, frame, kind) : film(place, opened, frame, kind, picks);
+    } finally {
+      wait.remove();
+    }
   },
 };
 
-/** Whether its neurons can be drawn one by one, as far as its settings tell. */
-const drawn = (opened) => ((opened.planned.settings ?? {})["model.hidden"] ?? []).every((size) => size <= FEW);
-
 /** The network frame by frame. */
-async function film(place, opened, step, kind, picks) {
+async function film(place, opened, frame, kind, picks) {
   const frameAt = (number, edit) => ask(`${at(opened.name)}/frames/${number}`, { edit });
-  let frame;
-  try {
-    frame = await frameAt(step);
-  } catch (error) {
-    if (!/one by one|read numbers/.test(error.message) || step < 1) throw error;
-    return wide(place, opened, step, kind);
-  }
   let held = null, box = null, value = null, asking = false, again = false;
   const facts = make("dl", { class: "facts" }), below = make("div", {}), drawing = net(frame, (name, place) => hold({ name, at: place }));
   const plane = frame.plane ? answerPlane(frame) : null;
   place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), below);
 
   function draw(now = frame) {
-    const scored = now.validation ?? {};
-    const told = [["step", `${now.step.toLocaleString("en")} of ${now.steps.toLocaleString("en")}`], ["loss of the update's batch", number(now.loss)], ["loss of the held-back rows", number(scored.loss)], ...Object.entries(scored).filter(([name]) => name !== "loss").map(([name, one]) => [name, number(one)])];
-    facts.replaceChildren(...told.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, one))));
+    tell(facts, now);
     drawing.show(now, now.parameters[Object.keys(now.parameters)[0]][kind] ? kind : "weight", held);
     plane?.show(now);
     box?.say(frame, now, value);
@@ -96,16 +91,45 @@ async function film(place, opened, step, kind, picks) {
   } };
 }
 
-/** A network too wide for single neurons: each matrix of it. */
-async function wide(place, opened, step, kind) {
-  if (!opened.made) throw new Error("This run has made no step yet.");
-  const told = make("p", { class: "quiet", role: "status" }, "The step is made again …");
-  place.append(told);
-  const { structure } = await ask(`${at(opened.name)}/steps/${step}`);
-  const names = structure.parameters.map((one) => one.name).filter((name) => /^(layers\.\d+|head)\.weight$/.test(name));
-  const found = await Promise.all(names.map((name) => matrix(opened.name, step, name, kind)));
-  told.textContent = `Step ${step} of ${structure.steps}: loss ${number(structure.loss.recomputed)}. A layer of more than ${FEW} numbers is drawn as its matrix, before the update.`;
-  place.append(...names.map((name, each) => drawnMatrix(name, found[each], structure, each)));
+/** How it does, for people. */
+function tell(facts, frame) {
+  const scored = frame.validation ?? {};
+  const told = [["step", `${frame.step.toLocaleString("en")} of ${frame.steps.toLocaleString("en")}`], ["loss of the update's batch", number(frame.loss)], ["loss of the held-back rows", number(scored.loss)], ...Object.entries(scored).filter(([name]) => name !== "loss").map(([name, one]) => [name, number(one)])];
+  facts.replaceChildren(...told.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, one))));
+}
+
+/** A network too wide for links: its first neurons, and each matrix of it on demand. */
+function wide(place, opened, frame, kind) {
+  const facts = make("dl", { class: "facts" }), drawing = gallery(frame), plane = frame.plane ? answerPlane(frame) : null;
+  const matrices = make("details", {}, make("summary", {}, `The matrices: a layer of more than ${FEW} numbers has too many links to draw`));
+  let now = frame;
+  matrices.addEventListener("toggle", async () => {
+    if (!matrices.open || matrices.children.length > 1) return;
+    const told = make("p", { class: "quiet", role: "status" }, "The step is made again …"), step = Math.max(1, now.step);
+    matrices.append(told);
+    try {
+      const { structure } = await ask(`${at(opened.name)}/steps/${step}`);
+      const names = structure.parameters.map((one) => one.name).filter((name) => /^(layers\.\d+|head)\.weight$/.test(name));
+      const found = await Promise.all(names.map((name) => matrix(opened.name, step, name, kind)));
+      told.textContent = `Step ${step}, before its update: the ${LINKS[kind]}.`;
+      matrices.append(...names.map((name, each) => drawnMatrix(name, found[each], structure, each)));
+    } catch (error) {
+      [told.className, told.textContent] = ["trouble", error.message];
+    }
+  });
+  const draw = () => {
+    tell(facts, now);
+    drawing.show(now);
+    plane?.show(now);
+    matrices.open = false;
+    matrices.replaceChildren(matrices.firstChild);
+  };
+  place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), matrices);
+  draw();
+  return { show: async (step) => {
+    now = await ask(`${at(opened.name)}/frames/${step}`);
+    draw();
+  } };
 }
 
 async function matrix(run, step, name, kind) {
@@ -118,8 +142,11 @@ async function matrix(run, step, name, kind) {
 }
 
 function drawnMatrix(name, { shape: [rows, columns], values }, structure, each) {
-  const largest = Math.max(...values.map(Math.abs), 1e-30);
-  const nested = Array.from({ length: rows }, (_, row) => Array.from(values.slice(row * columns, (row + 1) * columns)));
+  const largest = Math.max(...values.map(Math.abs), 1e-30), reads = (column) => (each ? `input ${column}` : structure.input_names[column] ?? `input ${column}`);
+  const across = rows > columns; // the longer side lies
+  const nested = Array.from({ length: across ? columns : rows }, (_, down) => Array.from({ length: across ? rows : columns }, (_, right) => (across ? values[right * columns + down] : values[down * columns + right])));
+  const units = Array.from({ length: rows }, (_, unit) => `unit ${unit}`), inputs = Array.from({ length: columns }, (_, column) => reads(column));
+  const [down, right] = across ? [inputs, units] : [units, inputs];
   return make("section", {}, make("h2", {}, `${name}: ${rows} units from ${columns} inputs`),
-    heatmap({ values: nested, title: "rows are units, columns what they read; light is large, of either sign", rows: nested.map((_, row) => `unit ${row}`), columns: nested[0].map((_, column) => (each ? `input ${column}` : structure.input_names[column] ?? `input ${column}`)), share: (value) => Math.abs(value) / largest, size: 10, square: true, twin: rows * columns <= 4000 }));
+    heatmap({ values: nested, title: `rows are ${across ? "what they read, columns units" : "units, columns what they read"}; light is large, of either sign`, rows: down, columns: right, share: (value) => Math.abs(value) / largest, size: down.length <= 40 ? 14 : 6, square: true, twin: rows * columns <= 4000 }));
 }
