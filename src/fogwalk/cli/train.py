@@ -74,13 +74,17 @@ def next_lines(folder: RunFolder) -> list[str]:
     own = str(typed) if typed.name == "fogwalk" else "python -m fogwalk"
     command = "fogwalk" if shutil.which("fogwalk") else own
     settings = load_settings(folder.settings)
+    parent = folder.path.parent
+    page = (
+        f"{command} observe{'' if parent == RUNS else f' {shlex.quote(str(parent))}'} --run {shlex.quote(folder.name)}"
+    )
     if settings.task != "language":
         images = (folder.checkpoint(max(folder.steps_saved())) / "encoding" / "pixels.json").is_file()
         new = "PHOTOS" if images else "NEW.csv"
         answers = f"{command} predict {name} {new} --out answers.csv"
-        return [f"{command} evaluate {name}", answers, f"{command} explain {name}"]
+        return [f"{command} evaluate {name}", answers, f"{command} explain {name}", page]
     lines = [f"{command} generate {name} --tokens 300", f"{command} evaluate {name}"]
     with suppress(ExportError):  # not suggested where it would be refused
         require_held(settings.model)
         lines.append(f"{command} export {name} --to huggingface exported")
-    return [*lines, f"{command} explain {name}"]
+    return [*lines, f"{command} explain {name}", page]
