@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
 from fogwalk.generation.decode import prompt_ids
-from fogwalk.insight.answer import Answering, of_record, of_text
+from fogwalk.insight.answer import Answering, of_record, of_text, seen_of_record
 from fogwalk.insight.explanation import Entry, opened
 from fogwalk.insight.form import of_answer, of_record_answer, write
 from fogwalk.insight.seen import Seen
@@ -38,6 +39,7 @@ from fogwalk.registry import did_you_mean
 
 WRITTEN = "age=39, sex=male"
 _APART = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # commas outside quotation marks
+_NAMED = re.compile(r'\s*"((?:[^"]|"")*)"\s*=(.*)', re.DOTALL)  # a name in quotation marks, which may hold an =
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +50,12 @@ class Answered:
     lines: tuple[str, ...]
     structure: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
-    seen: Seen | None = None
+    look: Callable[[], Seen]
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The pass that made it, with every value on the way."""
+        return self.look()
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
@@ -57,12 +64,8 @@ class Answered:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
     def at(self, name: str, *, place: int | None = None, unit: int | None = None, head: int | None = None) -> Entry:
-        """Any entry of how a text's answer was made: a layer, or a value; `place` is a token of the prompt. Raises UsageError for
-        what there is not, and where the answer is of no text."""
-        if self.seen is None:
-            raise UsageError(
-                "only the answer to a text can be opened further", remedy="Look into a step: leave --prompt out."
-            )
+        """Any entry of how the answer was made: a layer, or a value; `place` is a token of the prompt, or a pixel or patch of an
+        image. Raises UsageError for what there is not."""
         return opened(self.seen, name, Place(place=place, unit=unit, head=head))
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -99,16 +102,18 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
     lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
     for note in notes:
         lines += ["", *paragraph("", note, indent=2)]
-    structure, tensors = of_answer(run, step, answer, [named(token) for token in ids], named(answer.best))
-    return Answered(tuple(lines), structure, tensors, Answering(model, answer.captured, ids, named))
+    structure, tensors = of_answer(run, step, answer, named)
+    return Answered(tuple(lines), structure, tensors, lambda: Answering(model, answer.captured, ids, named))
 
 
-def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: int) -> Answered:
-    """What goes with a row or an image. Raises UsageError where there is none such."""
+def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str | Asked, row: int) -> Answered:
+    """What goes with a row or an image: a prompt's, or one of records that are given. Raises UsageError where there is none
+    such."""
     encoder, target = recogniser.encoder, recogniser.target
-    asked = _asked(recogniser, prompt)
+    asked = _asked(recogniser, prompt) if isinstance(prompt, str) else prompt
+    shown = _shown(prompt) if isinstance(prompt, str) else "the validation split"
     if not 0 <= row < len(asked.inputs):
-        raise UsageError(f"--row {row} is outside", expected=f"{prompt} has {len(asked.inputs):,}, counted from 0.")
+        raise UsageError(f"--row {row} is outside", expected=f"{shown} has {len(asked.inputs):,}, counted from 0.")
     record = recogniser.normalised(torch.from_numpy(np.array(asked.inputs[row : row + 1])))[0]
     places = encoder.places() if isinstance(encoder, Columns) else {}
     read = encoder.read if isinstance(encoder, Columns) else ()
@@ -117,22 +122,28 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str, row: i
         name: _cell(asked.table, name, row, float(record[place[0]]) if name in numeric else None)
         for name, place in places.items()
     }
-    shown = Path(prompt).name if _is_path(prompt) else prompt
     which = f", row {row}" if len(asked.inputs) > 1 else ""
-    answer = of_record(recogniser.model, record, places)
 
     def value_of(output: float) -> float:
         return output * target.scale + target.center
 
+    classes = target.classes
+    answer = of_record(recogniser.model, record, places, None if classes else value_of)
     heading = f"{run}, step {step:,}: what '{target.name}' is for {shown[:48]}{which}"
-    lines = record_answer(answer, heading, target.classes, value_of, cells)
+    lines = record_answer(answer, heading, classes, cells)
     if record.dim() == 3:
         lines[1:1] = ["", *picture(record, indent=2)]
     for note in asked.notes:
         lines += ["", *paragraph("", note, indent=2)]
-    classes = target.classes
-    told = classes[int(answer.outputs.argmax())] if classes else f"{value_of(float(answer.outputs[0])):.6g}"
-    return Answered(tuple(lines), *of_record_answer(run, step, answer, classes, told))
+    structure, tensors = of_record_answer(run, step, answer, target.name, classes, cells)
+    if record.dim() == 3:
+        tensors["pixels"] = torch.from_numpy(np.array(asked.inputs[row])).float() / 255
+    names = encoder.labels() if isinstance(encoder, Columns) else []
+    return Answered(tuple(lines), structure, tensors, lambda: seen_of_record(recogniser.model, record, names, classes))
+
+
+def _shown(prompt: str) -> str:
+    return Path(prompt).name if _is_path(prompt) else prompt
 
 
 def _cell(table: Table, name: str, row: int, read: float | None) -> str:
@@ -171,18 +182,37 @@ def _asked(recogniser: Recogniser, prompt: str) -> Asked:
 
 def _unquoted(piece: str) -> str:
     piece = piece.strip()
-    return piece[1:-1] if len(piece) > 1 and piece[0] == piece[-1] == '"' else piece
+    return piece[1:-1].replace('""', '"') if len(piece) > 1 and piece[0] == piece[-1] == '"' else piece
 
 
-def _written(prompt: str, columns: Columns, target: str) -> Asked:
-    """A row as a person wrote it."""
-    import pyarrow
+def _quoted(piece: str) -> str:
+    return (
+        '"' + piece.replace('"', '""') + '"'
+        if not piece or piece != piece.strip() or set(piece) & set('",=')
+        else piece
+    )
 
+
+def as_prompt(cells: Mapping[str, str]) -> str:
+    """A row as a person would write it: `cells` by column, those that hold nothing left out.
+
+    >>> as_prompt({"age": "39", "city": "Rome, Italy", "job": ""})
+    'age=39, city="Rome, Italy"'
+    """
+    return ", ".join(f"{_quoted(name)}={_quoted(value)}" for name, value in cells.items() if value.strip())
+
+
+def cells_of(prompt: str, columns: Columns) -> dict[str, str]:
+    """What a row, as a person wrote it, says of each column; raises UsageError for what is no row, and for a column that there is
+    not."""
     written: dict[str, str] = {}
     for part in _APART.split(prompt):
         whole = part.strip()
         quoted = len(whole) > 1 and whole[0] == whole[-1] == '"' and whole.count('"') == 2
-        name, equals, value = (_unquoted(piece) for piece in (whole[1:-1] if quoted else whole).partition("="))
+        if (named := _NAMED.fullmatch(whole)) and not quoted:
+            name, equals, value = named[1].replace('""', '"'), "=", _unquoted(named[2])
+        else:
+            name, equals, value = (_unquoted(piece) for piece in (whole[1:-1] if quoted else whole).partition("="))
         if not equals:
             raise UsageError(
                 f"'{name}' in --prompt is no column=value",
@@ -195,6 +225,14 @@ def _written(prompt: str, columns: Columns, target: str) -> Asked:
             remedy = did_you_mean(name, columns.names)
             raise UsageError(f"there is no column '{name}' that the model reads", remedy=remedy)
         written[name] = value
+    return written
+
+
+def _written(prompt: str, columns: Columns, target: str) -> Asked:
+    """A row as a person wrote it."""
+    import pyarrow
+
+    written = cells_of(prompt, columns)
     missing = [name for name in columns.names if name not in written]
     table = Table({name: pyarrow.array([written.get(name)], pyarrow.string()) for name in columns.names})
     shown = ", ".join(missing[:8]) + (", …" if len(missing) > 8 else "")

@@ -74,6 +74,21 @@ class Asked:
     held_back: bool = False
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The records whose answers are known, their `places` among all that were asked for, what is right (a class's number, or a
+    number), the answers, and by how much each is wrong: -ln p of the right class, or how far off a number is; for classes who was
+    taken for whom."""
+
+    asked: Asked
+    places: NDArray[np.int64]
+    right: NDArray[Any]
+    answers: Answers
+    wrong: NDArray[np.float64]
+    confusion: NDArray[np.int64] | None
+    scores: dict[str, float]
+
+
 def asked_rows(table: Table, columns: Columns, target: str, notes: tuple[str, ...] = ()) -> Asked:
     """The rows of a table. Raises DataError where a column is missing or is not what was learned."""
     unread: list[Unread] = []
@@ -140,26 +155,18 @@ class Recogniser:
 
     def assess(self, asked: Asked, source: str, learned: Recognition | None) -> Assessment:
         """Scores on records whose answers are known; beside the rivals where what was `learned` from is still there."""
-        if asked.answers is None:
-            asked.table.require(self.target.name, "data.target")
-            raise DataError(f"{source} says of nothing what '{self.target.name}' is: there is nothing to score")
         notes = list(asked.notes)
-        asked = self._known(asked, notes)
+        judged = self.judged(asked, source, notes)
+        asked, right = judged.asked, judged.right
         notes += _familiar(asked, learned)
-        right = self._right(asked)
-        answers = self.answer(asked.inputs)
         measure = "accuracy" if self.target.classes else "R²"
-        told = {"this model": self._scores(right, answers)}
+        told = {"this model": judged.scores}
         if learned is None:
             notes.append("what it learned from is gone, or is another now: simpler methods cannot be tried on it")
         elif not rivals.available():
             notes.append("what simpler methods get is not shown: pip install 'fogwalk[samples]' (scikit-learn)")
         else:
             told |= self._rivals(learned, asked, right, notes)
-        classes = self.target.classes
-        taken = (
-            scores.confusion(right, answers.chances.argmax(1), len(classes)) if answers.chances is not None else None
-        )
         best = max((name for name in told if name != "this model"), key=lambda name: told[name][measure], default=None)
         unit = "image" if isinstance(self.encoder, Pixels) else "row"
         if best and told[best][measure] > told["this model"][measure]:
@@ -167,10 +174,11 @@ class Recogniser:
                 f"{best} does better here ({measure} {told[best][measure]:.3f}): on these {len(right):,} {unit}s "
                 "the network does not earn its keep"
             )
-        elif (trivial := told.get(rivals.TRIVIAL[bool(classes)])) and trivial[measure] >= told["this model"][measure]:
+        elif (dull := rivals.TRIVIAL[bool(self.target.classes)]) in told and (
+            told[dull][measure] >= told["this model"][measure]
+        ):
             notes.append(
-                f"{rivals.TRIVIAL[bool(classes)]} does as well here: on these {len(right):,} {unit}s the network does not earn "
-                "its keep"
+                f"{dull} does as well here: on these {len(right):,} {unit}s the network does not earn its keep"
             )
         return Assessment(
             source=source,
@@ -178,12 +186,35 @@ class Recogniser:
             unit=unit,
             measure=measure,
             scores=told,
-            confusion=taken,
+            confusion=judged.confusion,
             importance=self._importance(asked.table, right, measure),
             notes=tuple(notes),
         )
 
-    def _known(self, asked: Asked, notes: list[str]) -> Asked:
+    def judged(self, asked: Asked, source: str, notes: list[str]) -> Judged:
+        """The answers to records whose answers are known, beside these; of others is told in `notes`. Raises DataError where none
+        is known."""
+        if asked.answers is None:
+            asked.table.require(self.target.name, "data.target")
+            raise DataError(f"{source} says of nothing what '{self.target.name}' is: there is nothing to score")
+        places, asked = self._known(asked, notes)
+        right, answers = self._right(asked), self.answer(asked.inputs)
+        if answers.chances is None:
+            assert answers.numbers is not None
+            return Judged(
+                asked, places, right, answers, np.abs(answers.numbers - right), None, self._scores(right, answers)
+            )
+        return Judged(
+            asked,
+            places,
+            right,
+            answers,
+            scores.surprise(right, answers.chances),
+            scores.confusion(right, answers.chances.argmax(1), len(self.target.classes)),
+            self._scores(right, answers),
+        )
+
+    def _known(self, asked: Asked, notes: list[str]) -> tuple[NDArray[np.int64], Asked]:
         """The records whose answer is known, and a class that was learned."""
         if self.target.classes:
             known = self.target.codes(asked.answers) >= 0
@@ -197,11 +228,11 @@ class Recogniser:
                 f"no answer in '{self.target.name}' is one that the model knows: there is nothing to score",
                 expected=knows if self.target.classes else "It says numbers.",
             )
-        if known.all():
-            return asked
-        notes.append(f"{int((~known).sum()):,} of {len(known):,} have {what} in '{self.target.name}': not scored")
         chosen = np.flatnonzero(known)
-        return replace(
+        if known.all():
+            return chosen, asked
+        notes.append(f"{int((~known).sum()):,} of {len(known):,} have {what} in '{self.target.name}': not scored")
+        return chosen, replace(
             asked, table=asked.table.take(chosen), inputs=asked.inputs[chosen], answers=asked.answers.take(chosen)
         )
 

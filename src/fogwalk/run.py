@@ -25,7 +25,7 @@ from fogwalk.encoding.records import load_encoder
 from fogwalk.errors import DataError, UsageError
 from fogwalk.generation.decode import Answer, Piece, Speaks, generate
 from fogwalk.generation.sampling import Sampling
-from fogwalk.predicting import Answers, Assessment, Recogniser, held_back
+from fogwalk.predicting import Answers, Asked, Assessment, Recogniser, held_back
 from fogwalk.registry import TASKS
 from fogwalk.runs.folder import RunFolder, find
 from fogwalk.runs.log import read_story
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fogwalk.insight.verdicts import Verdict
 
 Paths = str | Path | Sequence[str | Path]
+RECORDS = ("classification", "regression")  # the tasks that learn from rows or images
 
 
 def train(
@@ -205,27 +206,25 @@ class Run:
         A text is scored in the run's own number format, so that its own split gives the very loss of the run's last validation.
         """
         with hardware.exactly(self.settings.threads or hardware.cores()):
-            learned, gone = self._learned()
-            if path is None and gone is not None:
-                remedy = f"{gone.remedy} Or name another {self._sort} to score: --data PATH.".strip()
-                raise DataError(gone.found, expected=gone.expected, remedy=remedy, origin=gone.origin)
-            if path is None and learned is None:
-                raise DataError(
-                    f"{', '.join(self.settings.data.path)} has changed since the run, so its validation split is not the run's",
-                    remedy=f"Name a {self._sort} to score with --data.",
-                )
+            instead = f"name another {self._sort} to score: --data PATH."
+            learned = self._learned_from(instead) if path is None else self._learned()[0]
             data = self.settings.data
             if isinstance(learned, Recognition) or self.settings.task != "language":
                 assert learned is None or isinstance(learned, Recognition)
                 if path is not None:
-                    return self._recogniser.assess(
-                        self._recogniser.asked(path, encoding or data.encoding), path, learned
-                    )
+                    return self.recogniser.assess(self.recogniser.asked(path, encoding or data.encoding), path, learned)
                 assert learned is not None
-                return self._recogniser.assess(held_back(learned), "the run's validation split", learned)
+                return self.recogniser.assess(held_back(learned), "the run's validation split", learned)
             assert learned is None or isinstance(learned, Language)
             scorer = TextScorer(self.settings, self.model, self.device, self.tokenizer, learned)
             return scorer.score(path, encoding or data.encoding, column or data.column)
+
+    def held_back(self) -> Asked:
+        """The rows or images that the run validated on, with their answers. Raises DataError where they are gone or changed."""
+        self._require(*RECORDS, instead="A text's validation split has no records.")
+        learned = self._learned_from()
+        assert isinstance(learned, Recognition)
+        return held_back(learned)
 
     def explain(self, step: int | None = None, *, row: int = 0, name: str | None = None) -> Explanation:
         """One update of the run, made again and told whole: an object that shows itself; `row` is the record of the batch that
@@ -239,10 +238,10 @@ class Run:
         told.require_row(row)
         return Explanation(told, row)
 
-    def explain_answer(self, prompt: str, *, row: int | None = None, step: int | None = None) -> Answered:
+    def explain_answer(self, prompt: str | Asked, *, row: int | None = None, step: int | None = None) -> Answered:
         """What the model answers and what drove it: to a prompt; or for a row, written as `age=39, sex=male` or as row `row` of
-        a table, or for an image, by its path. With `step` as it was after so many updates, made again where no checkpoint holds
-        it. An object that shows itself."""
+        a table, or for an image, by its path; or for record `row` of `held_back()`. With `step` as it was after so many updates,
+        made again where no checkpoint holds it. An object that shows itself."""
         from fogwalk.explaining import of_a_prompt, of_a_record
         from fogwalk.insight.again import model_after
         from fogwalk.insight.explanation import require_whole
@@ -254,6 +253,7 @@ class Run:
         model, at = (self.model, self.step) if step is None else (model_after(self.folder, step), step)
         with hardware.exactly(self.settings.threads or hardware.cores()):
             if self.settings.task == "language":
+                assert isinstance(prompt, str), "a text has no records"
                 if row is not None:
                     raise UsageError(f"--row {row} says nothing of a text's prompt", remedy="Leave it out.")
                 return of_a_prompt(self.folder.name, at, model, self.tokenizer, prompt)
@@ -274,6 +274,19 @@ class Run:
 
         evidence = evidence_of(self.folder)
         return "\n".join(health(self.folder.name, evidence, judge(evidence)))
+
+    def _learned_from(self, instead: str = "") -> Task:
+        """The task on the run's own data; raises DataError where that is gone, or is another now, with what to do `instead`."""
+        learned, gone = self._learned()
+        if gone is not None:
+            remedy = f"{gone.remedy} Or {instead}".strip() if instead else gone.remedy
+            raise DataError(gone.found, expected=gone.expected, remedy=remedy, origin=gone.origin)
+        if learned is None:
+            raise DataError(
+                f"{', '.join(self.settings.data.path)} has changed since the run, so its validation split is not the run's",
+                remedy=instead[:1].upper() + instead[1:],
+            )
+        return learned
 
     def _learned(self) -> tuple[Task | None, DataError | None]:
         """The task on the data that the run learned from; None where something else stands there now, or, with why, where
@@ -296,7 +309,8 @@ class Run:
             )
 
     @cached_property
-    def _recogniser(self) -> Recogniser:
+    def recogniser(self) -> Recogniser:
+        """The model with what it learned of records and answers, of a run on rows or images."""
         return self._recogniser_with(self.model)
 
     def _recogniser_with(self, model: nn.Module) -> Recogniser:
@@ -306,16 +320,16 @@ class Run:
     @property
     def classes(self) -> tuple[str, ...]:
         """What a classification tells apart; empty for any other task."""
-        return () if self.settings.task == "language" else self._recogniser.target.classes
+        return () if self.settings.task == "language" else self.recogniser.target.classes
 
     def predict(
         self, path: str, *, encoding: str | None = None, say: Callable[[str], None] = lambda words: None
     ) -> tuple[Table, Answers]:
         """The rows of a table, or the names of images, and what goes with each: a class with its probabilities, or a number.
         `say` is told what was left out or read otherwise than it stands."""
-        self._require("classification", "regression", instead=f"Let it write: fogwalk generate {self.folder.name}")
+        self._require(*RECORDS, instead=f"Let it write: fogwalk generate {self.folder.name}")
         with hardware.exactly(self.settings.threads or hardware.cores()):
-            asked = self._recogniser.asked(path, encoding or self.settings.data.encoding)
+            asked = self.recogniser.asked(path, encoding or self.settings.data.encoding)
             for words in asked.notes:
                 say(words)
-            return asked.table, self._recogniser.answer(asked.inputs)
+            return asked.table, self.recogniser.answer(asked.inputs)

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from fogwalk import load
+from fogwalk.encoding.columns import Columns, Number
 from fogwalk.errors import DataError, UsageError
+from fogwalk.explaining import as_prompt, cells_of
 from fogwalk.insight.again import model_after
 from fogwalk.insight.answer import of_record, of_text
 from fogwalk.insight.form import read
@@ -211,8 +213,53 @@ def test_any_entry_of_an_answer_can_be_opened(runs: dict[str, RunFolder]) -> Non
     for name, words in (("loss", "has no loss"), ("head.weight", "moves no dial"), ("hed", "Did you mean head")):
         with pytest.raises(UsageError, match=words):
             answered.at(name)
-    with pytest.raises(UsageError, match="only the answer to a text"):
-        opened(runs["table"]).explain_answer("petal length=3").at("head")
+
+
+@pytest.mark.parametrize("name", ["table", "numbers", "images", "patches"])
+def test_any_entry_of_a_records_answer_can_be_opened(name: str, runs: dict[str, RunFolder]) -> None:
+    run = opened(runs[name])
+    answered = run.explain_answer(run.held_back(), row=3)
+    for one in [*filter(None, answered.seen.modules()), *answered.seen.values]:
+        assert max(map(len, answered.at(one).splitlines())) <= 100, one
+    assert torch.allclose(answered.seen.values["output"].value[0], answered.tensors["outputs"], atol=1e-6)
+    told = answered.at("head", unit=0)
+    assert f"{float(answered.tensors['outputs'][0]):.3f}"[:4] in told
+    if run.classes:
+        best = answered.structure["answer"]
+        assert f"which stands for {best}" in " ".join(answered.at("head", unit=run.classes.index(best)).split())
+    with pytest.raises(UsageError, match="has no loss"):
+        answered.at("loss")
+
+
+def test_a_record_that_was_held_back_is_answered_as_evaluate_does(runs: dict[str, RunFolder]) -> None:
+    for name in ("table", "numbers", "images"):
+        run = opened(runs[name])
+        held = run.held_back()
+        judged = run.recogniser.judged(held, "it", [])
+        assessed = run.evaluate()
+        assert judged.scores == assessed.scores["this model"]  # type: ignore[union-attr]  # records are assessed
+        for row in (0, len(held.inputs) - 1):
+            told = run.explain_answer(held, row=row).structure
+            if run.classes:
+                assert judged.answers.chances is not None
+                assert list(told["probabilities"].values()) == pytest.approx(judged.answers.chances[row], abs=1e-6)
+                right = told["probabilities"][run.classes[judged.right[row]]]
+                assert judged.wrong[row] == pytest.approx(-math.log(right), abs=1e-4)
+            else:
+                assert judged.answers.numbers is not None
+                assert told["now"] == pytest.approx(judged.answers.numbers[row], rel=1e-5)
+                assert judged.wrong[row] == abs(judged.answers.numbers[row] - judged.right[row])
+        with pytest.raises(UsageError, match=f"has {len(held.inputs)}, counted from 0"):
+            run.explain_answer(held, row=len(held.inputs))
+    with pytest.raises(UsageError, match="has no records"):
+        opened(runs["text"]).held_back()
+
+
+def test_a_row_written_down_is_read_again() -> None:
+    columns = Columns(tuple(Number(name, (), 0.0, 1.0, True) for name in ("a", "b, c", 'd "e"', "f=g")))
+    cells = {"a": ' 1" pipe, =', "b, c": "3", 'd "e"': '"', "f=g": "x"}
+    assert cells_of(as_prompt(cells), columns) == cells
+    assert as_prompt({"a": "1", "b": " "}) == "a=1"
 
 
 def test_a_row_may_hold_commas_and_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +318,7 @@ def test_any_step_can_be_asked(name: str, runs: dict[str, RunFolder]) -> None:
 
 def test_a_row_is_answered_as_predict_does(runs: dict[str, RunFolder], tmp_path: Path) -> None:
     run = opened(runs["table"])
-    columns = run._recogniser.encoder.names
+    columns = run.recogniser.encoder.names
     values = ["5.1", "3.5", "1.4", "0.2"]
     (tmp_path / "new.csv").write_text(",".join(columns) + "\n" + "6,3,5,2\n" + ",".join(values) + "\n")
     _, answers = run.predict(str(tmp_path / "new.csv"))
@@ -297,7 +344,7 @@ def test_a_row_is_answered_as_predict_does(runs: dict[str, RunFolder], tmp_path:
 )
 def test_a_row_that_cannot_be_answered_is_told(prompt: str, words: str, runs: dict[str, RunFolder]) -> None:
     run = opened(runs["table"])
-    first = run._recogniser.encoder.names[0]
+    first = run.recogniser.encoder.names[0]
     with pytest.raises(UsageError, match=words):
         run.explain_answer(prompt.replace("sepal length (cm)", first))
 
@@ -311,7 +358,7 @@ def test_a_file_that_is_not_there_is_told(runs: dict[str, RunFolder]) -> None:
 
 def test_a_number_is_answered_in_its_own_units(runs: dict[str, RunFolder]) -> None:
     run = opened(runs["numbers"])
-    row = ", ".join(f"{name}=0" for name in run._recogniser.encoder.names)
+    row = ", ".join(f"{name}=0" for name in run.recogniser.encoder.names)
     told = repr(run.explain_answer(row))
     value = float(told.split("1 answer")[1].split()[0])
     assert 25 < value < 350, "diabetes progresses from 25 to 346"

@@ -97,7 +97,7 @@ def check(run: fogwalk.Run, path: str, there: Path, columns: int | None) -> None
     import onnxruntime
 
     onnx.export(run, there)
-    asked = run._recogniser.asked(path, "auto")
+    asked = run.recogniser.asked(path, "auto")
     inputs = asked.inputs[:50]
     _, answers = run.predict(path)
     session = onnxruntime.InferenceSession(str(there / "model.onnx"))

@@ -26,19 +26,27 @@ SQUARES = 7  # of an image along each side, that are covered one after the other
 
 @dataclass(frozen=True, kw_only=True)
 class TextAnswer:
-    """What comes after a prompt. `probabilities` [vocabulary] of the next token; `best` the likeliest; `score` its logit less the
-    mean of all; `parts` what each layer added to that, by name, where the model is such that this can be told; `without` the
-    probability of `best` when a token of the prompt is put to the mean of all tokens, by place; `by_layer` the probability that
-    each layer's stream would give it."""
+    """What comes after a prompt. `logits` and `probabilities` [vocabulary] of the next token; `best` the likeliest; `score` its
+    logit less the mean of all; `parts` what each layer added to that, by name, where the model is such that this can be told;
+    `without` the probability of `best` when a token of the prompt is put to the mean of all tokens, by place; `by_layer` the
+    probability that each layer's stream would give it, and `says` what that stream would say, with its probability."""
 
     ids: list[int]
+    logits: Tensor
     probabilities: Tensor
     best: int
     score: float
     parts: dict[str, float]
     by_layer: dict[str, float]
+    says: dict[str, tuple[int, float]]
     without: list[float]
     captured: Captured
+
+    @property
+    def entropy(self) -> float:
+        """How unsure it is, in nats: Σ -p·ln p; e^entropy equally likely tokens would leave it as unsure."""
+        p = self.logits.double().log_softmax(0)
+        return float(-(p.exp() * p).sum())
 
 
 @dataclass(frozen=True)
@@ -69,14 +77,68 @@ class Answering(Seen):
         return self.named(self.ids[place])
 
 
+@dataclass(frozen=True)
+class AnsweringRecord(Seen):
+    """The pass that made the answer for one row or image: its L, of which blame is told, is the likeliest class's score above the
+    mean of all, or the number that comes out. `columns` are the names of what is read, `classes` those of what comes out."""
+
+    model: nn.Module
+    captured: Captured
+    columns: list[str]
+    classes: Sequence[str]
+
+    @property
+    def title(self) -> str:
+        of = "the likeliest class's score above the mean of all" if self.classes else "the number that comes out"
+        return f"this answer (L is {of})"
+
+    @property
+    def values(self) -> dict[str, Value]:
+        return self.captured.values
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+    @property
+    def input_names(self) -> list[str]:
+        return self.columns
+
+    def answer_name(self, output: int) -> str:
+        return self.classes[output] if self.classes else ""
+
+    def token(self, row: int, place: int) -> str:
+        return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordAnswer:
     """What goes with a row or an image: outputs [outputs], and for each column, or square of the image (row, column), the outputs
-    when it is put to what is usual (the median of a number, no word, the mean of a channel)."""
+    when it is put to what is usual (the median of a number, no word, the mean of a channel). `read` takes from outputs what is
+    told of them: the likeliest class's probability, or the number in its own units."""
 
     outputs: Tensor
+    read: Callable[[Tensor], float]
     without: dict[str, Tensor] = field(default_factory=dict)
     squares: Tensor | None = None  # [rows, columns, outputs]
+
+    @property
+    def now(self) -> float:
+        """What is told of the answer as it is."""
+        return self.read(self.outputs)
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """By how much that changes without each column; what rounding alone makes is 0."""
+        now = self.now
+        changes = {name: self.read(outputs) - now for name, outputs in self.without.items()}
+        return {name: change if abs(change) > 1e-6 * max(abs(now), 1e-3) else 0.0 for name, change in changes.items()}
+
+    @property
+    def covered(self) -> list[list[float]]:
+        """By how much it changes without each square of an image, rows from above."""
+        squares: Sequence[Tensor] | Tensor = () if self.squares is None else self.squares
+        return [[self.read(outputs) - self.now for outputs in row] for row in squares]
 
 
 def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
@@ -93,35 +155,57 @@ def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
     best = int(last.argmax())
     with torch.no_grad():
         parts = _parts(model, captured, best)
+        streams = _by_layer(model, captured)
         return TextAnswer(
             ids=list(ids),
+            logits=last,
             probabilities=probabilities,
             best=best,
             score=float(_centred(last)[best]),
             parts=parts,
-            by_layer=_by_layer(model, captured, best),
+            by_layer={name: float(p[best]) for name, p in streams.items()},
+            says={name: (int(p.argmax()), float(p.max())) for name, p in streams.items()},
             without=_without(model, tokens, best),
             captured=captured,
         )
 
 
 def of_record(
-    model: nn.Module, record: Tensor, places: dict[str, list[int]], usual: Tensor | None = None
+    model: nn.Module,
+    record: Tensor,
+    places: dict[str, list[int]],
+    value_of: Callable[[float], float] | None = None,
 ) -> RecordAnswer:
-    """The outputs for one row [columns] or image [channels, rows, columns]; `places` says where each column stands in the row."""
+    """The outputs for one row [columns] or image [channels, rows, columns]; `places` says where each column stands in the row,
+    `value_of` turns an output into a number in its own units, where no class is told."""
     device = next(model.parameters()).device
     record = record.to(device)
     with torch.no_grad():
         outputs = model(record[None])[0].float()
+        best = int(outputs.argmax())
+
+        def read(given: Tensor) -> float:
+            return value_of(float(given[0])) if value_of else float(given.softmax(-1)[best])
+
         if record.dim() == 1:
             rows = record.repeat(max(len(places), 1), 1)
             for at, where in enumerate(places.values()):
                 rows[at, where] = 0.0
             changed = model(rows).float()
-            return RecordAnswer(outputs=outputs, without=dict(zip(places, changed, strict=True)))
+            return RecordAnswer(outputs=outputs, read=read, without=dict(zip(places, changed, strict=True)))
         covered = _covered(record)
         changed = torch.cat([model(part).float() for part in covered.flatten(0, 1).split(64)])
-        return RecordAnswer(outputs=outputs, squares=changed.unflatten(0, covered.shape[:2]))
+        return RecordAnswer(outputs=outputs, read=read, squares=changed.unflatten(0, covered.shape[:2]))
+
+
+def seen_of_record(model: nn.Module, record: Tensor, columns: list[str], classes: Sequence[str]) -> AnsweringRecord:
+    """The same pass with every probe open."""
+
+    def told(outputs: Tensor, batch: Batch) -> Tensor:
+        return _centred(outputs[0]).amax() if classes else outputs[0, 0]
+
+    captured = capture(model, told, Batch(record[None], torch.zeros(1)))
+    return AnsweringRecord(model, captured, columns, classes)
 
 
 def _covered(image: Tensor) -> Tensor:
@@ -161,15 +245,13 @@ def _parts(model: nn.Module, captured: Captured, best: int) -> dict[str, float]:
     return {name: float(value @ direction) for name, value in added.items()}
 
 
-def _by_layer(model: nn.Module, captured: Captured, best: int) -> dict[str, float]:
-    """How likely the winner would be if a layer's stream were the last (the logit lens; nostalgebraist 2020)."""
+def _by_layer(model: nn.Module, captured: Captured) -> dict[str, Tensor]:
+    """The probabilities [vocabulary] if a layer's stream were the last (the logit lens; nostalgebraist 2020)."""
     if not isinstance(model, LanguageModel):
         return {}
     streams = {"embedding": captured.values["placed"].value}
     streams |= {f"layers.{at}": captured.values[f"layers.{at}.output"].value for at in range(model.shape.layers)}
-    return {
-        name: float(model.head(model.norm(stream))[0, -1].float().softmax(0)[best]) for name, stream in streams.items()
-    }
+    return {name: model.head(model.norm(stream[:, -1]))[0].float().softmax(0) for name, stream in streams.items()}
 
 
 def _without(model: nn.Module, tokens: Tensor, best: int) -> list[float]:

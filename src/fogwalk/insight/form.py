@@ -8,7 +8,7 @@ Tensors are float32 or int64, little-endian. A value that is the same tensor und
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -87,8 +87,15 @@ class StepForm(TypedDict):
     settings: dict[str, Any]
 
 
+class SaysForm(TypedDict):
+    """What a layer's stream would say, and its probability."""
+
+    name: str
+    p: float
+
+
 class AnswerForm(TypedDict):
-    """One answer to a prompt: tensors `ids`, `probabilities`, `without` and `weights/PATH` of every round table."""
+    """One answer to a prompt: tensors `ids`, `logits`, `probabilities`, `without` and `weights/PATH` of every round table."""
 
     format: int
     kind: str
@@ -98,21 +105,29 @@ class AnswerForm(TypedDict):
     best: int
     best_name: str
     score: float
+    entropy: float
     parts: dict[str, float]
     by_layer: dict[str, float]
+    says: dict[str, SaysForm]
 
 
 class RecordForm(TypedDict):
     """The answer for a row or an image: tensors `outputs`, and `without/COLUMN` of a row, `squares` [rows, columns, outputs] of
-    an image: the outputs when that is put to what is usual."""
+    an image: the outputs when that is put to what is usual. `now` is the likeliest class's probability, or the number, `changes`
+    and `covered` by how much it changes without a column or a square; `holds` what stands in a column."""
 
     format: int
     kind: str
     run: str
     step: int
+    target: str
     answer: str
+    now: float
     probabilities: dict[str, float]
     columns: list[str]
+    holds: dict[str, str]
+    changes: dict[str, float]
+    covered: list[list[float]]
 
 
 class MeasuresForm(TypedDict):
@@ -216,11 +231,12 @@ def _module(step: Step, path: str) -> ModuleForm:
 
 
 def of_answer(
-    run: str, step: int, answer: TextAnswer, tokens: list[str], best: str
+    run: str, step: int, answer: TextAnswer, named: Callable[[int], str]
 ) -> tuple[AnswerForm, dict[str, Tensor]]:
     """An answer's structure and tensors."""
     tensors = {
         "ids": torch.tensor(answer.ids),
+        "logits": answer.logits,
         "probabilities": answer.probabilities,
         "without": torch.tensor(answer.without),
     }
@@ -232,18 +248,20 @@ def of_answer(
         kind="answer",
         run=run,
         step=step,
-        tokens=tokens,
+        tokens=[named(token) for token in answer.ids],
         best=answer.best,
-        best_name=best,
+        best_name=named(answer.best),
         score=answer.score,
+        entropy=answer.entropy,
         parts=answer.parts,
         by_layer=answer.by_layer,
+        says={name: SaysForm(name=named(token), p=p) for name, (token, p) in answer.says.items()},
     )
     return form, tensors
 
 
 def of_record_answer(
-    run: str, step: int, answer: RecordAnswer, classes: Sequence[str], told: str
+    run: str, step: int, answer: RecordAnswer, target: str, classes: Sequence[str], holds: dict[str, str]
 ) -> tuple[RecordForm, dict[str, Tensor]]:
     """A row's or image's answer: its structure and tensors."""
     tensors = {"outputs": answer.outputs}
@@ -256,9 +274,14 @@ def of_record_answer(
         kind="answer",
         run=run,
         step=step,
-        answer=told,
+        target=target,
+        answer=classes[int(answer.outputs.argmax())] if classes else f"{answer.now:.6g}",
+        now=answer.now,
         probabilities=dict(zip(classes, chances, strict=True)),
         columns=list(answer.without),
+        holds=holds,
+        changes=answer.changes,
+        covered=answer.covered,
     )
     return form, tensors
 

@@ -6,9 +6,8 @@ After this    cli/explain.py prints it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-
-from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import number
 from fogwalk.insight.answer import RecordAnswer, TextAnswer
@@ -34,10 +33,12 @@ def text_answer(answer: TextAnswer, named: Named, heading: str) -> list[str]:
     if len(p) > len(top):
         rows.append((f"the other {len(p) - len(top):,}", f"{max(rest, 0.0):.4f}", "▇" * round(BAR * max(rest, 0.0))))
     lines += table(("token", "p", ""), rows, right=(1,))
+    unsure = f"entropy {number(answer.entropy)} nats: as unsure as between {math.exp(answer.entropy):,.1f} equally likely tokens"
+    lines += paragraph("", f"{unsure} (guessing among all {len(p):,}: {number(math.log(len(p)))})", indent=2)
     if answer.parts:
         lines += ["", *_added(answer, best)]
     if answer.by_layer and len(answer.by_layer) > 1:
-        lines += ["", *_through(answer, best)]
+        lines += ["", *_through(answer, best, named)]
     lines += ["", *_tokens(answer, best, named)]
     return lines + _listens(answer, named)
 
@@ -55,11 +56,17 @@ def _added(answer: TextAnswer, best: str) -> list[str]:
     return lines + table(("layer", "added", ""), rows, right=(1,))
 
 
-def _through(answer: TextAnswer, best: str) -> list[str]:
-    told = f"how likely {best} would be if the stream ended after a layer (normalised first, so even a small one may be sure)"
+def _through(answer: TextAnswer, best: str, named: Named) -> list[str]:
+    told = (
+        f"how likely {best} would be if the stream ended after a layer, and what would then be likeliest (normalised first, so "
+        "even a small one may be sure)"
+    )
     lines = paragraph("", told, indent=LABEL)
-    rows = [(name, f"{p:.4f}", "▇" * round(BAR * p)) for name, p in answer.by_layer.items()]
-    return lines + table(("layer", "p", ""), rows, right=(1,))
+    rows = []
+    for name, p in answer.by_layer.items():
+        token, sure = answer.says[name]
+        rows.append((name, f"{p:.4f}", f"{named(token)} {sure:.4f}", "▇" * round(BAR * p)))
+    return lines + table(("layer", "p", "would say", ""), rows, right=(1,))
 
 
 def _tokens(answer: TextAnswer, best: str, named: Named) -> list[str]:
@@ -101,11 +108,9 @@ def record_answer(
     answer: RecordAnswer,
     heading: str,
     classes: Sequence[str],
-    value_of: Callable[[float], float],
     cells: dict[str, str],
 ) -> list[str]:
-    """The answer for a row or an image, its rivals, and what it hangs on. `value_of` turns an output into a number in its own
-    units; `cells` holds what stands in each column."""
+    """The answer for a row or an image, its rivals, and what it hangs on; `cells` holds what stands in each column."""
     lines = [*paragraph("", heading), ""]
     if classes:
         p = answer.outputs.softmax(0)
@@ -116,18 +121,15 @@ def record_answer(
         lines += table(("class", "p", ""), rows, right=(1,))
         if left := len(classes) - len(top):
             lines.append(f"  … and {left:,} more, together {float(1 - p[top].sum()):.4f}")
-        return [*lines, "", *_columns(answer, lambda out: float(out.softmax(-1)[best]), classes[best], cells)]
-    told = value_of(float(answer.outputs[0]))
-    lines += paragraph("1 answer", f"{told:.5g}")
-    return [*lines, "", *_columns(answer, lambda out: value_of(float(out[0])), "the answer", cells)]
+        return [*lines, "", *_columns(answer, classes[best], cells)]
+    lines += paragraph("1 answer", f"{answer.now:.5g}")
+    return [*lines, "", *_columns(answer, "the answer", cells)]
 
 
-def _columns(answer: RecordAnswer, read: Callable[[Tensor], float], what: str, cells: dict[str, str]) -> list[str]:
-    now = read(answer.outputs)
+def _columns(answer: RecordAnswer, what: str, cells: dict[str, str]) -> list[str]:
     if answer.squares is not None:
-        return _squares(answer.squares, read, now, what)
-    changes = {name: read(outputs) - now for name, outputs in answer.without.items()}
-    changes = {name: change if abs(change) > 1e-6 * max(abs(now), 1e-3) else 0.0 for name, change in changes.items()}
+        return _squares(answer, what)
+    now, changes = answer.now, answer.changes
     order = sorted(changes, key=lambda name: -abs(changes[name]))
     lines = paragraph(
         "2 drove it",
@@ -149,12 +151,13 @@ def _columns(answer: RecordAnswer, read: Callable[[Tensor], float], what: str, c
     return lines + ([f"  … and {left:,} that change it less"] if left else [])
 
 
-def _squares(squares: Tensor, read: Callable[[Tensor], float], now: float, what: str) -> list[str]:
+def _squares(answer: RecordAnswer, what: str) -> list[str]:
     lines = paragraph(
-        "2 drove it", f"how {what} ({number(now)}) changes when a square of the image is covered; rows from above"
+        "2 drove it",
+        f"how {what} ({number(answer.now)}) changes when a square of the image is covered; rows from above",
     )
-    rows = [tuple(_plainly(read(outputs) - now) for outputs in row) for row in squares]
-    return lines + table([""] * squares.shape[1], rows, right=range(squares.shape[1]))
+    rows = [tuple(map(_plainly, row)) for row in answer.covered]
+    return lines + table([""] * len(rows[0]), rows, right=range(len(rows[0])))
 
 
 def _plainly(change: float) -> str:
