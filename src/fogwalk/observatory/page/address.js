@@ -15,10 +15,10 @@ export function addressWith(changes, base = picks()) {
   return words ? `?${words}` : location.pathname;
 }
 
-/** Go there, or only write it down where the screen has drawn it already. */
-export function go(changes, { base, quietly = false } = {}) {
+/** Go there, or only write it down where the screen has drawn it already: in the place of this one, or as one to come `back` to. */
+export function go(changes, { base, quietly = false, back = false } = {}) {
   const address = addressWith(changes, base);
-  if (quietly) history.replaceState(null, "", address);
+  if (quietly) history[back ? "pushState" : "replaceState"](null, "", address);
   else {
     history.pushState(null, "", address);
     dispatchEvent(new PopStateEvent("popstate"));

@@ -131,8 +131,8 @@ def tensor(
 
 
 def inside(path: str, prompt: str, at: int | None, held: int | None = None) -> dict[str, Any]:
-    """What can be drawn of how an image's answer was made: the weights that read its pixels, each as a picture; every convolution,
-    in order; every layer of attention, and how many pixels wide its patches are."""
+    """What can be drawn of how an image's answer was made: the weights that read its pixels as pictures, every convolution
+    in order, every layer of attention, and how many pixels wide its patches are."""
     told = answered(path, prompt, None, at, held)
     seen, (channels, high, wide) = told.seen, told.tensors["pixels"].shape
     found: dict[str, list[dict[str, Any]]] = {"Conv2d": [], "Attention": []}

@@ -1,6 +1,10 @@
-import { go } from "../address.js";
+import { text } from "../answer/text.js";
+import { row } from "../answer/row.js";
+import { image } from "../answer/image.js";
 import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
+
+const KINDS = { text, row, image };
 
 export const answer = {
   id: "answer",
@@ -9,15 +13,14 @@ export const answer = {
   needs: ["run"],
 
   async draw(place, { opened, picks }) {
-    const text = (opened.planned.unit ?? "token") === "token";
-    const hint = text ? "How does a text begin?" : opened.planned.unit === "image" ? "The path of an image" : "age=39, sex=male";
-    const field = make("input", { value: picks.prompt ?? "", placeholder: hint, size: 40, "aria-label": hint });
-    const told = make("div", { role: "status" });
-    const send = (event) => { event.preventDefault(); go({ prompt: field.value }); };
-    place.append(make("h1", {}, this.question), make("form", { class: "controls", onsubmit: send }, field, make("button", {}, "Ask")), told);
-    if (picks.prompt) {
-      told.append(make("p", { class: "quiet" }, "Asking …"));
-      told.replaceChildren(make("pre", { tabindex: "0" }, (await ask(`${at(opened.name)}/answer`, { prompt: picks.prompt, step: picks.step })).text));
+    const told = make("p", { class: "quiet", role: "status" }, "Asking …");
+    place.append(make("h1", {}, this.question), told);
+    let form;
+    try {
+      form = await ask(`${at(opened.name)}/answer/form`, { prompt: picks.prompt, held: picks.held });
+    } finally {
+      told.remove();
     }
+    await KINDS[form.kind](place, { name: opened.name, picks, form });
   },
 };
