@@ -4,17 +4,17 @@ import { go } from "../address.js";
 import { make } from "../make.js";
 import { BY_GREED, BY_TOP_K, BY_TOP_P, drawn, entropy, KEPT, LIMITS, NEVER_SAID, softmax } from "../sampling.js";
 import { counted, number } from "../words.js";
-import { twin } from "./told.js";
+import { modelAfter, twin } from "./told.js";
 
 const WHY = { [BY_GREED]: "not the likeliest", [BY_TOP_K]: "cut by top-k", [BY_TOP_P]: "cut by top-p", [NEVER_SAID]: "never said" };
 const SHOWN = [12, 40, 100];
 
 /** The part of the screen with the bars. `how` keeps the settings from one prompt to the next; `take` is told what to write. */
-export function chances({ found, logits, order, how, take }) {
+export function chances({ found, logits, order, how, take, step }) {
   const model = softmax(logits), names = found.likeliest, best = names[0];
   const told = make("p", { role: "status" }), bars = make("div", {});
   const unsure = found.structure.entropy;
-  const sentence = `${best.name} is likeliest, with probability ${number(found.probability)}. Entropy ${number(unsure)} nats: as unsure as between ${number(Math.exp(unsure))} equally likely tokens; guessing among all ${found.vocabulary.toLocaleString("en")} would be ${number(Math.log(found.vocabulary))}. This is the model after step ${found.structure.step.toLocaleString("en")}.`;
+  const sentence = `${best.name} is likeliest, with probability ${number(found.probability)}. Entropy ${number(unsure)} nats: as unsure as between ${number(Math.exp(unsure))} equally likely tokens; guessing among all ${found.vocabulary.toLocaleString("en")} would be ${number(Math.log(found.vocabulary))}. `;
   let latest = null;
 
   function settings() {
@@ -74,7 +74,7 @@ export function chances({ found, logits, order, how, take }) {
     else if (named.text === null) told.textContent = `${named.name} was drawn, with ${number(latest.chances[token])}: ${named.end ? "the text would end here" : "no text of its own, so it cannot be written behind the prompt"}.`;
     else take(named.text);
   };
-  const part = [make("h2", {}, "What comes next"), make("p", { id: "answer-sentence" }, sentence), controls(how, set, draw), told, bars];
+  const part = [make("h2", {}, "What comes next"), make("p", { id: "answer-sentence" }, sentence, modelAfter(found.structure.step, step)), controls(how, set, draw), told, bars];
   redraw();
   return part;
 }

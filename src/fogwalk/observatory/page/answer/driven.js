@@ -46,7 +46,7 @@ function tokens(names, without, p, best) {
     return make("li", { class: value < 0 ? "chip minus" : "chip plus", style: `--share: ${Math.abs(value) / most}`, title: `place ${first + each}: without it ${number(without[first + each])}` }, make("span", {}, name), make("span", { class: "number" }, short(value)));
   });
   return [make("h2", {}, "What each token does"),
-    make("p", {}, `${best} has ${number(p)}. Each number is by how much that is more than it would be without the token (the mean of all tokens in its place): + helps, − hinders. The most does ${names[top]} at place ${top}: without it ${number(without[top])}.${first ? ` The last ${MOST_TOKENS} of ${names.length} tokens are drawn.` : ""}`),
+    make("p", {}, `${best} has ${number(p)}. Each number is by how much that is more than it would be without the token (the mean of all tokens in its place): + helps, − hinders. ${names[top]} at place ${top} does most: without it the probability is ${number(without[top])}.${first ? ` The last ${MOST_TOKENS} of ${names.length} tokens are drawn.` : ""}`),
     make("ol", { class: "chips", "aria-label": "the prompt's tokens" }, chips),
     twin(["#place", "token", "#p without it", "#does"], () => names.map((name, place) => [place, name, number(without[place]), signed(does[place])]))];
 }

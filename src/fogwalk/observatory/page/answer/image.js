@@ -1,6 +1,6 @@
 // The answer for an image: the image as it is read, what each square of it did, and what the network makes of it on the way.
 
-import { go } from "../address.js";
+import { go, picks as now } from "../address.js";
 import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
@@ -15,23 +15,26 @@ const SIDE = 224; // pixels of the page that an image's longer side takes, about
 
 export async function image(place, { name, picks, form }) {
   const told = filling("Looking …"), path = make("input", { value: form.held === null ? form.prompt : "", size: 30, placeholder: "photo.png", "aria-label": "the path of an image" });
-  const step = make("input", { type: "number", min: 0, value: picks.step ?? "", placeholder: "best", "aria-label": "as it was after this step; empty: the best checkpoint", onchange: () => go({ step: step.value }) });
   const pick = (held) => go({ held, prompt: null });
   place.append(
     form.gone ? make("p", { class: "trouble" }, form.gone) : "",
     make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: path.value, held: null }); } },
       ...(form.count ? [make("button", { type: "button", onclick: () => pick(Math.floor(Math.random() * form.count)) }, "Another image"),
         make("label", {}, "image ", make("input", { type: "number", min: 0, max: form.count - 1, value: form.held ?? "", "aria-label": `image of the validation split, 0 to ${form.count - 1}`, onchange: (event) => pick(event.target.value) }), ` of the ${form.count.toLocaleString("en")} held back`)] : []),
-      make("label", {}, "or one by its path ", path), make("button", {}, "Look"), make("label", {}, "after step ", step)),
+      make("label", {}, "or one by its path ", path), make("button", {}, "Look")),
     told.place, mistakes({ name, picks, form }));
-  await told.fill(async () => {
+  let step = picks.step ?? "";
+  const show = () => told.fill(async () => {
+    const picked = now();
     if (form.held === null && !form.prompt.trim()) throw new Error("Name an image by its path: those that were held back cannot be read.");
-    const asked = form.held === null ? { prompt: form.prompt, step: picks.step } : { held: form.held, step: picks.step };
+    const asked = form.held === null ? { prompt: form.prompt, step } : { held: form.held, step };
     const { structure, text } = await ask(`${at(name)}/answer`, asked), inside = await ask(`${at(name)}/answer/inside`, asked);
     const pixels = await floats(`${at(name)}/answer/tensor`, { ...asked, name: "pixels" });
-    return [make("h2", {}, "The answer"), make("div", { class: "two" }, make("div", {}, answered(structure, form, form.right)), looked(structure, pixels)),
-      ...(await patches({ name, asked, inside, pixels, picks })), ...(await maps({ name, asked, inside, picks })), asExplain(text)];
+    return [make("h2", {}, "The answer"), make("div", { class: "two" }, make("div", {}, answered(structure, form, form.right, step)), looked(structure, pixels)),
+      ...(await patches({ name, asked, inside, pixels, picks: picked })), ...(await maps({ name, asked, inside, picks: picked })), asExplain(text)];
   });
+  await show();
+  return { show: (to) => { step = to; return show(); } };
 }
 
 /** The image as it is read, and the same with what each square did laid over it. */
@@ -51,6 +54,6 @@ function looked(structure, { values, shape }) {
   return make("div", {}, make("div", { class: "pictures" },
     make("figure", {}, photograph(values, shape, size, "the image as it is read"), make("figcaption", {}, `as it is read: ${wide} x ${high} pixels, ${channels === 1 ? "grey" : "red, green, blue"}`)),
     make("figure", {}, map, make("figcaption", {}, "what each square does"))),
-  make("p", {}, `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with + helps, orange with − hinders. The most does row ${top[0]}, column ${top[1]}: ${signed(does[top[0]][top[1]])}.`),
+  make("p", {}, `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with + helps, orange with − hinders. The square in row ${top[0]}, column ${top[1]} does most, ${signed(does[top[0]][top[1]])}.`),
   twin(["", ...does[0].map((_, x) => `#${x}`)], () => does.map((row, y) => [`row ${y}`, ...row.map(signed)])));
 }

@@ -21,13 +21,13 @@ export async function maps({ name, asked, inside, picks }) {
     if (quietly) go({ at: path, unit }, { quietly: true });
     try {
       const entry = await ask(`${at(name)}/answer/entry`, { ...asked, at: path, unit });
-      told.replaceChildren(make("h3", {}, `${path}, channel ${unit}, where it is largest`), make("pre", { tabindex: "0" }, entry.text));
+      told.replaceChildren(make("h3", {}, `${path}, channel ${unit}: its number farthest from 0`), make("pre", { tabindex: "0" }, entry.text));
     } catch (error) {
       told.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
   if (inside.convolutions.some((one) => one.path === picks.at) && picks.unit !== undefined) look(picks.at, picks.unit, false);
-  return [...parts, make("h2", {}, "What each layer sees"), make("p", {}, "The feature maps of each convolution for this image: one picture for each of its channels, light is large. A click or Enter on one tells its largest number."), ...rows, told];
+  return [...parts, make("h2", {}, "What each layer sees"), make("p", {}, "The feature maps of each convolution for this image: one picture for each of its channels, light is large. A click or Enter on one tells the number of it that is farthest from 0."), ...rows, told];
 }
 
 /** Each row of the first matrix as a picture of what it looks for. */

@@ -5,17 +5,17 @@ import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
 import { number } from "../words.js";
 import { mistakes } from "./mistakes.js";
-import { asExplain, classBars, filling, signed, signedBars } from "./told.js";
+import { asExplain, classBars, filling, modelAfter, signed, signedBars } from "./told.js";
 
 const FEW = 24; // columns that stand open in the form
 const MOST = 30; // columns of which is told what they did
 
 export async function row(place, { name, picks, form }) {
   const told = filling("Asking …"), written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
-  const fields = form.columns.map(field), step = make("input", { type: "number", min: 0, value: picks.step ?? "", placeholder: "best", "aria-label": "as it was after this step; empty: the best checkpoint", onchange: () => go({ step: step.value }) });
-  let held = form.held, right = form.right;
+  const fields = form.columns.map(field);
+  let step = picks.step ?? "", held = form.held, right = form.right;
   const another = (of) => go({ held: of, prompt: null });
-  const place_ = form.count ? [
+  const others = form.count ? [
     make("button", { type: "button", onclick: () => another(Math.floor(Math.random() * form.count)) }, "Another row"),
     make("label", {}, "row ", make("input", { type: "number", min: 0, max: form.count - 1, value: held ?? "", "aria-label": `row of the validation split, 0 to ${form.count - 1}`, onchange: (event) => another(event.target.value) }), ` of the ${form.count.toLocaleString("en")} held back`)] : [];
   place.append(
@@ -23,7 +23,7 @@ export async function row(place, { name, picks, form }) {
     make("form", { class: "asking", onsubmit: (event) => { event.preventDefault(); asked(compose(fields)); } },
       make("div", { class: "columns" }, fields.slice(0, FEW).map((one) => one.label)),
       fields.length > FEW ? make("details", {}, make("summary", {}, `${fields.length - FEW} more columns`), make("div", { class: "columns" }, fields.slice(FEW).map((one) => one.label))) : "",
-      make("div", { class: "controls" }, make("button", {}, "What does it say?"), ...place_, make("label", {}, "after step ", step))),
+      make("div", { class: "controls" }, make("button", {}, "What does it say?"), ...others)),
     make("details", {}, make("summary", {}, "The row as text"), make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: written.value, held: null }); } }, written, make("button", {}, "Ask"))),
     told.place, mistakes({ name, picks, form }));
   for (const one of fields) one.input.addEventListener("change", () => asked(compose(fields)));
@@ -38,22 +38,23 @@ export async function row(place, { name, picks, form }) {
     const prompt = written.value;
     await told.fill(async () => {
       if (!prompt.trim()) throw new Error("Every column is empty: fill in one at least, or take another row.");
-      const { structure, text } = await ask(`${at(name)}/answer`, held === null ? { prompt, step: picks.step } : { held, step: picks.step });
-      return [make("h2", {}, "The answer"), ...answered(structure, form, right), make("h2", {}, "What each column did"), ...did(structure), asExplain(text)];
+      const { structure, text } = await ask(`${at(name)}/answer`, held === null ? { prompt, step } : { held, step });
+      return [make("h2", {}, "The answer"), ...answered(structure, form, right, step), make("h2", {}, "What each column did"), ...did(structure), asExplain(text)];
     });
   }
   await show();
+  return { show: (to) => { step = to; return show(); } };
 }
 
 /** What is said, and how sure; `right` is what is known of it. */
-export function answered(structure, form, right) {
-  const classes = Object.keys(structure.probabilities).length, after = `This is the model after step ${structure.step.toLocaleString("en")}.`;
+export function answered(structure, form, right, step) {
+  const classes = Object.keys(structure.probabilities).length, after = modelAfter(structure.step, step);
   if (classes) {
     const told = right === null ? "" : right === structure.answer ? " That is right." : ` Right would be ${right}, which has ${number(structure.probabilities[right])}.`;
-    return [make("p", { id: "answer-sentence" }, `${structure.target}: ${structure.answer}, with probability ${number(structure.now)}.${told} ${after}`), classBars(structure.probabilities, right)];
+    return [make("p", { id: "answer-sentence" }, `${structure.target}: ${structure.answer}, with probability ${number(structure.now)}.${told} `, after), classBars(structure.probabilities, right)];
   }
   const told = right === null ? "" : ` Right is ${number(right)}: it is ${number(Math.abs(structure.now - right))} ${structure.now < right ? "too low" : "too high"}.`;
-  return [make("p", { id: "answer-sentence" }, `${structure.target} = ${number(structure.now)}.${told} What it learned from is ${number(form.center)} on average, ± ${number(form.scale)}. ${after}`)];
+  return [make("p", { id: "answer-sentence" }, `${structure.target} = ${number(structure.now)}.${told} What it learned from is ${number(form.center)} on average, ± ${number(form.scale)}. `, after)];
 }
 
 function did({ changes, holds, now, answer, probabilities, target }) {
@@ -61,7 +62,7 @@ function did({ changes, holds, now, answer, probabilities, target }) {
   const what = Object.keys(probabilities).length ? `the probability of ${answer}` : target;
   if (!rows.length) return [make("p", { class: "quiet" }, "It reads no columns.")];
   const cut = rows.length > MOST ? ` The ${MOST} that do most are told, of ${rows.length}.` : "";
-  return [make("p", {}, `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the median, or no word): + raises it, − lowers it. The most does ${rows[0].name}, ${signed(rows[0].value)}. In brackets stands what is read of a number.${cut}`),
+  return [make("p", {}, `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the median, or no word): + raises it, − lowers it. ${rows[0].name} does most, ${signed(rows[0].value)}. In brackets stands what is read of a number.${cut}`),
     signedBars("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"])];
 }
 

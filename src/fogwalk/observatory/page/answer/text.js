@@ -13,30 +13,31 @@ const LONGEST = 20000;
 export async function text(place, { name, picks, form }) {
   const how = { temperature: picks.temperature, top_k: picks.top_k, top_p: picks.top_p, shown: picks.shown };
   const field = make("textarea", { rows: 2, id: "prompt", maxlength: LONGEST, "aria-describedby": "prompt-hint", placeholder: "How does a text begin?" });
-  const step = make("input", { type: "number", min: 0, value: picks.step ?? "", placeholder: "best", "aria-label": "as it was after this step; empty: the best checkpoint", onchange: () => asked({ step: step.value }) });
   const told = filling("Asking …");
+  let step = picks.step ?? "";
   field.value = picks.prompt ?? form.prompt;
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); asked(); } });
   place.append(
     make("form", { class: "asking", onsubmit: (event) => { event.preventDefault(); asked(); } },
       make("label", { for: "prompt" }, "The text so far"), field,
-      make("div", { class: "controls" }, make("button", {}, "What comes next?"), make("label", {}, "after step ", step), make("span", { class: "quiet", id: "prompt-hint" }, "Ctrl + Enter asks too; a line may end."))),
+      make("div", { class: "controls" }, make("button", {}, "What comes next?"), make("span", { class: "quiet", id: "prompt-hint" }, "Ctrl + Enter asks too; a line may end."))),
     told.place);
 
-  function asked(changes = {}) {
-    go({ prompt: field.value, ...changes }, { quietly: true, back: true });
+  function asked() {
+    go({ prompt: field.value }, { quietly: true, back: true });
     return show();
   }
   async function show() {
     const prompt = field.value;
     await told.fill(async () => {
       if (!prompt) throw new Error("There is no prompt yet: write how a text begins, and ask what comes next.");
-      const found = await ask(`${at(name)}/answer/next`, { prompt, step: step.value });
+      const found = await ask(`${at(name)}/answer/next`, { prompt, step });
       const { values: logits } = await floats(`${at(name)}/answer/tensor`, { prompt, step: found.structure.step, name: "logits" });
-      const take = (written) => { field.value = found.tail + written; asked({}).then(() => { told.place.querySelector(".token")?.focus({ preventScroll: true }); }); };
-      const { beside, below } = driven(name, prompt, step.value, found);
-      return [make("div", { class: "two" }, make("div", {}, chances({ found, logits, order: ranked(logits), how, take })), make("div", {}, beside)), ...below, asExplain(found.text)];
+      const take = (written) => { field.value = found.tail + written; asked().then(() => { told.place.querySelector(".token")?.focus({ preventScroll: true }); }); };
+      const { beside, below } = driven(name, prompt, step, found);
+      return [make("div", { class: "two" }, make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })), make("div", {}, beside)), ...below, asExplain(found.text)];
     });
   }
   await show();
+  return { show: (to) => { step = to; return show(); } };
 }

@@ -1,5 +1,6 @@
 // What the three sorts of answers share: a place that says it is waiting or what went wrong, bars, and the text of `explain`.
 
+import { go } from "../address.js";
 import { make, table } from "../make.js";
 import { number } from "../words.js";
 
@@ -52,6 +53,13 @@ export function classBars(probabilities, right, most = 40) {
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), make("th", {}, ""), make("th", { scope: "col", class: "number" }, "probability"))),
     make("tbody", {}, shown.map(([name, p]) => row(name, p, name === right ? make("em", { class: "right" }, " right") : null)),
       rest.length ? row(`the other ${rest.length.toLocaleString("en")}`, sum) : null)));
+}
+
+/** Which model this is; without a step of its own it is the best kept one, and a press leads back to that. */
+export function modelAfter(step, asked) {
+  const words = `This is the model after step ${step.toLocaleString("en")}`;
+  if (asked === "") return `${words}, its best checkpoint.`;
+  return make("span", {}, `${words}. `, make("button", { type: "button", onclick: () => go({ step: null }) }, "The best checkpoint"));
 }
 
 /** The same as `fogwalk explain` tells it. */

@@ -11,6 +11,7 @@ export const answer = {
   title: "Answer",
   question: "What would it say, and how sure is it?",
   needs: ["run"],
+  steps: (opened) => (opened.step ? 0 : null),
 
   async draw(place, { opened, picks }) {
     const told = make("p", { class: "quiet", role: "status" }, "Asking …");
@@ -21,6 +22,6 @@ export const answer = {
     } finally {
       told.remove();
     }
-    await KINDS[form.kind](place, { name: opened.name, picks, form });
+    return KINDS[form.kind](place, { name: opened.name, picks, form });
   },
 };
