@@ -22,8 +22,7 @@ from fogwalk.observatory.server import application
 from fogwalk.observatory.work import records
 from fogwalk.settings import Source
 
-from .conftest import SHORT
-
+SHORT = {"training.sample_every": 0, "training.compile": "off", "training.precision": "float32", "threads": 1}
 JOBS = ["nurse", 'a "good" baker, retired', "<img src=x onerror=alert(1)>"]
 
 
@@ -41,8 +40,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = {"training.steps": 20, "training.evaluate_every": 10}
     numbers = {"data.path": ("sample:diabetes",), "model.hidden": (6,)}
     patches = {"data.path": ("sample:digits",), "model_kind": "vision", "model.width": 16, "model.heads": 2}
-    for name, own in {"people": values, "numbers": numbers, "patches": patches}.items():
-        trainer.train(settled(Source("test", SHORT | steps | own | {"out": str(place / "runs" / name)})))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(place / ".cache"))
+        for name, own in {"people": values, "numbers": numbers, "patches": patches}.items():
+            trainer.train(settled(Source("test", SHORT | steps | own | {"out": str(place / "runs" / name)})))
     return place / "runs"
 
 
@@ -135,7 +136,12 @@ def test_whom_the_last_token_listens_to_is_what_its_weights_say(page: TestClient
 
 def test_a_text_begins_with_the_runs_own_prompt(page: TestClient, shelf: Path) -> None:
     sampled = [record for record in load(shelf / "book").events() if record["event"] == "sampled"]
-    assert told(page, "book/answer/form") == {"kind": "text", "prompt": sampled[-1]["prompt"]}
+    own = sampled[-1]["prompt"]
+    assert len(own) > 8
+    assert told(page, "book/answer/form") == {"kind": "text", "prompt": own[-8:]}, "as much as it looks back over"
+    assert told(page, "book/answer/next", prompt=own[-8:])["structure"]["tokens"] == [
+        repr(letter) for letter in own[-8:]
+    ]
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------------

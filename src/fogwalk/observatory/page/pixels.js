@@ -13,7 +13,7 @@ export function signedColour(share) {
 
 /** A canvas of `wide` x `high` pixels, each drawn `size` pixels wide by the page; `colour` tells of each which. */
 export function picture(wide, high, size, label, colour) {
-  const canvas = make("canvas", { width: wide, height: high, role: "img", "aria-label": label, style: `width: ${wide * size}px; height: ${high * size}px` }), ink = canvas.getContext("2d");
+  const canvas = make("canvas", { width: wide, height: high, role: label ? "img" : null, "aria-label": label || null, "aria-hidden": label ? null : "true", style: `width: ${wide * size}px; height: ${high * size}px` }), ink = canvas.getContext("2d");
   for (let y = 0; y < high; y++) for (let x = 0; x < wide; x++) { ink.fillStyle = colour(y * wide + x); ink.fillRect(x, y, 1, 1); }
   return canvas;
 }

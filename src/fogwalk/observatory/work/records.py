@@ -62,9 +62,13 @@ def form(path: str, prompt: str, held: int | None) -> dict[str, Any]:
 
 
 def _opening(run: Any) -> str:
-    """The prompt that the run was sampled with; else a line's end, which every text has."""
+    """The prompt that the run was sampled with, as much of its end as the model looks back over; else its first token."""
     prompts = [record["prompt"] for record in run.events() if record["event"] == "sampled" and record["prompt"]]
-    return str(run.settings.training.sample_prompt or (prompts[-1] if prompts else "\n"))
+    prompt, tokenizer = str(run.settings.training.sample_prompt or (prompts[-1] if prompts else "")), run.tokenizer
+    ids, context = tokenizer.encode(prompt).tolist(), run.settings.context
+    if len(ids) > context:
+        return str(tokenizer.decode(ids[-context:]))
+    return prompt or str(tokenizer.decode([0]))
 
 
 def _asked(run: Any, records: Any, prompt: str, held: int | None) -> dict[str, Any]:

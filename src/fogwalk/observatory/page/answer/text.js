@@ -14,7 +14,7 @@ export async function text(place, { name, picks, form }) {
   const how = { temperature: picks.temperature, top_k: picks.top_k, top_p: picks.top_p, shown: picks.shown };
   const field = make("textarea", { rows: 2, id: "prompt", maxlength: LONGEST, "aria-describedby": "prompt-hint", placeholder: "How does a text begin?" });
   const told = filling("Asking …");
-  let step = picks.step ?? "";
+  let step = picks.step ?? "", taken = false;
   field.value = picks.prompt ?? form.prompt;
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); asked(); } });
   place.append(
@@ -33,7 +33,14 @@ export async function text(place, { name, picks, form }) {
       if (!prompt) throw new Error("There is no prompt yet: write how a text begins, and ask what comes next.");
       const found = await ask(`${at(name)}/answer/next`, { prompt, step });
       const { values: logits } = await floats(`${at(name)}/answer/tensor`, { prompt, step: found.structure.step, name: "logits" });
-      const take = (written) => { field.value = found.tail + written; asked().then(() => { told.place.querySelector(".token")?.focus({ preventScroll: true }); }); };
+      const take = async (written) => {
+        if (taken) return; // one after the other: each is asked for before the next
+        taken = true;
+        field.value = found.tail + written;
+        await asked();
+        taken = false;
+        told.place.querySelector(".token")?.focus({ preventScroll: true });
+      };
       const { beside, below } = driven(name, prompt, step, found);
       return [make("div", { class: "two" }, make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })), make("div", {}, beside)), ...below, asExplain(found.text)];
     });
