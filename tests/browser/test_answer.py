@@ -197,6 +197,12 @@ def test_line_ends_are_seen_and_what_made_the_answer_adds_up(observed: Path, win
     for name, part in explained.structure["parts"].items():
         assert any(row.split() == [name, ("+" if part > 0 else "−") + number(abs(part))] for row in shown)
     assert f"together\t\t+{number(explained.structure['score'])}" in [re.sub(r"\s*\n\s*", "", row) for row in shown]
+    page.get_by_role("button", name="layers.1.feed_forward").click()
+    page.locator(".entry pre").wait_for()
+    told = load(observed / "harmful").explain_answer("a cat\n").at("layers.1.feed_forward", place=5)
+    assert page.locator(".entry pre").inner_text() == str(told)
+    page.reload()
+    window.drawn().locator(".entry pre").wait_for()
     page.get_by_role("link", name="layers.1.attention, head 1").click()
     window.until("document.title.includes('Round table')")
     assert "prompt=a+cat%0A" in window.drawn().url
@@ -337,12 +343,12 @@ def test_a_feature_map_opens_its_numbers_with_the_keyboard(observed: Path, windo
     page = window.open("answer", "digits", held=5)
     page.get_by_role("button", name="layers.0, channel 3").focus()
     page.keyboard.press("Enter")
-    numbers = page.locator("#map-numbers pre")
+    numbers = page.locator(".entry pre")
     numbers.wait_for()
     assert numbers.inner_text() == str(run.explain_answer(run.held_back(), row=5).at("layers.0", unit=3))
     assert "at=layers.0&unit=3" in page.url
     page.reload()
-    window.drawn().locator("#map-numbers pre").wait_for()
+    window.drawn().locator(".entry pre").wait_for()
 
 
 def test_patches_listen_with_shares_that_add_up_and_share_what_is_picked(

@@ -71,6 +71,10 @@ def test_one_entry_one_answer_and_the_verdicts(capsys: pytest.CaptureFixture[str
     assert "add up to 1" in told(capsys, "book", "--prompt", "the cat", "--out", str(tmp_path))
     assert "Nothing is wrong" in told(capsys, "book", "--verdicts", "--out", str(tmp_path))
     told(capsys, "book", "--step", "3", "--out", str(tmp_path))
+    rows = "sepal length,sepal width,petal length,petal width\n5,3,1,0.2\n6,3,5,2\n"
+    (tmp_path / "new.csv").write_text(rows)
+    inside = told(capsys, "flowers", "--prompt", str(tmp_path / "new.csv"), "--row", "1", "--at", "head", "--unit", "1")
+    assert "which stands for versicolor" in " ".join(inside.split())
     for kind in ("step", "answer", "measures"):
         assert read(tmp_path, kind)[0]["run"] == "book"
 

@@ -30,7 +30,7 @@ def parser(summary: str) -> Parser:
         "--at",
         metavar="NAME",
         help="only this layer, value or parameter of the step, such as layers.1.attention, head.weight or loss; with --prompt "
-        "this layer or value of a text's answer",
+        "this layer or value of the answer",
     )
     parser.add_argument("--row", type=int, metavar="N", help="which record, from 0 (default 0)")
     parser.add_argument(
@@ -79,7 +79,7 @@ def run(found: argparse.Namespace) -> int:
     elif found.at is None:
         print(printable(repr(told)))
     else:
-        row = {} if found.row is None else {"row": found.row}  # of an answer none is given
+        row = {} if found.row is None or found.prompt is not None else {"row": found.row}  # an answer is of one alone
         print(printable(told.at(found.at, **row, place=found.place, unit=found.unit, head=found.head)))
     if found.out is not None:
         _tell_written(told.save(found.out))
@@ -132,8 +132,6 @@ def _check(found: argparse.Namespace) -> None:
     for flag in ("at", "prompt"):
         if found.verdicts and getattr(found, flag) is not None:
             raise UsageError(f"--{flag} and --verdicts ask for two different things", remedy="Leave one out.")
-    if found.prompt is not None and found.at is not None and found.row is not None:
-        raise UsageError("--row says nothing of an answer's inside", remedy="Leave it out.")
 
 
 def _check_out(out: str) -> None:

@@ -8,6 +8,7 @@ After this    addresses/answers.py sends it; answers.py beside this file lets th
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from fogwalk.errors import FogwalkError, UsageError
@@ -16,6 +17,8 @@ from fogwalk.observatory.work.kept import Kept, opened, remembered
 from fogwalk.observatory.work.wire import wired
 
 WORST = 24  # records told of those that it gets most wrong
+JUDGED = 50_000  # records that are answered for at most
+TOLD = 12  # columns of a wrong row that are told
 CLASSES = 40  # of the confusion that are told at most, those that are mistaken most
 WORDS = 200  # of a column that are offered
 SIDE = 48  # pixels of a small picture's longer side
@@ -135,7 +138,7 @@ def _mistakes(path: str, run: Any) -> dict[str, Any]:
 
     notes: list[str] = []
     with hardware.exactly(run.settings.threads or hardware.cores()):
-        judged = run.recogniser.judged(held_back(path), "the run's validation split", notes)
+        judged = run.recogniser.judged(_first(held_back(path), notes), "the run's validation split", notes)
     classes, answers = run.recogniser.target.classes, judged.answers
     worst = []
     for row in (-judged.wrong).argsort(kind="stable")[:WORST].tolist():
@@ -148,7 +151,8 @@ def _mistakes(path: str, run: Any) -> dict[str, Any]:
         else:
             told |= {"right": float(judged.right[row]), "answer": float(answers.numbers[row])}
         if names := getattr(run.recogniser.encoder, "names", None):
-            told["holds"] = as_prompt(_cells(judged.asked.table, names, row))
+            more = f" and {len(names) - TOLD:,} columns more" if len(names) > TOLD else ""
+            told["holds"] = as_prompt(_cells(judged.asked.table, names[:TOLD], row)) + more
         worst.append(told)
     return finite(  # type: ignore[no-any-return]
         {
@@ -161,6 +165,19 @@ def _mistakes(path: str, run: Any) -> dict[str, Any]:
             "worst": worst,
             **(_confusion(judged.confusion, classes) if classes else {}),
         }
+    )
+
+
+def _first(records: Any, notes: list[str]) -> Any:
+    """As many of the records as are answered for."""
+    import numpy as np
+
+    if len(records.inputs) <= JUDGED:
+        return records
+    notes.append(f"the first {JUDGED:,} of {len(records.inputs):,} were judged")
+    some = np.arange(JUDGED)
+    return replace(
+        records, table=records.table.take(some), inputs=records.inputs[some], answers=records.answers.take(some)
     )
 
 

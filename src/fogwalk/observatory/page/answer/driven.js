@@ -4,14 +4,16 @@
 import { addressWith } from "../address.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
-import { signedBars, signed, track, twin } from "./told.js";
+import { entries, signedBars, signed, track, twin } from "./told.js";
 
 const MOST_TOKENS = 256; // of a prompt that are drawn, the last
 
-export function driven(run, prompt, step, { structure, without, probability, listens }) {
-  const best = structure.best_name;
+export async function driven(run, prompt, step, { structure, without, probability, listens }, picked) {
+  const best = structure.best_name, entry = entries(run, { prompt, step: structure.step }), place = structure.tokens.length - 1;
+  const look = (path, quietly) => entry.look(path, { place }, `${path} at place ${place}, ${structure.tokens[place]}`, quietly);
+  if (picked in structure.parts && picked !== "embedding") await look(picked, false);
   return {
-    beside: [layers(structure, best), added(structure, best)].filter(Boolean).flat(),
+    beside: [layers(structure, best), added(structure, best, look), entry.place].filter(Boolean).flat(),
     below: [tokens(structure.tokens, without, probability, best), heard(run, prompt, step, structure.tokens, listens)].filter(Boolean).flat(),
   };
 }
@@ -27,13 +29,13 @@ function layers({ by_layer: by, says }, best) {
       make("tbody", {}, rows.map(([name, p]) => make("tr", {}, make("td", {}, name), track(p), make("td", { class: "number" }, number(p)), make("td", {}, `${says[name].name} ${number(says[name].p)}`))))))];
 }
 
-function added({ parts, score }, best) {
-  const rows = Object.entries(parts).map(([name, value]) => ({ name, value }));
+function added({ parts, score }, best, look) {
+  const rows = Object.entries(parts).map(([name, value]) => ({ path: name, name: name === "embedding" ? name : make("button", { type: "button", class: "token", onclick: () => look(name) }, name), value }));
   if (!rows.length) return [make("h2", {}, "What each layer added"), make("p", { class: "quiet" }, "Not told of this model: its layers are not simply added up, or its last norm takes a mean off.")];
   const most = rows.reduce((one, other) => (Math.abs(other.value) > Math.abs(one.value) ? other : one));
   const sum = rows.reduce((total, one) => total + one.value, 0);
   return [make("h2", {}, "What each layer added"),
-    make("p", {}, `To the score of ${best} above the mean of all tokens, ${number(score)}: the parts add up to it. The most came from ${most.name}, ${signed(most.value)}.`),
+    make("p", {}, `To the score of ${best} above the mean of all tokens, ${number(score)}: the parts add up to it. The most came from ${most.path}, ${signed(most.value)}. A click or Enter on a layer tells its numbers.`),
     signedBars("what each layer added to the score", [...rows, { name: "together", value: sum, total: true }], ["layer", "", "#added"])];
 }
 

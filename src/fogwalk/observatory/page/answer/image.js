@@ -15,14 +15,14 @@ const SIDE = 224; // pixels of the page that an image's longer side takes, about
 
 export async function image(place, { name, picks, form }) {
   const told = filling("Looking …"), path = make("input", { value: form.held === null ? form.prompt : "", size: 30, placeholder: "photo.png", "aria-label": "the path of an image" });
-  const pick = (held) => go({ held, prompt: null });
+  const wrong = mistakes({ name, picks, form }), pick = (held) => go({ held, prompt: null });
   place.append(
     form.gone ? make("p", { class: "trouble" }, form.gone) : "",
     make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: path.value, held: null }); } },
       ...(form.count ? [make("button", { type: "button", onclick: () => pick(Math.floor(Math.random() * form.count)) }, "Another image"),
         make("label", {}, "image ", make("input", { type: "number", min: 0, max: form.count - 1, value: form.held ?? "", "aria-label": `image of the validation split, 0 to ${form.count - 1}`, onchange: (event) => pick(event.target.value) }), ` of the ${form.count.toLocaleString("en")} held back`)] : []),
       make("label", {}, "or one by its path ", path), make("button", {}, "Look")),
-    told.place, mistakes({ name, picks, form }));
+    told.place, wrong.part);
   let step = picks.step ?? "";
   const show = () => told.fill(async () => {
     const picked = now();
@@ -34,6 +34,7 @@ export async function image(place, { name, picks, form }) {
       ...(await patches({ name, asked, inside, pixels, picks: picked })), ...(await maps({ name, asked, inside, picks: picked })), asExplain(text)];
   });
   await show();
+  wrong.begin();
   return { show: (to) => { step = to; return show(); } };
 }
 

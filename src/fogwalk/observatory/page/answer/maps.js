@@ -1,11 +1,10 @@
 // What a network that reads images is made of and makes: the weights that read the pixels, and the feature maps of each convolution.
 
-import { go } from "../address.js";
 import { make } from "../make.js";
 import { ends, picture, shaded, signs } from "../pixels.js";
-import { ask, floats, run as at } from "../server.js";
+import { floats, run as at } from "../server.js";
 import { number } from "../words.js";
-import { twin } from "./told.js";
+import { entries, twin } from "./told.js";
 
 const MOST = 32; // filters, and maps of a layer, that are drawn
 const [FILTER, MAP] = [56, 88]; // pixels of the page that one takes, about
@@ -14,20 +13,11 @@ const [FILTER, MAP] = [56, 88]; // pixels of the page that one takes, about
 export async function maps({ name, asked, inside, picks }) {
   const parts = inside.filters ? await filters(name, asked, inside.filters) : [];
   if (!inside.convolutions.length) return parts;
-  const told = make("div", { role: "status", id: "map-numbers" });
-  const rows = [];
-  for (const { path, shape } of inside.convolutions) rows.push(await layer(name, asked, path, shape, picks, look));
-  async function look(path, unit, quietly = true) {
-    if (quietly) go({ at: path, unit }, { quietly: true });
-    try {
-      const entry = await ask(`${at(name)}/answer/entry`, { ...asked, at: path, unit });
-      told.replaceChildren(make("h3", {}, `${path}, channel ${unit}: its number farthest from 0`), make("pre", { tabindex: "0" }, entry.text));
-    } catch (error) {
-      told.replaceChildren(make("p", { class: "trouble" }, error.message));
-    }
-  }
-  if (inside.convolutions.some((one) => one.path === picks.at) && picks.unit !== undefined) look(picks.at, picks.unit, false);
-  return [...parts, make("h2", {}, "What each layer sees"), make("p", {}, "The feature maps of each convolution for this image: one picture for each of its channels, light is large. A click or Enter on one tells the number of it that is farthest from 0."), ...rows, told];
+  const entry = entries(name, asked), rows = [];
+  const look = (path, unit, quietly) => entry.look(path, { unit }, `${path}, channel ${unit}: its number farthest from 0`, quietly);
+  for (const { path, shape } of inside.convolutions) rows.push(await layer(name, asked, path, shape, look));
+  if (inside.convolutions.some((one) => one.path === picks.at) && picks.unit !== undefined) await look(picks.at, picks.unit, false);
+  return [...parts, make("h2", {}, "What each layer sees"), make("p", {}, "The feature maps of each convolution for this image: one picture for each of its channels, light is large. A click or Enter on one tells the number of it that is farthest from 0."), ...rows, entry.place];
 }
 
 /** Each row of the first matrix as a picture of what it looks for. */
@@ -47,7 +37,7 @@ async function filters(name, asked, { name: weight, shape: [all, channels, high,
     each <= 75 ? twin(["#filter", ...Array.from({ length: each }, (_, place) => `#${place}`)], () => Array.from({ length: many }, (_, filter) => [filter, ...Array.from(values.subarray(filter * each, (filter + 1) * each), number)]), "The weights as a table") : null];
 }
 
-async function layer(name, asked, path, [all, high, wide], picks, look) {
+async function layer(name, asked, path, [all, high, wide], look) {
   const { values } = await floats(`${at(name)}/answer/tensor`, { ...asked, name: `value/${path}.output`, most: MOST });
   const many = Math.min(all, MOST), both = ends(values), size = Math.max(1, Math.floor(MAP / Math.max(high, wide))), own = (unit) => values.subarray(unit * high * wide, (unit + 1) * high * wide);
   return make("section", {}, make("h3", {}, path),

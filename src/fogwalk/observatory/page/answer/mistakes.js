@@ -11,19 +11,19 @@ import { filling, twin } from "./told.js";
 const MEASURES = ["accuracy", "balanced accuracy", "F1", "ROC AUC", "cross-entropy", "RMSE", "MAE", "R²"];
 const THUMB = 64; // pixels that the longer side of a small picture takes
 
-/** A part that is filled by itself: the whole validation split is answered for it. */
+/** A part that is filled by itself once the answer is drawn: the whole validation split is answered for it. */
 export function mistakes({ name, picks, form }) {
   const told = filling("Answering for the whole validation split …");
   const part = make("section", { "aria-labelledby": "mistakes", id: "mistakes-part" }, make("h2", { id: "mistakes" }, "What it gets wrong"), told.place);
-  told.fill(async () => {
+  const begin = () => told.fill(async () => {
     if (form.gone) throw new Error(`What it gets wrong cannot be told without the rows that were held back. ${form.gone}`);
     const found = await ask(`${at(name)}/mistakes`, { step: picks.step });
     const scores = MEASURES.filter((one) => one in found.scores).map((one) => `${one} ${number(found.scores[one])}`).join(", ");
     const pictures = found.unit === "image" && found.worst.length ? await floats(`${at(name)}/mistakes/pictures`, { places: found.worst.map((one) => one.place).join(",") }) : null;
-    return [make("p", {}, `Of the ${counted(found.rows, found.unit)} held back, after step ${found.step.toLocaleString("en")}: ${scores}.${found.notes.length ? ` Of them ${found.notes.join("; ")}.` : ""}`),
+    return [make("p", {}, `Of the ${counted(found.rows, found.unit)} held back, after step ${found.step.toLocaleString("en")}: ${scores}.${found.notes.map((one) => ` Note: ${one}.`).join("")}`),
       found.confusion ? confusion(found) : null, worst(found, name, picks, pictures)];
   });
-  return part;
+  return { part, begin };
 }
 
 function confusion({ classes, of, confusion: counts, unit, rows }) {

@@ -13,6 +13,7 @@ const MOST = 30; // columns of which is told what they did
 export async function row(place, { name, picks, form }) {
   const told = filling("Asking …"), written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
   const fields = form.columns.map(field);
+  const wrong = mistakes({ name, picks, form });
   let step = picks.step ?? "", held = form.held, right = form.right;
   const another = (of) => go({ held: of, prompt: null });
   const others = form.count ? [
@@ -25,7 +26,7 @@ export async function row(place, { name, picks, form }) {
       fields.length > FEW ? make("details", {}, make("summary", {}, `${fields.length - FEW} more columns`), make("div", { class: "columns" }, fields.slice(FEW).map((one) => one.label))) : "",
       make("div", { class: "controls" }, make("button", {}, "What does it say?"), ...others)),
     make("details", {}, make("summary", {}, "The row as text"), make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: written.value, held: null }); } }, written, make("button", {}, "Ask"))),
-    told.place, mistakes({ name, picks, form }));
+    told.place, wrong.part);
   for (const one of fields) one.input.addEventListener("change", () => asked(compose(fields)));
 
   function asked(prompt) {
@@ -43,6 +44,7 @@ export async function row(place, { name, picks, form }) {
     });
   }
   await show();
+  wrong.begin();
   return { show: (to) => { step = to; return show(); } };
 }
 

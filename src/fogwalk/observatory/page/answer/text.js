@@ -1,6 +1,6 @@
 // What comes after a text: the prompt, the tokens that may follow, and what made the likeliest one likely.
 
-import { go } from "../address.js";
+import { go, picks as now } from "../address.js";
 import { make } from "../make.js";
 import { ask, floats, run as at } from "../server.js";
 import { ranked } from "../sampling.js";
@@ -41,7 +41,7 @@ export async function text(place, { name, picks, form }) {
         taken = false;
         told.place.querySelector(".token")?.focus({ preventScroll: true });
       };
-      const { beside, below } = driven(name, prompt, step, found);
+      const { beside, below } = await driven(name, prompt, step, found, now().at);
       return [make("div", { class: "two" }, make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })), make("div", {}, beside)), ...below, asExplain(found.text)];
     });
   }

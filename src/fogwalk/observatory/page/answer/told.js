@@ -2,6 +2,7 @@
 
 import { go } from "../address.js";
 import { make, table } from "../make.js";
+import { ask, run as at } from "../server.js";
 import { number } from "../words.js";
 
 /** A place that is filled again and again; of two askings only the later one is drawn, and what fails is said. */
@@ -64,6 +65,21 @@ export function modelAfter(step, asked) {
 
 /** The same as `fogwalk explain` tells it. */
 export const asExplain = (text) => make("details", {}, make("summary", {}, "The same as fogwalk explain tells it"), make("pre", { tabindex: "0" }, text));
+
+/** Any entry of how the answer was made, on demand: `look(at, flags, title)` fills the place and writes down what is picked. */
+export function entries(name, asked) {
+  const place = make("div", { role: "status", class: "entry" });
+  async function look(path, flags, title, quietly = true) {
+    if (quietly) go({ at: path, unit: null, ...flags }, { quietly: true });
+    try {
+      const { text } = await ask(`${at(name)}/answer/entry`, { ...asked, at: path, ...flags });
+      place.replaceChildren(make("h3", {}, title), make("pre", { tabindex: "0" }, text));
+    } catch (error) {
+      place.replaceChildren(make("p", { class: "trouble" }, error.message));
+    }
+  }
+  return { place, look };
+}
 
 /** A table that is made when it is opened. */
 export function twin(titles, rows, words = "The same as a table") {
