@@ -22,7 +22,8 @@ from fogwalk.generation.sampling import Sampling, probabilities
 from fogwalk.insight.accounts.protocol import number
 from fogwalk.run import Run
 from fogwalk.settings import Source
-from tests.browser.conftest import HARM, Server, Window, serving, when
+from tests.browser.conftest import HARM, Window, when
+from tests.browser.serving import Server, serving
 
 PROMPT = "the cat"
 CELLS = """(id) => [...document.querySelectorAll(`#${id} tbody tr`)]
@@ -163,7 +164,7 @@ def test_a_token_is_taken_with_a_click_or_enter_and_back_undoes_it(window: Windo
     page = window.open("answer", "book", prompt="the c")
     value = "document.getElementById('prompt')?.value"
     page.locator("#chances .token").nth(1).click()
-    drawn = "document.querySelectorAll('.chips li').length === {} && document.activeElement.matches('.token')"
+    drawn = "document.querySelectorAll('.prompt-tokens li').length === {} && document.activeElement.matches('.token')"
     window.until(drawn.format(6))
     first = page.evaluate(value)
     assert parse_qs(urlsplit(page.url).query, keep_blank_values=True)["prompt"] == [first]
@@ -187,7 +188,7 @@ def test_a_full_context_forgets_its_beginning(window: Window) -> None:
 def test_line_ends_are_seen_and_what_made_the_answer_adds_up(observed: Path, window: Window) -> None:
     page = window.open("answer", "harmful", prompt="a cat\n")
     explained = load(observed / "harmful").explain_answer("a cat\n")
-    chips = page.locator(".chips li").all_inner_texts()
+    chips = page.locator(".prompt-tokens li").all_inner_texts()
     assert [chip.splitlines()[0] for chip in chips] == explained.structure["tokens"]
     assert chips[-1].startswith("'\\n'")
     for (name, p), row in zip(explained.structure["by_layer"].items(), cells(page, "by-layer"), strict=True):

@@ -39,7 +39,7 @@ export function chances({ found, logits, order, how, take, step }) {
     told.textContent = cut.length
       ? `${counted(kept, "token")} may be drawn; ${counted(cut.length, "token")}, hatched, ${cut.length === 1 ? "is" : "are"} cut, which had ${number(sum(latest.before, cut))} together. Of what may be drawn the entropy is ${number(entropy(latest.chances))} nats.${silent}`
       : `Nothing is cut: all ${counted(kept, "token")} may be drawn${asked.temperature === 1 ? ", each with its own probability" : `, at temperature ${number(asked.temperature)}; the entropy is then ${number(entropy(latest.chances))} nats`}.${silent}`;
-    const gone = rest.filter((token) => latest.cut[token]), longest = Math.max(...names.slice(0, many).map(({ id }) => Math.max(latest.chances[id], latest.cut[id] ? latest.before[id] : 0)), sum(latest.chances, rest) + sum(latest.before, gone));
+    const gone = rest.filter((token) => latest.cut[token] && latest.cut[token] !== NEVER_SAID), longest = Math.max(...names.slice(0, many).map(({ id }) => Math.max(latest.chances[id], latest.cut[id] ? latest.before[id] : 0)), sum(latest.chances, rest) + sum(latest.before, gone));
     const row = (name, p, chance, before, why) => make("tr", {}, make("td", {}, name),
       make("td", { class: "track" }, make("span", { class: "both" }, chance > 0 ? make("span", { class: "bar", style: `--share: ${chance / longest}` }) : null, before > 0 ? make("span", { class: "bar cut", style: `--share: ${before / longest}` }) : null)),
       make("td", { class: "number" }, number(p)), make("td", { class: "number" }, number(chance)), make("td", { class: "quiet" }, why));
@@ -48,7 +48,7 @@ export function chances({ found, logits, order, how, take, step }) {
       const name = token.text === null ? make("span", { class: "token", tabindex: "0" }, token.name) : make("button", { class: "token", type: "button", title: "take it: write it behind the text", "aria-label": `take ${label}`, onclick: () => take(token.text) }, token.name);
       return row(name, model[id], latest.chances[id], why ? latest.before[id] : 0, why ? WHY[why] : token.end ? "the text would end" : token.text === null ? "no text of its own" : "");
     });
-    if (rest.length) rows.push(row(`the other ${rest.length.toLocaleString("en")}`, sum(model, rest), sum(latest.chances, rest), sum(latest.before, gone), gone.length ? `${gone.length === rest.length ? "all" : gone.length.toLocaleString("en")} cut` : ""));
+    if (rest.length) rows.push(row(`the other ${rest.length.toLocaleString("en")}`, sum(model, rest), sum(latest.chances, rest), sum(latest.before, gone), gone.length ? `${sum(latest.chances, rest) ? gone.length.toLocaleString("en") : "all"} cut` : ""));
     const titles = ["token", "", "#probability", "#drawn with", ""];
     bars.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "what comes next" }, make("table", { class: "chances", id: "chances" },
       make("thead", {}, make("tr", {}, titles.map((title) => make(title ? "th" : "td", { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null }, title.replace("#", ""))))), make("tbody", {}, rows))),
@@ -90,7 +90,7 @@ function controls(how, set, draw) {
     make("div", { class: "controls" }, make("label", {}, "temperature ", slider), exact, field("top_k", { min: 1, step: 1 }, "top-k"), field("top_p", { min: 0, max: 1, step: "any" }, "top-p"),
       make("label", {}, "show ", make("select", { "aria-label": "tokens shown", onchange: (event) => set("shown", event.target.value) }, SHOWN.map((many) => make("option", { value: many, selected: String(many) === String(how.shown) }, `${many}`)))),
       make("button", { type: "button", onclick: draw }, "Draw one")),
-    make("details", {}, make("summary", {}, "What the three do"), make("dl", { class: "words" },
+    make("details", {}, make("summary", {}, "What the three do"), make("dl", { class: "settings-words" },
       make("dt", {}, "temperature T"), make("dd", {}, "p = e^(s/T) / Σ e^(s/T), s the logits: below 1 the likely become likelier, above 1 all grow alike; 0 is always the likeliest. fogwalk generate takes 0.8 unless told."),
       make("dt", {}, "top-k"), make("dd", {}, "keeps the k likeliest; the others are cut, and what is left is made to add up to 1."),
       make("dt", {}, "top-p"), make("dd", {}, "then keeps the fewest likeliest that together have at least this probability."))));

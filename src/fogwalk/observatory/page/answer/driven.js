@@ -12,10 +12,8 @@ export async function driven(run, prompt, step, { structure, without, probabilit
   const best = structure.best_name, entry = entries(run, { prompt, step: structure.step }), place = structure.tokens.length - 1;
   const look = (path, quietly) => entry.look(path, { place }, `${path} at place ${place}, ${structure.tokens[place]}`, quietly);
   if (picked in structure.parts && picked !== "embedding") await look(picked, false);
-  return {
-    beside: [layers(structure, best), added(structure, best, look), entry.place].filter(Boolean).flat(),
-    below: [tokens(structure.tokens, without, probability, best), heard(run, prompt, step, structure.tokens, listens)].filter(Boolean).flat(),
-  };
+  const first = [layers(structure, best), added(structure, best, look), entry.place].filter(Boolean), then = [tokens(structure.tokens, without, probability, best), heard(run, prompt, step, structure.tokens, listens)].filter(Boolean);
+  return Object.keys(structure.by_layer).length ? { beside: first.flat(), below: then.flat() } : { beside: [...then, ...first].flat(), below: [] };
 }
 
 function layers({ by_layer: by, says }, best) {
@@ -45,11 +43,11 @@ function tokens(names, without, p, best) {
   const top = does.reduce((at, value, each) => (Math.abs(value) > Math.abs(does[at]) ? each : at), 0);
   const chips = names.slice(first).map((name, each) => {
     const value = does[first + each];
-    return make("li", { class: value < 0 ? "chip minus" : "chip plus", style: `--share: ${Math.abs(value) / most}`, title: `place ${first + each}: without it ${number(without[first + each])}` }, make("span", {}, name), make("span", { class: "number" }, short(value)));
+    return make("li", { class: value < 0 ? "prompt-token minus" : "prompt-token plus", style: `--share: ${Math.abs(value) / most}`, title: `place ${first + each}: without it ${number(without[first + each])}` }, make("span", {}, name), make("span", { class: "number" }, short(value)));
   });
   return [make("h2", {}, "What each token does"),
     make("p", {}, `${best} has ${number(p)}. Each number is by how much that is more than it would be without the token (the mean of all tokens in its place): + helps, − hinders. ${names[top]} at place ${top} does most: without it the probability is ${number(without[top])}.${first ? ` The last ${MOST_TOKENS} of ${names.length} tokens are drawn.` : ""}`),
-    make("ol", { class: "chips", "aria-label": "the prompt's tokens" }, chips),
+    make("ol", { class: "prompt-tokens", "aria-label": "the prompt's tokens" }, chips),
     twin(["#place", "token", "#p without it", "#does"], () => names.map((name, place) => [place, name, number(without[place]), signed(does[place])]))];
 }
 

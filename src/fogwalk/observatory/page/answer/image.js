@@ -51,8 +51,8 @@ function looked(structure, { values, shape }) {
     return draw("g", {}, draw("rect", { x: left, y: up, width: right - left, height: low - up, class: value < 0 ? "minus" : "plus", "fill-opacity": ((Math.abs(value) / most) * 0.8).toFixed(3) }, draw("title", {}, `row ${y}, column ${x}: ${signed(value)}`)),
       Math.abs(value) > most / 8 ? draw("text", { x: (left + right) / 2, y: (up + low) / 2 + unit * 0.25, "text-anchor": "middle", "font-size": unit * 0.7 }, value < 0 ? "−" : "+") : null);
   }));
-  const map = make("div", { class: "over", style: `width: ${wide * size}px; height: ${high * size}px` }, photograph(values, shape, size, "the image"), draw("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": "what each square does", class: "squares", id: "squares" }, squares));
-  return make("div", {}, make("div", { class: "pictures" },
+  const map = make("div", { class: "over", style: `width: ${wide * size}px; height: ${high * size}px` }, photograph(values, shape, size, "the image"), draw("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": "what each square does", class: "laid", id: "squares" }, squares));
+  return make("div", {}, make("div", { class: "gallery" },
     make("figure", {}, photograph(values, shape, size, "the image as it is read"), make("figcaption", {}, `as it is read: ${wide} x ${high} pixels, ${channels === 1 ? "grey" : "red, green, blue"}`)),
     make("figure", {}, map, make("figcaption", {}, "what each square does"))),
   make("p", {}, `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with + helps, orange with − hinders. The square in row ${top[0]}, column ${top[1]} does most, ${signed(does[top[0]][top[1]])}.`),

@@ -33,15 +33,15 @@ async function filters(name, asked, { name: weight, shape: [all, channels, high,
   const colours = channels === 1 ? "blue is above 0, orange below" : "red, green and blue are the weights of these, grey is 0";
   return [make("h2", {}, "What the first layer looks for"),
     make("p", {}, `${weight}: ${all.toLocaleString("en")} filters of ${wide} x ${high}${channels > 1 ? ` x ${channels}` : ""} weights; ${colours}, and the full colour is ${number(most)}.${all > many ? ` The first ${many} are drawn.` : ""}`),
-    make("div", { class: "pictures", id: "filters" }, Array.from({ length: many }, (_, filter) => make("figure", {}, one(filter), make("figcaption", {}, `${filter}`)))),
+    make("div", { class: "gallery", id: "filters" }, Array.from({ length: many }, (_, filter) => make("figure", {}, one(filter), make("figcaption", {}, `${filter}`)))),
     each <= 75 ? twin(["#filter", ...Array.from({ length: each }, (_, place) => `#${place}`)], () => Array.from({ length: many }, (_, filter) => [filter, ...Array.from(values.subarray(filter * each, (filter + 1) * each), number)]), "The weights as a table") : null];
 }
 
 async function layer(name, asked, path, [all, high, wide], look) {
   const { values } = await floats(`${at(name)}/answer/tensor`, { ...asked, name: `value/${path}.output`, most: MOST });
   const many = Math.min(all, MOST), both = ends(values), size = Math.max(1, Math.floor(MAP / Math.max(high, wide))), own = (unit) => values.subarray(unit * high * wide, (unit + 1) * high * wide);
-  return make("section", {}, make("h3", {}, path),
+  return make("section", { class: "layer-maps" }, make("h3", {}, path),
     make("p", { class: "quiet" }, `${all} channels of ${wide} x ${high}; from ${number(both[0])} (dark) to ${number(both[1])} (light).${all > many ? ` The first ${many} are drawn.` : ""}`),
-    make("div", { class: "pictures maps", "data-layer": path }, Array.from({ length: many }, (_, unit) => make("button", { type: "button", "aria-label": `${path}, channel ${unit}: ${ends(own(unit)).map(number).join(" to ")}`, onclick: () => look(path, unit) }, shaded(own(unit), wide, high, size, "", both), make("span", {}, `${unit}`)))),
+    make("div", { class: "gallery maps", "data-layer": path }, Array.from({ length: many }, (_, unit) => make("button", { type: "button", "aria-label": `${path}, channel ${unit}: ${ends(own(unit)).map(number).join(" to ")}`, onclick: () => look(path, unit) }, shaded(own(unit), wide, high, size, "", both), make("span", {}, `${unit}`)))),
     twin(["#channel", "#least", "#largest", "#mean"], () => Array.from({ length: many }, (_, unit) => [unit, ...ends(own(unit)).map(number), number(own(unit).reduce((sum, one) => sum + one, 0) / (high * wide))])));
 }

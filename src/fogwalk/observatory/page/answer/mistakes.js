@@ -34,7 +34,7 @@ function confusion({ classes, of, confusion: counts, unit, rows }) {
   const sentence = wrong.length ? `Most often ${wrong[0][1]} is taken for ${wrong[0][2]}: ${counted(wrong[0][0], "time")}.` : "None is taken for another.";
   const cut = of > classes.length ? ` The ${classes.length} of ${of} classes that are mistaken most are drawn.` : ` ${hits.toLocaleString("en")} of ${rows.toLocaleString("en")} stand on the diagonal: they are right.`;
   return make("div", {}, make("h3", {}, "Who is taken for whom"), make("p", {}, `${sentence}${cut} A row is what is right, a column what is answered; light is many.`),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "who is taken for whom" }, make("table", { class: "confusion", id: "confusion" },
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "who is taken for whom" }, make("table", { class: classes.length > 12 ? "confusion many" : "confusion", id: "confusion" },
       make("thead", {}, make("tr", {}, make("td", {}, `right \\ answered`), classes.map((one) => make("th", { scope: "col", title: one }, one)))),
       make("tbody", {}, counts.map((row, right) => make("tr", {}, make("th", { scope: "row", title: classes[right] }, classes[right]), row.map((count, said) =>
         make("td", { class: `number${right === said ? " hit" : ""}`, style: `background: ${viridis(share(count))}; color: ${share(count) > 0.43 ? "#000" : "#fff"}`, title: `${counted(count, unit)} of ${classes[right]}, answered ${classes[said]}` }, count.toLocaleString("en")))))))));
@@ -59,7 +59,7 @@ function worst(found, name, picks, pictures) {
 /** The images beside each other, each with what is right and what was said. */
 function gallery({ worst: all, confusion: told }, link, pictures) {
   const words = (one) => (told ? [`${one.right}, said ${one.answer}`, `p of ${one.right} ${number(one.p_right)}`] : [`${number(one.right)}, said ${number(one.answer)}`]);
-  return make("ul", { class: "pictures misses", id: "worst" }, all.map((one, each) => make("li", {}, link(one, thumbnail(pictures, each, ""), make("span", {}, `image ${one.place}`), ...words(one).map((line) => make("span", { class: "quiet" }, line))))));
+  return make("ul", { class: "gallery misses", id: "worst" }, all.map((one, each) => make("li", {}, link(one, thumbnail(pictures, each, ""), make("span", {}, `image ${one.place}`), ...words(one).map((line) => make("span", { class: "quiet" }, line))))));
 }
 
 function thumbnail({ shape: [, channels, high, wide], values }, each, label) {

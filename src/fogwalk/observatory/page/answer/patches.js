@@ -31,7 +31,7 @@ export async function patches({ name, asked, inside, pixels, picks }) {
       else return;
       event.preventDefault();
     };
-    const over = draw("svg", { viewBox: `0 0 ${wide} ${high}`, class: "squares", role: "group", "aria-label": "the patches", preserveAspectRatio: "none" }, shares.map((share, each) => draw("rect", {
+    const over = draw("svg", { viewBox: `0 0 ${wide} ${high}`, class: "laid", role: "group", "aria-label": "the patches", preserveAspectRatio: "none" }, shares.map((share, each) => draw("rect", {
       x: (each % across) * inside.patch, y: Math.floor(each / across) * inside.patch, width: inside.patch, height: inside.patch, class: each === listener ? "plus patch picked" : "plus patch", "fill-opacity": ((share / shares[most]) * 0.8).toFixed(3), "data-patch": each, "data-share": share,
       role: "button", tabindex: each === (listener ?? 0) ? 0 : -1, "aria-label": `patch ${each}: ${number(share)}`, onclick: () => listen(each), onkeydown: (event) => key(event, each) }, draw("title", {}, `patch ${each}: ${number(share)}`))));
     place.replaceChildren(make("p", { role: "status" }, `${who} listens most to patch ${most}, ${number(shares[most])} of its attention; the ${all} shares add up to ${number(shares.reduce((sum, one) => sum + one, 0))}. Patches are counted from the upper left, row by row.`),

@@ -46,7 +46,7 @@ export const signed = (value) => (value > 0 ? `+${number(value)}` : value < 0 ? 
 export const track = (share, extra = null) => make("td", { class: "track" }, make("span", { class: "bar", style: `--share: ${share}` }), extra);
 
 /** The classes with their probabilities, the likeliest first; `right` is marked. */
-export function classBars(probabilities, right, most = 40) {
+export function classBars(probabilities, right, most = 20) {
   const all = Object.entries(probabilities).sort((one, other) => other[1] - one[1]), shown = all.slice(0, most), rest = all.slice(most);
   const row = (name, p, more) => make("tr", {}, make("td", {}, name, more), track(p), make("td", { class: "number" }, number(p)));
   const sum = rest.reduce((total, [, p]) => total + p, 0);
