@@ -26,11 +26,9 @@ from tests.conftest import SMALL, train_short
 
 HARM = '<img src=x onerror="document.title=\'struck\'">'  # what would be markup, were it not told as text
 PATIENCE = 20_000  # milliseconds for which a screen is waited for
-# A screen is drawn when it has a title or says what is wrong, and nothing on it says that it waits still.
-DRAWN = """() => {
-  const screen = document.getElementById("screen");
-  return screen.querySelector("h1, .trouble") && ![...screen.querySelectorAll("p")].some((one) => one.textContent.trim().endsWith(" …"));
-}"""
+# A screen is drawn when it says what is wrong, or has a title and nothing on it says that it waits still.
+WAITS = "[...document.querySelectorAll('#screen p')].some((one) => one.textContent.trim().endsWith(' …'))"
+DRAWN = f"document.querySelector('#screen [role=alert]') || (document.querySelector('#screen h1') && !{WAITS})"
 
 
 @dataclass
@@ -88,12 +86,20 @@ class Window:
     server: Server
     page: Page = field(init=False)
     requests: list[str] = field(default_factory=list)
+    policies: list[str | None] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     allowed: tuple[str, ...] = ()
+    closed: bool = False
+
+    @classmethod
+    def of(cls, browser: Browser, server: Server, width: int = 1280, **how: Any) -> Window:
+        """Of so many pixels, light or dark, still or moving."""
+        return cls(browser.new_context(viewport={"width": width, "height": 900}, **how), server)
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE)
         self.context.on("request", lambda asked: self.requests.append(asked.url))
+        self.context.on("response", lambda got: self.policies.append(got.headers.get("content-security-policy")))
         self.context.on("weberror", lambda error: self.faults.append(f"exception: {error.error}"))
         self.context.on("console", self._said)
         self.page = self.context.new_page()
@@ -106,12 +112,22 @@ class Window:
         """A screen at its address, once it is drawn."""
         picked = {"view": view, "run": run, **picks}
         query = urlencode({name: value for name, value in picked.items() if value not in (None, "")})
-        self.page.goto(f"{self.server.address}/{f'?{query}' if query else ''}")
+        address = f"{self.server.address}/{f'?{query}' if query else ''}"
+        if self.page.url.startswith(self.server.address):  # as a link within the page leads there
+            self.page.evaluate(
+                "(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }", address
+            )
+        else:
+            self.page.goto(address)
         return self.drawn()
 
     def drawn(self) -> Page:
         """Once what was asked for is drawn."""
-        self.page.wait_for_function(DRAWN)
+        return self.until(DRAWN)
+
+    def until(self, condition: str) -> Page:
+        """Once an expression is true in the page (its policy lets no bare expression be waited for)."""
+        self.page.wait_for_function(f"() => {condition}")
         return self.page
 
     def elsewhere(self) -> list[str]:
@@ -120,8 +136,9 @@ class Window:
         return [url for url in self.requests if urlsplit(url).netloc not in (mine, "")]
 
     def close(self) -> None:
-        """Raises for whatever went wrong unseen."""
+        """Raises for whatever went wrong unseen. To be called before its server ends."""
         self.context.close()
+        self.closed = True
         assert not self.elsewhere(), "everything comes from this machine's server"
         assert not self.faults
 
@@ -172,13 +189,13 @@ def windows(browser: Browser) -> Iterator[Callable[..., Window]]:
     opened: list[Window] = []
 
     def window(server: Server, width: int = 1280, **how: Any) -> Window:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **how)
-        opened.append(Window(context, server))
+        opened.append(Window.of(browser, server, width, **how))
         return opened[-1]
 
     yield window
     for one in opened:
-        one.close()
+        if not one.closed:
+            one.close()
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ and the same again at its address.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser
 
 import fogwalk
 from fogwalk.observatory.safety import POLICY
@@ -30,36 +30,49 @@ SCREENS = {
     "answer of a book": ("answer", "book", {"prompt": "the cat"}),
     "answer of a table": ("answer", "iris", {"prompt": "sepal length=5, petal width=1"}),
 }
-every_screen = pytest.mark.parametrize(("view", "run", "picks"), SCREENS.values(), ids=SCREENS)
+every_screen = pytest.mark.parametrize("screen", SCREENS)
+# A window of a desk, light; and of a hand, dark, of somebody who wants no motion.
+KINDS = {
+    "wide": {"width": 1280, "color_scheme": "light"},
+    "narrow": {"width": 360, "color_scheme": "dark", "reduced_motion": "reduce"},
+}
 PAGE = Path(fogwalk.__file__).parent / "observatory" / "page"
 
 
-def words(page: Page) -> str:
-    """All that a screen says."""
-    return page.locator("main").inner_text()
+@pytest.fixture(scope="package")
+def seen(browser: Browser, server: Server) -> Iterator[Callable[[str, str], Window]]:
+    """A screen in a kind of window, opened once and only looked at."""
+    opened: dict[tuple[str, str], Window] = {}
+
+    def seen(screen: str, kind: str) -> Window:
+        if (screen, kind) not in opened:
+            view, run, picks = SCREENS[screen]
+            window = opened[screen, kind] = Window.of(browser, server, **KINDS[kind])
+            window.open(view, run, **picks)
+        return opened[screen, kind]
+
+    yield seen
+    for window in opened.values():
+        window.context.close()
 
 
 @every_screen
-def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(
-    view: str, run: str | None, picks: dict[str, object], window: Window
-) -> None:
-    policies = []
-    window.page.on("response", lambda got: policies.append(got.headers.get("content-security-policy")))
-    page = window.open(view, run, **picks)
-    assert page.locator("main h1").count() == 1
-    assert page.locator("main .trouble[role=alert]").count() == 0, words(page)
+def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(screen: str, seen: Callable[..., Window]) -> None:
+    window = seen(screen, "wide")
+    assert window.page.locator("main h1").count() == 1
+    assert window.page.locator("main .trouble[role=alert]").count() == 0, window.page.locator("main").inner_text()
     assert len(window.requests) > 10
-    assert set(policies) == {POLICY}
-    # the window's end looks at where each request went, at the console and at exceptions
+    assert not window.elsewhere()
+    assert not window.faults
+    assert set(window.policies) == {POLICY}
 
 
 @every_screen
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_serious_stands_in_the_way_of_assistive_technology(
-    scheme: str, view: str, run: str | None, picks: dict[str, object], windows: Callable[..., Window], server: Server
+    kind: str, screen: str, seen: Callable[..., Window]
 ) -> None:
-    page = windows(server, color_scheme=scheme).open(view, run, **picks)
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(seen(screen, kind).page).response["violations"]
     told = [
         f"{one['id']} ({one['impact']}): {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
         for one in found
@@ -69,28 +82,22 @@ def test_nothing_serious_stands_in_the_way_of_assistive_technology(
 
 
 @every_screen
-@pytest.mark.parametrize("width", [360, 1280])
-def test_no_screen_is_wider_than_the_window(
-    width: int, view: str, run: str | None, picks: dict[str, object], windows: Callable[..., Window], server: Server
-) -> None:
-    page = windows(server, width).open(view, run, **picks)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > width:
-        beyond = page.evaluate(
-            """(width) => [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > width + 1
-            && !one.closest(".scroll, pre, svg")).map((one) => one.outerHTML.slice(0, 120)).slice(0, 5)""",
-            width,
-        )
-        raise AssertionError(f"{wide} pixels; beyond them {beyond}")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_screen_is_wider_than_the_window(kind: str, screen: str, seen: Callable[..., Window]) -> None:
+    page = seen(screen, kind).page
+    wide, width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    beyond = page.evaluate(
+        """(width) => [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > width + 1
+        && !one.closest(".scroll, pre, svg, .skip")).map((one) => one.outerHTML.slice(0, 120)).slice(0, 5)""",
+        width,
+    )
+    assert wide <= width, f"{wide} pixels; beyond them {beyond}"
 
 
 @every_screen
-def test_nothing_that_can_be_pressed_is_smaller_than_a_fingertip(
-    view: str, run: str | None, picks: dict[str, object], windows: Callable[..., Window], server: Server
-) -> None:
+def test_nothing_that_can_be_pressed_is_smaller_than_a_fingertip(screen: str, seen: Callable[..., Window]) -> None:
     """24 pixels each way; a link within a sentence may be as high as its line."""
-    page = windows(server, 360).open(view, run, **picks)
-    small = page.evaluate(
+    small = seen(screen, "narrow").page.evaluate(
         """() => [...document.querySelectorAll("button, select, input, summary, a, [role=button], [role=tab], [role=slider]")]
         .filter((one) => one.checkVisibility() && !one.classList.contains("skip") && !(one.tagName === "A" && one.closest("p")))
         .map((one) => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
@@ -100,10 +107,8 @@ def test_nothing_that_can_be_pressed_is_smaller_than_a_fingertip(
 
 
 @every_screen
-def test_whoever_wants_no_motion_sees_none(
-    view: str, run: str | None, picks: dict[str, object], windows: Callable[..., Window], server: Server
-) -> None:
-    page = windows(server, reduced_motion="reduce").open(view, run, **picks)
+def test_whoever_wants_no_motion_sees_none(screen: str, seen: Callable[..., Window]) -> None:
+    page = seen(screen, "narrow").page
     assert page.evaluate("document.getAnimations().length") == 0
     moving = page.evaluate(
         """() => [...document.querySelectorAll("*")].filter((one) => {
@@ -116,14 +121,13 @@ def test_whoever_wants_no_motion_sees_none(
 
 
 @every_screen
-def test_any_address_opens_the_same_again(
-    view: str, run: str | None, picks: dict[str, object], windows: Callable[..., Window], server: Server
-) -> None:
+def test_any_address_opens_the_same_again(screen: str, windows: Callable[..., Window], server: Server) -> None:
     """What is seen and what is picked in every field; in the same window, and in one that was never there."""
     seen = """() => [document.title, document.querySelector("main").innerText,
       ...[...document.querySelectorAll("main input, main select, header select")].map((one) => one.value),
       ...[...document.querySelectorAll("main [aria-selected], main [aria-pressed], main [aria-current]")].map((one) => one.outerHTML)]"""
     first = windows(server)
+    view, run, picks = SCREENS[screen]
     page = first.open(view, run, **picks)
     told, address = page.evaluate(seen), page.url
     page.reload()
@@ -139,18 +143,18 @@ def test_back_and_forward_lead_through_the_screens(window: Window) -> None:
     window.drawn().get_by_role("navigation").get_by_text("Network").click()
     assert "view=network" in window.drawn().url
     page.go_back()
-    page.wait_for_function("document.querySelector('nav [aria-current]').textContent === 'Blame map'")
+    window.until("document.querySelector('nav [aria-current]')?.textContent === 'Blame map'")
     page.go_back()
-    page.wait_for_function("document.querySelector('nav [aria-current]').textContent === 'Live'")
+    window.until("document.querySelector('nav [aria-current]')?.textContent === 'Live'")
     page.go_forward()
-    page.wait_for_function("document.querySelector('nav [aria-current]').textContent === 'Blame map'")
+    window.until("document.querySelector('nav [aria-current]')?.textContent === 'Blame map'")
     assert "run=moons" in window.drawn().url
 
 
 def test_another_run_can_be_picked_in_the_frame(window: Window) -> None:
     page = window.open("live", "moons")
     page.get_by_label("run", exact=True).select_option("digits")
-    page.wait_for_function("document.title.includes('digits')")
+    window.until("document.title.includes('digits')")
     assert "run=digits" in window.drawn().url
     assert "view=live" in page.url
 
@@ -214,7 +218,7 @@ def test_with_no_mouse_one_comes_to_the_last_stations_and_back(window: Window) -
     tab_to("one.matches('main [role=slider], main svg')")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    page.wait_for_function("location.search.includes('view=step')")
+    window.until("location.search.includes('view=step')")
     window.drawn()
     tab_to("one.matches('[role=tab]')")
     for _ in range(4):
