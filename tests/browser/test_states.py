@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import WAITS, Server, Window, serving
 
@@ -121,4 +122,5 @@ def test_the_first_screen_shows_damaged_runs_beside_the_whole_one(windows: Calla
 def test_what_cannot_be_shown_is_said(picks: dict[str, object], words: str, window: Window) -> None:
     window.allowed = REFUSED
     window.open(**picks)  # type: ignore[arg-type]
-    assert words in worded(window)
+    expect(window.page.locator("main")).to_contain_text(words)
+    worded(window)

@@ -24,7 +24,7 @@ export const live = {
     const whole = make("ol", { class: "story", "aria-label": "the whole story, over and over" });
     const facts = make("dl", { class: "facts" }), warnings = make("div", {}), samples = make("ol", { class: "samples", reversed: true });
     const steer = steering(opened);
-    const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "Looking at the run's numbers …"));
+    const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "No step is made yet."));
     place.append(
       make("h1", {}, this.question), facts, steer.place, drawing.place,
       make("h2", {}, "The whole story, over and over"), whole,
@@ -32,12 +32,13 @@ export const live = {
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
     drawing.show(story);
-    let due = true, timer = null, heard = false, lost = 0, told = null;
-    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told === "paused" ? told : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    let due = true, timer = null, heard = false, lost = 0, told = null, judged = false;
+    const stands = () => document.hidden || state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told === "paused" ? told : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
     const redraw = () => {
       timer = null;
       if (document.hidden) return;
       due = false;
+      if (!judged && story.last.step) judge();
       stands();
       tell(facts, story, opened);
       loop(whole, story, opened);
@@ -46,11 +47,14 @@ export const live = {
       samples.replaceChildren(...story.samples.slice(-12).reverse().map(([step, prompt, text]) => make("li", {}, make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text)));
     };
     const soon = () => { due = true; timer ??= setTimeout(redraw, EACH); };
-    const seen = () => { if (!document.hidden && due) redraw(); };
+    const seen = () => (due ? redraw() : stands());
     document.addEventListener("visibilitychange", seen);
+    const judge = () => {
+      judged = true;
+      health.replaceChildren(make("p", { class: "quiet" }, "Looking at the run's numbers …"));
+      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
+    };
     redraw();
-    const judge = () => ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
-    judge();
     const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judge(); soon(); },
       (seconds) => { lost = seconds; stands(); },
       (now) => { steer.stands(now); told = now.state; heard = true; stands(); });
@@ -76,7 +80,8 @@ function tell(place, story, opened) {
 /** One update as a loop of five stations, each with this run's number of now; each opens the step there. */
 function loop(place, story, opened) {
   const { last } = story, settings = opened.planned.settings ?? {}, unit = opened.planned.unit ?? "token";
-  const batch = unit === "token" ? `${settings["training.batch"]} x ${settings["model.context"]} tokens` : `${settings["training.batch"]} ${unit}s`;
+  const many = (name) => settings[name] ?? "?";
+  const batch = unit === "token" ? `${many("training.batch")} x ${many("model.context")} tokens` : `${many("training.batch")} ${unit}s`;
   const told = [
     ["a piece of work", batch, "batch"], ["the guess", `${opened.planned.model?.parameters?.toLocaleString("en") ?? "?"} dials`, "forward"],
     ["how wrong it was", `loss ${number(last.loss)}`, "loss"], ["who is to blame", `|gradient| ${number(last.gradient_norm)}`, "blame"],
