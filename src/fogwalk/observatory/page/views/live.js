@@ -1,4 +1,5 @@
 import { addressWith, go } from "../address.js";
+import { calm } from "../calm.js";
 import { curve } from "../curve.js";
 import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
@@ -8,7 +9,6 @@ import { clock, number, short } from "../words.js";
 
 const WIDTH = 600; // buckets of the curve
 const ENDED = { steps: "finished", "stop-below": "finished", converged: "finished", terminated: "interrupted" };
-const EACH = 1000; // milliseconds between two redraws, at least
 
 export const live = {
   id: "live",
@@ -31,13 +31,14 @@ export const live = {
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
-    drawing.show(story);
-    let due = true, timer = null, heard = false, lost = 0, told = null, judged = false;
-    const stands = () => document.hidden || state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told === "paused" ? told : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    let heard = false, lost = 0, told = opened.state, judged = false;
+    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    const judge = () => {
+      judged = true;
+      health.replaceChildren(make("p", { class: "quiet" }, "Looking at the run's numbers …"));
+      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
+    };
     const redraw = () => {
-      timer = null;
-      if (document.hidden) return;
-      due = false;
       if (!judged && story.last.step) judge();
       stands();
       tell(facts, story, opened);
@@ -46,19 +47,12 @@ export const live = {
       warnings.replaceChildren(...story.warnings.slice(-6).map(([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`)));
       samples.replaceChildren(...story.samples.slice(-12).reverse().map(([step, prompt, text]) => make("li", {}, make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text)));
     };
-    const soon = () => { due = true; timer ??= setTimeout(redraw, EACH); };
-    const seen = () => (due ? redraw() : stands());
-    document.addEventListener("visibilitychange", seen);
-    const judge = () => {
-      judged = true;
-      health.replaceChildren(make("p", { class: "quiet" }, "Looking at the run's numbers …"));
-      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
-    };
     redraw();
-    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judge(); soon(); },
-      (seconds) => { lost = seconds; stands(); },
-      (now) => { steer.stands(now); told = now.state; heard = true; stands(); });
-    return () => { end(); clearTimeout(timer); document.removeEventListener("visibilitychange", seen); };
+    const calmly = calm(redraw);
+    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judged = false; calmly.soon(); },
+      (seconds) => { lost = seconds; calmly.soon(); },
+      (now) => { [heard, told] = [true, now.state]; steer.stands(now); calmly.soon(); });
+    return () => { end(); calmly.end(); };
   },
 };
 
