@@ -4,15 +4,10 @@ whatever goes wrong unseen: a request to elsewhere, an error on the console, an 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,60 +17,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import chromium
+from tests.browser.serving import Server, serving
 from tests.conftest import SMALL, train_short
 
-HARM = '<img src=x onerror="document.title=\'struck\'">'  # what would be markup, were it not told as text
+HARM = "<img src=x onerror=\"document.title='struck'\">"  # what would be markup, were it not told as text
 PATIENCE = 20_000  # milliseconds for which a screen is waited for
 # A screen is drawn when it says what is wrong, or has a title and nothing on it says that it waits still.
 WAITS = "[...document.querySelectorAll('#screen p')].some((one) => one.textContent.trim().endsWith(' …'))"
 DRAWN = f"document.querySelector('#screen [role=alert]') || (document.querySelector('#screen h1') && !{WAITS})"
-
-
-@dataclass
-class Server:
-    """`fogwalk observe` as a person starts it, which can be killed and started again at the same address."""
-
-    runs: Path
-    cache: Path
-    port: int = 0
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Until it says where it stands."""
-        command = [sys.executable, "-m", "fogwalk", "observe", str(self.runs), "--no-open", "--port", str(self.port)]
-        environment = os.environ | {"XDG_CACHE_HOME": str(self.cache), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-        self.process = subprocess.Popen(
-            command, cwd=self.runs.parent, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        assert self.process.stdout
-        told = self.process.stdout.readline()
-        found = re.search(r":(\d+)/", told)
-        assert found, f"the server said {told!r}"
-        self.port = int(found[1])
-
-    def kill(self) -> None:
-        """At once, with the process that works for it."""
-        if self.process:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            assert self.process.stdout
-            self.process.stdout.close()
-            self.process = None
-
-
-@contextmanager
-def serving(runs: Path, cache: Path) -> Iterator[Server]:
-    """A server of a folder of runs."""
-    server = Server(runs, cache)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
 
 
 @dataclass
@@ -152,7 +101,9 @@ def observed(shelf: Path, tmp_path_factory: pytest.TempPathFactory, small_text: 
     towns = ("Rome", "Oslo", "Lima", "Bonn")
     rows = [f"{20 + number % 50},{towns[number % 4]},{('no', 'yes')[number % 4 > 1]}" for number in range(200)]
     (place / "people.csv").write_text("\n".join(["age,town,moves", *rows]) + "\n", encoding="utf-8")
-    harmful = [f"{number % 9},{HARM if number % 2 else 'plain'},{HARM if number % 2 else 'other'}" for number in range(120)]
+    harmful = [
+        f"{number % 9},{HARM if number % 2 else 'plain'},{HARM if number % 2 else 'other'}" for number in range(120)
+    ]
     heading = f'size,"{HARM.replace(chr(34), chr(34) * 2)}",answer'
     quoted = [re.sub(re.escape(HARM), lambda found: '"' + found[0].replace('"', '""') + '"', row) for row in harmful]
     (place / "harm.csv").write_text("\n".join([heading, *quoted]) + "\n", encoding="utf-8")

@@ -18,8 +18,8 @@ EACH = 0.01  # seconds of a step
 
 
 def events(steps: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """The events between a run's plan and its end: a step's, a checkpoint and a validation at every hundredth of the way, and four
-    spikes that a curve has to keep."""
+    """The events between a run's plan and its end: its steps, a checkpoint and a validation at every hundredth of the way, and
+    four spikes that a curve has to keep."""
     chance, often = random.Random(seed), max(1, steps // 100)
     spikes = {steps // 5 + 1: 9.5, steps // 3 + 1: 8.25, steps // 2 + 1: 0.015625, steps - 1: 7.75}
     for step in range(1, steps + 1):
@@ -35,7 +35,12 @@ def events(steps: int, seed: int = 0) -> Iterator[dict[str, Any]]:
             yield {"event": "evaluated", **common, "validation_loss": loss + 0.1, "examples": 200, "context": None} | {
                 "metrics": {"accuracy": 1 - 0.5 * math.exp(-3 * step / steps)}
             }
-            yield {"event": "sampled", **common, "prompt": "x 0.3093, y -0.386", "text": " -> orange, 53% (it is orange)"}
+            yield {
+                "event": "sampled",
+                **common,
+                "prompt": "x 0.3093, y -0.386",
+                "text": " -> orange, 53% (it is orange)",
+            }
 
 
 def lengthen(short: Path, place: Path, steps: int) -> None:

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 
 import fogwalk
 from fogwalk.observatory.safety import POLICY
-from tests.browser.conftest import Server, Window, when
+from tests.browser.conftest import Window, when
+from tests.browser.serving import Server
 
 # Each screen with a run that it draws, and something picked on it.
 SCREENS = {
@@ -127,7 +128,8 @@ def test_any_address_opens_the_same_again(screen: str, windows: Callable[..., Wi
     """What is seen and what is picked in every field; in the same window, and in one that was never there."""
     seen = """() => [document.title, document.querySelector("main").innerText,
       ...[...document.querySelectorAll("main input, main select, header select")].map((one) => one.value),
-      ...[...document.querySelectorAll("main [aria-selected], main [aria-pressed], main [aria-current]")].map((one) => one.outerHTML)]"""
+      ...[...document.querySelectorAll("main [aria-selected], main [aria-pressed], main [aria-current]")]
+        .map((one) => one.outerHTML)]"""
     first = windows(server)
     view, run, picks = SCREENS[screen]
     page = first.open(view, run, **picks)
@@ -163,7 +165,7 @@ def test_another_run_can_be_picked_in_the_frame(window: Window) -> None:
 
 def test_our_own_scripts_are_small() -> None:
     scripts = [file for file in PAGE.rglob("*") if file.suffix in (".js", ".html", ".css")]
-    assert 10 < len(scripts)
+    assert len(scripts) > 10
     assert sum(file.stat().st_size for file in scripts) < 500_000
 
 
@@ -174,9 +176,26 @@ def test_numbers_are_written_as_explain_writes_them(window: Window) -> None:
     from fogwalk.insight.accounts.protocol import number
 
     chance = random.Random(0)
-    edges = [0.0, 1.0, 0.1, 9.9995, 9.9994999, 99.995, 99999.5, 99999.4, 100000.0, 1e-4, 0.99e-4, 9.9995e-5, 1e5, 123456.0]
+    edges = [
+        0.0,
+        1.0,
+        0.1,
+        9.9995,
+        9.9994999,
+        99.995,
+        99999.5,
+        99999.4,
+        100000.0,
+        1e-4,
+        0.99e-4,
+        9.9995e-5,
+        1e5,
+        123456.0,
+    ]
     ties = [1234.5, 1235.5, 12344.5, 12.125, 12.375, 1.0625, 1.1875, 123.25, 100050.0, 100150.0, 0.5, 2.5, 1e22, 5e-324]
-    powers = [float(f"{digit}e{power}") for power in range(-12, 13) for digit in ("1", "9.9995", "1.0005", "2.00049999")]
+    powers = [
+        float(f"{digit}e{power}") for power in range(-12, 13) for digit in ("1", "9.9995", "1.0005", "2.00049999")
+    ]
     drawn = [chance.uniform(-1, 1) * 10 ** chance.uniform(-9, 9) for _ in range(4000)]
     bits = [struct.unpack("<d", struct.pack("<Q", chance.getrandbits(64)))[0] for _ in range(2000)]
     single = [struct.unpack("<f", struct.pack("<I", chance.getrandbits(32)))[0] for _ in range(2000)]
@@ -185,11 +204,10 @@ def test_numbers_are_written_as_explain_writes_them(window: Window) -> None:
     values += [-one for one in edges + ties]
     page = window.open("start")
     told = page.evaluate(
-        "async (values) => { const { number } = await import('/page/words.js'); return values.map((one) => number(one)); }", values
+        "async (values) => { const { number } = await import('/page/words.js'); return values.map((one) => number(one)); }",
+        values,
     )
-    wrong = [
-        (one, theirs, number(one)) for one, theirs in zip(values, told, strict=True) if theirs != number(one)
-    ]
+    wrong = [(one, theirs, number(one)) for one, theirs in zip(values, told, strict=True) if theirs != number(one)]
     assert not wrong, f"{len(wrong)} of {len(values)}: {wrong[:10]}"
     assert page.evaluate("async () => (await import('/page/words.js')).number(Infinity)") == number(float("inf"))
     assert page.evaluate("async () => (await import('/page/words.js')).number(-Infinity)") == number(float("-inf"))
@@ -201,7 +219,9 @@ def test_with_no_mouse_one_comes_to_the_last_stations_and_back(window: Window) -
     focused = "document.activeElement.textContent.trim()"
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "To the screen"
-    seen = page.evaluate("(() => { const box = document.activeElement.getBoundingClientRect(); return box.left >= 0 && box.top >= 0; })()")
+    seen = page.evaluate(
+        "(() => { const box = document.activeElement.getBoundingClientRect(); return box.left >= 0 && box.top >= 0; })()"
+    )
     assert seen, "the way past the frame shows itself"
 
     def tab_to(condition: str) -> None:

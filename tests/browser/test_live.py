@@ -20,8 +20,9 @@ from fogwalk.insight.accounts.protocol import number
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import loss_trace, read_all
-from tests.browser.conftest import Server, Window, serving, when
+from tests.browser.conftest import Window, when
 from tests.browser.long import lengthen
+from tests.browser.serving import serving
 
 STEPS = 240  # of the training that is watched
 PACE = 30  # steps a second
@@ -40,8 +41,10 @@ def plotted(page: Page) -> tuple[float, float]:
     told = page.evaluate(
         """() => {
           const svg = document.querySelector("main svg[role=slider]");
-          const ticks = [...svg.querySelectorAll("line.axis")].map((one) => [Number(one.getAttribute("y1")), Number(one.nextElementSibling.textContent)]);
-          const heights = svg.querySelector("polygon.band").getAttribute("points").split(" ").map((one) => Number(one.split(",")[1]));
+          const ticks = [...svg.querySelectorAll("line.axis")]
+            .map((one) => [Number(one.getAttribute("y1")), Number(one.nextElementSibling.textContent)]);
+          const heights = svg.querySelector("polygon.band").getAttribute("points").split(" ")
+            .map((one) => Number(one.split(",")[1]));
           return [ticks, Math.max(...heights), Math.min(...heights)];
         }"""
     )
@@ -54,9 +57,7 @@ def table(page: Page) -> list[list[str]]:
     page.locator("main details summary").first.click()
     rows = page.locator("main details table").first.locator("tbody tr")
     rows.first.wait_for()
-    return rows.evaluate_all(
-        "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
-    )
+    return rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")
 
 
 @pytest.mark.parametrize("name", ["book", "moons", "people", "digits"])
@@ -77,7 +78,9 @@ def test_what_is_shown_is_what_the_file_says(name: str, window: Window, observed
     span = max(losses.values()) - min(losses.values())
     assert low == pytest.approx(min(losses.values()), abs=span / 200), "to the pixel"
     assert high == pytest.approx(max(losses.values()), abs=span / 200)
-    assert [row[:3] for row in table(page)] == [[str(step), number(loss), number(loss)] for step, loss in losses.items()]
+    assert [row[:3] for row in table(page)] == [
+        [str(step), number(loss), number(loss)] for step, loss in losses.items()
+    ]
 
 
 def test_a_long_run_keeps_its_spikes(windows: Callable[..., Window], observed: Path, tmp_path: Path) -> None:
@@ -135,7 +138,9 @@ def test_a_training_is_seen_as_it_goes_and_over_a_killed_server(
             assert "finished" in page.locator("header").inner_text()
             losses = loss_trace(events)
             assert list(losses) == list(range(1, STEPS + 1))
-            assert [row[:3] for row in table(page)] == [[str(at), number(one), number(one)] for at, one in losses.items()]
+            assert [row[:3] for row in table(page)] == [
+                [str(at), number(one), number(one)] for at, one in losses.items()
+            ]
             page.reload()
             assert [row[:3] for row in table(window.drawn())] == [
                 [str(at), number(one), number(one)] for at, one in losses.items()

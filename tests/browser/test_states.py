@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WAITS, Server, Window, serving
+from tests.browser.conftest import WAITS, Window
+from tests.browser.serving import Server, serving
 
 REFUSED = ("status of 404", "status of 409")
 SCREENS: dict[str, dict[str, object]] = {
@@ -92,7 +93,9 @@ def test_a_damaged_run_is_told_in_words(name: str, windows: Callable[..., Window
             assert window.page.locator("main .trouble").count(), told
 
 
-def test_the_first_screen_shows_damaged_runs_beside_the_whole_one(windows: Callable[..., Window], harmed: Server) -> None:
+def test_the_first_screen_shows_damaged_runs_beside_the_whole_one(
+    windows: Callable[..., Window], harmed: Server
+) -> None:
     window = windows(harmed)
     window.open("start")
     told = worded(window)
