@@ -15,10 +15,15 @@ PYTEST := $(BIN)/python -m pytest
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+# The page is tried in a real browser: any Chromium there is, else Debian's is installed; where neither can be, it says how.
+.venv/browser: .venv/tools
+	$(BIN)/python -m tests.browser.chromium
+	touch $@
+
 demo: .venv/installed
 	$(BIN)/fogwalk demo
 
-test: .venv/tools
+test: .venv/browser
 	$(PYTEST) -m "not slow" --data=$(DATA)
 
 test-slow: .venv/tools

@@ -1,9 +1,10 @@
-"""What all tests share: the data's path, a small text, and a run trained once."""
+"""What all tests share: the data's path, a small text, and a folder with a run of each sort, trained once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -62,3 +63,36 @@ def book(tmp_path: Path, small_text: str) -> Path:
     path = tmp_path / "book.txt"
     path.write_text(small_text, encoding="utf-8")
     return path
+
+
+SHORT = {"training.sample_every": 5, "training.compile": "off", "training.precision": "float32", "threads": 1}
+SMALL = {"model.layers": 2, "model.width": 16, "model.heads": 2, "model.context": 8, "training.batch": 4}
+TWENTY = {"training.steps": 20, "training.evaluate_every": 10, "insight.every": 5}
+
+
+def train_short(place: Path, sorts: dict[str, dict[str, Any]]) -> None:
+    """Runs of twenty steps under place/runs, with their cache beside them."""
+    from fogwalk import trainer
+    from fogwalk.data.recognise import settled
+    from fogwalk.settings import Source
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(place / ".cache"))
+        for name, values in sorts.items():
+            trainer.train(settled(Source("test", SHORT | TWENTY | values | {"out": str(place / "runs" / name)})))
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Path:
+    """runs/ with a book, tables, a network too wide to draw and an image run, of twenty steps each."""
+    place = tmp_path_factory.mktemp("observed")
+    (place / "book.txt").write_text(small_text, encoding="utf-8")
+    sorts = {
+        "book": {"data.path": (str(place / "book.txt"),)} | SMALL,
+        "moons": {"data.path": ("sample:moons",), "model.hidden": (4,)},
+        "iris": {"data.path": ("sample:iris",), "model.hidden": (5,)},
+        "wide": {"data.path": ("sample:moons",), "model.hidden": (17,)},
+        "digits": {"data.path": ("sample:digits",), "model_kind": "convolutional", "model.channels": (4,)},
+    }
+    train_short(place, sorts)
+    return place / "runs"

@@ -1,6 +1,7 @@
 // Which step is looked at, in the frame: back, play, on, and how fast. Behind the last step of a run that is steered from here, play
 // and on let the trainer make the next; of any other run they stop there.
 
+import { calm } from "./calm.js";
 import { make } from "./make.js";
 import { listen, run as at, tell } from "./server.js";
 
@@ -41,6 +42,9 @@ export function player(move, stands) {
     on.disabled = shown >= made && !steered();
     play.disabled = on.disabled && !playing;
   }
+
+  let words = null; // on how the run stands
+  const calmly = calm(() => { if (open) { stands(words); draw(); } });
 
   async function to(step, { still = false } = {}) {
     if (!still) playing = false;
@@ -111,11 +115,14 @@ export function player(move, stands) {
       if (GOING.includes(opened.state) && !hear) hear = listen(opened.name, opened.offset, (event) => {
         if (event.event === "step") made = Math.max(made, event.step);
         if (event.event === "resumed") made = event.step;
-        if (awaited && made >= awaited) { awaited = 0; to(made); } else draw();
-      }, (seconds) => stands(seconds > 3 ? `lost contact ${seconds} s` : null), (now) => {
+        if (awaited && made >= awaited) { awaited = 0; to(made); } else calmly.soon();
+      }, (seconds) => {
+        words = seconds > 3 ? `lost contact ${seconds} s` : null;
+        calmly.soon();
+      }, (now) => {
         [state, wish] = [now.state, now.wish];
-        stands(`${state}, step ${(now.step ?? 0).toLocaleString("en")}`);
-        draw();
+        words = `${state}, step ${(now.step ?? 0).toLocaleString("en")}`;
+        calmly.soon();
       });
       shown = Math.min(made, Math.max(first, wanted ?? made));
       place.hidden = false;

@@ -1,13 +1,22 @@
 // Numbers and times for people. `number` writes what `fogwalk explain` writes, digit for digit.
 
+const BEHIND = 40; // digits that tell whether a number lies just between two
+
+/** `write` with so many digits; of two that are equally near the even one, as Python has it. */
+function rounded(write, digits) {
+  const [exact, power] = write(digits + BEHIND).split("e"), kept = exact.slice(0, -BEHIND).replace(/\.$/, "");
+  const between = /^50+$/.test(exact.slice(-BEHIND)) && Number(kept.at(-1)) % 2 === 0;
+  return between ? `${kept}${power ? `e${power}` : ""}` : write(digits);
+}
+
 /** Four digits that count: 0.1235, -12.35, 0.001235, 1.230e-05. */
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "-";
   if (value === 0) return "0";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   const size = Math.abs(value);
-  if (size >= 1e-4 && size < 1e5) return value.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size))));
-  return value.toExponential(3).replace(/e([+-])(\d)$/, "e$10$2");
+  if (size >= 1e-4 && size < 1e5) return rounded((digits) => value.toFixed(digits), Math.max(0, 3 - Math.floor(Math.log10(size))));
+  return rounded((digits) => value.toExponential(digits), 3).replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 /** 12.4k, 3.1M. */

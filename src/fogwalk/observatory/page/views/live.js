@@ -1,4 +1,5 @@
 import { addressWith, go } from "../address.js";
+import { calm } from "../calm.js";
 import { curve } from "../curve.js";
 import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
@@ -8,7 +9,6 @@ import { clock, number, short } from "../words.js";
 
 const WIDTH = 600; // buckets of the curve
 const ENDED = { steps: "finished", "stop-below": "finished", converged: "finished", terminated: "interrupted" };
-const EACH = 1000; // milliseconds between two redraws, at least
 
 export const live = {
   id: "live",
@@ -24,20 +24,22 @@ export const live = {
     const whole = make("ol", { class: "story", "aria-label": "the whole story, over and over" });
     const facts = make("dl", { class: "facts" }), warnings = make("div", {}), samples = make("ol", { class: "samples", reversed: true });
     const steer = steering(opened);
-    const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "Looking at the run's numbers …"));
+    const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "No step is made yet."));
     place.append(
       make("h1", {}, this.question), facts, steer.place, drawing.place,
       make("h2", {}, "The whole story, over and over"), whole,
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
-    drawing.show(story);
-    let due = true, timer = null, heard = false, lost = 0, told = null;
-    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told === "paused" ? told : "training"}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    let heard = false, lost = 0, told = opened.state, judged = false;
+    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    const judge = () => {
+      judged = true;
+      health.replaceChildren(make("p", { class: "quiet" }, "Looking at the run's numbers …"));
+      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
+    };
     const redraw = () => {
-      timer = null;
-      if (document.hidden) return;
-      due = false;
+      if (!judged && story.last.step) judge();
       stands();
       tell(facts, story, opened);
       loop(whole, story, opened);
@@ -45,16 +47,12 @@ export const live = {
       warnings.replaceChildren(...story.warnings.slice(-6).map(([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`)));
       samples.replaceChildren(...story.samples.slice(-12).reverse().map(([step, prompt, text]) => make("li", {}, make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text)));
     };
-    const soon = () => { due = true; timer ??= setTimeout(redraw, EACH); };
-    const seen = () => { if (!document.hidden && due) redraw(); };
-    document.addEventListener("visibilitychange", seen);
     redraw();
-    const judge = () => ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
-    judge();
-    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judge(); soon(); },
-      (seconds) => { lost = seconds; stands(); },
-      (now) => { steer.stands(now); told = now.state; heard = true; stands(); });
-    return () => { end(); clearTimeout(timer); document.removeEventListener("visibilitychange", seen); };
+    const calmly = calm(redraw);
+    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judged = false; calmly.soon(); },
+      (seconds) => { lost = seconds; calmly.soon(); },
+      (now) => { [heard, told] = [true, now.state]; steer.stands(now); calmly.soon(); });
+    return () => { end(); calmly.end(); };
   },
 };
 
@@ -76,7 +74,8 @@ function tell(place, story, opened) {
 /** One update as a loop of five stations, each with this run's number of now; each opens the step there. */
 function loop(place, story, opened) {
   const { last } = story, settings = opened.planned.settings ?? {}, unit = opened.planned.unit ?? "token";
-  const batch = unit === "token" ? `${settings["training.batch"]} x ${settings["model.context"]} tokens` : `${settings["training.batch"]} ${unit}s`;
+  const many = (name) => settings[name] ?? "?";
+  const batch = unit === "token" ? `${many("training.batch")} x ${many("model.context")} tokens` : `${many("training.batch")} ${unit}s`;
   const told = [
     ["a piece of work", batch, "batch"], ["the guess", `${opened.planned.model?.parameters?.toLocaleString("en") ?? "?"} dials`, "forward"],
     ["how wrong it was", `loss ${number(last.loss)}`, "loss"], ["who is to blame", `|gradient| ${number(last.gradient_norm)}`, "blame"],
