@@ -1,4 +1,4 @@
-"""The addresses of one step of a run: the whole of it, any entry and a tensor.
+"""The addresses of one step of a run: the whole of it, any entry, a tensor, one weight moved.
 
 Before this   work/steps.py at the desk.
 After this    server.py collects them.
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fogwalk.errors import UsageError
 from fogwalk.observatory.place import RUN, Place, where, whole
 from fogwalk.observatory.work import steps
 
@@ -35,8 +36,42 @@ def routes(place: Place) -> list[Route]:
         headers: dict[str, Any] = {"x-shape": ",".join(map(str, shape))}
         return Response(content, media_type="application/octet-stream", headers=headers)
 
+    async def nudge(request: Request) -> Response:
+        """The slope along one weight by moving it `by` so much to either side, beside its gradient."""
+        name, at, by = request.query_params.get("name", ""), _indices(request), _decimal(request, "by")
+        return JSONResponse(await place.ask(request, steps.nudge, request.path_params["step"], name, at, by))
+
+    async def tried(request: Request) -> Response:
+        """The loss if one weight were another."""
+        name, at, value = request.query_params.get("name", ""), _indices(request), _decimal(request, "value")
+        if value is None:
+            raise UsageError("no value is given", expected="It is a number, such as value=0.7.")
+        return JSONResponse(await place.ask(request, steps.tried, request.path_params["step"], name, at, value))
+
     return [
         Route(STEP, step),
         Route(f"{STEP}/entry", entry),
         Route(f"{STEP}/tensor", tensor),
+        Route(f"{STEP}/nudge", nudge),
+        Route(f"{STEP}/tried", tried),
     ]
+
+
+def _indices(request: Request) -> tuple[int, ...]:
+    """Which entry of a parameter is meant, written as 3,1. Raises UsageError for what is none."""
+    said = request.query_params.get("at", "")
+    parts = said.split(",") if said else []
+    if not all(part.isdecimal() and len(part) <= 12 for part in parts):
+        raise UsageError(f"at cannot be '{said[:40]}'", expected="It is an entry, counted from 0, such as at=3,1.")
+    return tuple(map(int, parts))
+
+
+def _decimal(request: Request, name: str) -> float | None:
+    """A number of the query; raises UsageError for what is none."""
+    said = request.query_params.get(name, "")
+    if not said:
+        return None
+    try:
+        return float(said)
+    except ValueError:
+        raise UsageError(f"{name} cannot be '{said[:40]}'", expected="It is a number, such as 0.7.") from None

@@ -58,3 +58,17 @@ def tensor(path: str, number: int, name: str, row: int | None) -> tuple[list[int
         made.require_row(row)
         value = value[row]
     return list(value.shape), value.contiguous().cpu().numpy().astype("<f4").tobytes()
+
+
+def nudge(path: str, number: int, name: str, at: tuple[int, ...], by: float | None) -> dict[str, Any]:
+    """The slope of the loss along one weight by moving it to either side, beside its gradient."""
+    from fogwalk.insight.nudge import nudged
+
+    return finite(asdict(nudged(_explained(path, number).step, name, at, by)))  # type: ignore[no-any-return]
+
+
+def tried(path: str, number: int, name: str, at: tuple[int, ...], value: float) -> dict[str, Any]:
+    """The loss of the batch if one weight had been another, on a copy."""
+    from fogwalk.insight import nudge
+
+    return finite(asdict(nudge.tried(_explained(path, number).step, name, at, value)))  # type: ignore[no-any-return]
