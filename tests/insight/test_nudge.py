@@ -1,4 +1,4 @@
-"""The slope that moving a weight finds is its gradient, whatever the optimizer, the loss and what is dropped; nothing else moves."""
+"""The slope that moving a weight finds is the gradient, whatever the optimizer, the loss and what is dropped; none is moved."""
 
 from __future__ import annotations
 

@@ -85,15 +85,20 @@ def tried(step: Step, name: str, at: tuple[int, ...], value: float) -> Tried:
 
 
 def require_weight(step: Step, name: str, at: tuple[int, ...]) -> None:
-    """Raise UsageError where the model has no such parameter, or that has no such entry."""
-    if name not in step.moved:
-        raise UsageError(f"this model learns no '{name[:80]}'", remedy=did_you_mean(name, list(step.moved)))
+    """Raise UsageError where the model has no such parameter, or that no such entry."""
+    require_parameter(step, name)
     shape = tuple(step.moved[name].old.shape)
     if len(at) != len(shape) or not all(0 <= place < size for place, size in zip(at, shape, strict=True)):
         raise UsageError(
             f"{name} has no entry [{', '.join(map(str, at))}]",
             expected=f"It has {' x '.join(map(str, shape))}, each counted from 0.",
         )
+
+
+def require_parameter(step: Step, name: str) -> None:
+    """Raise UsageError where the model has no such parameter."""
+    if name not in step.moved:
+        raise UsageError(f"this model learns no '{name[:80]}'", remedy=did_you_mean(name, list(step.moved)))
 
 
 class _Trial:

@@ -1,4 +1,4 @@
-"""The addresses of one step of a run: the whole of it, any entry, a tensor, one weight moved.
+"""The addresses of one step of a run: the whole of it, its stations, any entry, a tensor, one weight, told or moved.
 
 Before this   work/steps.py at the desk.
 After this    server.py collects them.
@@ -16,6 +16,7 @@ from fogwalk.errors import UsageError
 from fogwalk.observatory.place import RUN, Place, where, whole
 from fogwalk.observatory.work import steps
 
+MOST_BINS = 200
 STEP = f"{RUN}/steps/{{step:int}}"
 
 
@@ -28,6 +29,29 @@ def routes(place: Place) -> list[Route]:
     async def entry(request: Request) -> Response:
         name, at = request.query_params.get("at", ""), where(request, "row", "place", "unit", "head")
         return JSONResponse({"text": await place.ask(request, steps.entry, request.path_params["step"], name, at)})
+
+    async def station(request: Request) -> Response:
+        which, row = request.path_params["station"], whole(request, "row", 0)
+        return JSONResponse(await place.ask(request, steps.station, request.path_params["step"], which, row))
+
+    async def layer(request: Request) -> Response:
+        name, at = request.query_params.get("at", ""), where(request, "row", "place", "unit", "head")
+        return JSONResponse(await place.ask(request, steps.layer, request.path_params["step"], name, at))
+
+    async def weight(request: Request) -> Response:
+        name, at, row = request.query_params.get("name", ""), _indices(request), whole(request, "row", 0)
+        return JSONResponse(await place.ask(request, steps.weight, request.path_params["step"], name, at, row))
+
+    async def entries(request: Request) -> Response:
+        """Some of a parameter's entries, `first` and those after it, in the order `by`."""
+        name, by = request.query_params.get("name", ""), request.query_params.get("by", "gradient")
+        first = whole(request, "first", 0)
+        return JSONResponse(await place.ask(request, steps.entries, request.path_params["step"], name, by, first))
+
+    async def histogram(request: Request) -> Response:
+        name, bins = request.query_params.get("name", ""), whole(request, "bins", 40)
+        bins = max(1, min(bins or 1, MOST_BINS))
+        return JSONResponse(await place.ask(request, steps.histogram, request.path_params["step"], name, bins))
 
     async def tensor(request: Request) -> Response:
         """Little-endian float32, its shape in a header."""
@@ -52,6 +76,11 @@ def routes(place: Place) -> list[Route]:
         Route(STEP, step),
         Route(f"{STEP}/entry", entry),
         Route(f"{STEP}/tensor", tensor),
+        Route(f"{STEP}/stations/{{station}}", station),
+        Route(f"{STEP}/layer", layer),
+        Route(f"{STEP}/weight", weight),
+        Route(f"{STEP}/entries", entries),
+        Route(f"{STEP}/histogram", histogram),
         Route(f"{STEP}/nudge", nudge),
         Route(f"{STEP}/tried", tried),
     ]
