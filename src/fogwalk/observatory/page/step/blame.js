@@ -9,7 +9,7 @@ import { shares } from "./pin.js";
 import { explained } from "./say.js";
 
 export async function blame(step) {
-  const told = await step.station("blame"), layers = step.found.layers.toReversed(), open = layer(step, "blame");
+  const told = await step.station("blame"), layers = [...step.found.layers].reverse(), open = layer(step, "blame");
   const known = layers.filter((one) => one.blame > 0), logs = known.map((one) => Math.log10(one.blame));
   const [low, high] = [Math.min(...logs) - 0.5, Math.max(...logs)], share = (value) => (value > 0 ? Math.max(0.01, (Math.log10(value) - low) / (high - low || 1)) : 0);
   const list = bars(layers.map((one) => ({ name: one.path, value: one.blame, title: one.chain ?? one.formula, open: () => pick(one.path), picked: one.path === step.opened("blame") })), "blame of what each layer makes", { share, kind: "blame" });
@@ -35,13 +35,13 @@ export async function blame(step) {
 
 /** Layer x place, or layer x record. */
 function map(step, told, pick) {
-  const flat = told.places.flat().filter((value) => value > 0), paths = told.paths.toReversed();
+  const flat = told.places.flat().filter((value) => value > 0), paths = [...told.paths].reverse();
   if (!flat.length || told.places[0].length < 2) return null;
   const low = Math.log10(Math.min(...flat)), high = Math.log10(Math.max(...flat));
   const columns = told.texts ? told.tokens.map((token, place) => `place ${place} ${visible(token)}`) : told.right.map((right, row) => `row ${row} (${right})`);
   const cut = told.of > columns.length ? ` The first ${columns.length} of ${told.of} are shown.` : "";
   return make("div", {}, make("h2", {}, told.texts ? `Row ${step.row}: which places are to blame in each layer` : "Which records are to blame in each layer"),
-    heatmap({ values: told.places.toReversed(), rows: paths, columns, title: `light is much blame, by powers of ten from ${number(10 ** low)} to ${number(10 ** high)}.${cut} Enter or a click opens the layer.`, share: (value) => (value > 0 ? (Math.log10(value) - low) / (high - low || 1) : 0), open: (row, column) => { pick(paths[row]); if (!told.texts) step.pickRow(column); } }));
+    heatmap({ values: [...told.places].reverse(), rows: paths, columns, title: `light is much blame, by powers of ten from ${number(10 ** low)} to ${number(10 ** high)}.${cut} Enter or a click opens the layer.`, share: (value) => (value > 0 ? (Math.log10(value) - low) / (high - low || 1) : 0), open: (row, column) => { pick(paths[row]); if (!told.texts) step.pickRow(column); } }));
 }
 
 /** Of an image: how much the loss hangs on each of its pixels. */

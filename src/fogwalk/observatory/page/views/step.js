@@ -51,6 +51,7 @@ class OneStep {
     Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0 });
     this.station_ = STATIONS.some(([id]) => id === picks.station) ? picks.station : "batch";
     this.layer = picks.at ?? null;
+    this.parameter = picks.parameter ?? null;
     for (const flag of ["place", "unit", "head"]) if (picks[flag]) this.where[flag] = picks[flag];
     this.wanted = weightOf(picks.pin);
     this.weight = weightOf(picks.weight) ?? this.wanted;
@@ -64,7 +65,7 @@ class OneStep {
   async start(told, rowField) {
     this.rowField = rowField;
     if (!this.found.layers.some((one) => one.path === this.layer)) this.layer = null;
-    this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" });
+    this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, make("p", { class: "quiet", role: "status" }, "The station is drawn …"));
     this.strip = make("div", {});
     this.text = make("div", {});
     this.tabs = STATIONS.map(([name, title, words]) => make("button", { role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => this.to(name) }, title));
