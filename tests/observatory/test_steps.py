@@ -14,7 +14,6 @@ from fogwalk.data.recognise import settled
 from fogwalk.insight import nudge
 from fogwalk.observatory.server import application
 from fogwalk.settings import Source
-from tests.observatory.conftest import SHORT
 
 NAMES = ["book", "moons", "digits"]
 
@@ -95,8 +94,8 @@ def test_blame_and_updates_are_those_of_the_step(name: str, page: TestClient, sh
 
 def test_what_plain_descent_promises_is_its_rate_times_the_square(tmp_path: Path) -> None:
     values = {"data.path": ("sample:moons",), "model.hidden": (4,), "optimizer.name": "sgd", "optimizer.momentum": 0.0}
-    values |= {"optimizer.weight_decay": 0.0, "training.steps": 3, "out": str(tmp_path / "plain")}
-    trainer.train(settled(Source("test", SHORT | values)))
+    values |= {"optimizer.weight_decay": 0.0, "training.steps": 3, "threads": 1, "training.precision": "float32"}
+    trainer.train(settled(Source("test", values | {"training.compile": "off", "out": str(tmp_path / "plain")})))
     with TestClient(application(tmp_path), base_url="http://localhost") as client:
         told = client.get("/api/runs/plain/steps/2/stations/again").json()
     assert told["plain_sgd"]

@@ -26,7 +26,7 @@ function shownOnly(told) {
   return shown < told.records ? make("p", { class: "quiet" }, `The first ${shown} of ${told.records} are shown.`) : null;
 }
 
-const picker = (step, row, ...inside) => make("button", { class: "record", "aria-pressed": String(row === step.row), "aria-label": `row ${row}`, onclick: () => step.pickRow(row) }, ...inside);
+const picker = (step, row, words, ...inside) => make("button", { class: "record", "aria-pressed": String(row === step.row), "aria-label": words, onclick: () => step.pickRow(row) }, ...inside);
 
 /** The picked row with its places, each token over the one that is asked for; below it all rows. */
 function rowsOfText(step, told) {
@@ -35,7 +35,7 @@ function rowsOfText(step, told) {
     make("h2", {}, `Row ${step.row}: each token, and below it the one that comes next`),
     make("ol", { class: "chips", tabindex: "0", "aria-label": "the picked row, place by place" }, chips),
     make("h2", {}, "All rows"),
-    make("ul", { class: "records" }, told.rows.map((tokens, row) => make("li", {}, picker(step, row, make("small", {}, `${row} `), tokens.map(visible).join(told.rows[0].some((one) => visible(one).length > 2) ? " " : ""), told.places > tokens.length ? " …" : "")))));
+    make("ul", { class: "records" }, told.rows.map((tokens, row) => make("li", {}, picker(step, row, null, make("small", {}, `${row} `), tokens.map(visible).join(told.rows[0].some((one) => visible(one).length > 2) ? " " : ""), told.places > tokens.length ? " …" : "")))));
 }
 
 function rowsOfTable(step, told) {
@@ -45,11 +45,11 @@ function rowsOfTable(step, told) {
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the batch" }, make("table", { class: "batch" },
       make("thead", {}, make("tr", {}, ["row", ...told.columns, "right is"].map((title) => make("th", { scope: "col" }, title)))),
       make("tbody", {}, told.rows.map((cells, row) => make("tr", { class: row === step.row ? "picked" : null },
-        make("td", {}, picker(step, row, String(row))), cells.map((cell) => make("td", { class: "number" }, cell)), make("td", {}, told.right[row])))))), left);
+        make("td", {}, picker(step, row, `row ${row}`, String(row))), cells.map((cell) => make("td", { class: "number" }, cell)), make("td", {}, told.right[row])))))), left);
 }
 
 function pictures(step, told) {
-  return make("ul", { class: "pictures" }, told.pictures.map((levels, row) => make("li", {}, picker(step, row, picture(levels, told.shape), make("span", {}, told.right[row])))));
+  return make("ul", { class: "pictures" }, told.pictures.map((levels, row) => make("li", {}, picker(step, row, `row ${row}: ${told.right[row]}`, picture(levels, told.shape), make("span", {}, told.right[row])))));
 }
 
 /** An image of a batch, its channels as colours where there are three. */

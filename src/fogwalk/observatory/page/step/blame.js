@@ -3,6 +3,7 @@
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
+import { picture } from "./batch.js";
 import { bars, visible } from "./drawings.js";
 import { layer } from "./layer.js";
 import { shares } from "./pin.js";
@@ -18,7 +19,7 @@ export async function blame(step) {
     [...list.querySelectorAll("button")].forEach((button, each) => button.setAttribute("aria-pressed", String(layers[each].path === path)));
     open.show();
   }
-  const [first, last] = [known.at(-1), known[0]];
+  const pictures = told.pixels ? await step.station("batch") : null, [first, last] = [known.at(-1), known[0]];
   const clipped = told.scale < 1 ? ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.` : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
   return [
     explained(step.say, {
@@ -29,7 +30,7 @@ export async function blame(step) {
     step.pinned ? make("h2", {}, "The pinned weight: what each record says, and their sum") : null,
     step.pinned ? shares(step.pinned, step.pickRow) : null,
     make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
-    map(step, told, pick), pixels(told), open.place,
+    map(step, told, pick), pixels(told, pictures, step.row), open.place,
   ];
 }
 
@@ -45,9 +46,10 @@ function map(step, told, pick) {
 }
 
 /** Of an image: how much the loss hangs on each of its pixels. */
-function pixels(told) {
+function pixels(told, pictures, row) {
   if (!told.pixels) return null;
-  const largest = Math.max(...told.pixels.flat(), 1e-30);
-  return make("div", {}, make("h2", {}, "How much the loss hangs on each pixel of this row's image"),
+  const largest = Math.max(...told.pixels.flat(), 1e-30), levels = pictures.pictures?.[row], image = levels ? picture(levels, pictures.shape) : null;
+  if (image) image.style.width = `${12 * told.pixels[0].length}px`;
+  return make("div", {}, make("h2", {}, `How much the loss hangs on each pixel of row ${row}`), image ? make("div", { class: "image" }, image, make("p", { class: "quiet" }, `the image, which is ${pictures.right[row]}; below it the blame of its pixels`)) : null,
     heatmap({ values: told.pixels, rows: told.pixels.map((_, at) => `pixel row ${at}`), columns: told.pixels[0].map((_, at) => `column ${at}`), title: `light is much, up to ${number(largest)}`, share: (value) => value / largest, square: true, size: 12, twin: told.pixels.length <= 32 }));
 }

@@ -13,6 +13,13 @@ export function visible(name) {
 /** With its sign, whatever it is. */
 export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
+/** An old number and a new one, with as many digits that their difference shows. */
+export function pair(old, fresh) {
+  const size = Math.max(Math.abs(old), Math.abs(fresh)), away = Math.abs(fresh - old);
+  const digits = away && size ? Math.min(10, Math.max(4, Math.ceil(Math.log10(size / away)) + 2)) : 4;
+  return [old, fresh].map((value) => (digits === 4 || !value ? number(value) : Math.abs(value) >= 1e-4 ? value.toPrecision(digits) : value.toExponential(digits - 1)));
+}
+
 /** Put into a formula: brackets round what is below zero. */
 export const put = (value) => (value < 0 ? `(${number(value)})` : number(value));
 
@@ -21,7 +28,7 @@ export function signedBars(rows, title) {
   const largest = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-30);
   return make("ul", { class: "bars signed", "aria-label": title }, rows.map((row) => {
     const wide = (Math.abs(row.value) / largest) * 50, label = row.open ? make("button", { onclick: row.open, "aria-pressed": row.picked === undefined ? null : String(row.picked) }, row.name) : make("span", { class: "name" }, row.name);
-    return make("li", { title: row.title }, label, make("span", { class: "track" }, make("span", { class: row.value < 0 ? "bar minus" : "bar plus", style: `left: ${row.value < 0 ? 50 - wide : 50}%; width: ${Math.max(wide, 0.4)}%` })),
+    return make("li", { title: row.title, "data-value": row.value }, label, make("span", { class: "track" }, make("span", { class: row.value < 0 ? "bar minus" : "bar plus", style: `left: ${row.value < 0 ? 50 - wide : 50}%; width: ${Math.max(wide, 0.4)}%` })),
       make("span", { class: "number" }, row.note ? make("small", {}, `${row.note} `) : null, signed(row.value)));
   }));
 }
@@ -29,7 +36,7 @@ export function signedBars(rows, title) {
 /** Bars from the left. `rows` are {name, value, note, open, picked}; `share` makes of a value a share from 0 to 1. */
 export function bars(rows, title, { share = null, kind = "" } = {}) {
   const largest = Math.max(...rows.map((row) => row.value ?? 0), 1e-30), wide = share ?? ((value) => value / largest);
-  return make("ul", { class: `bars ${kind}`, "aria-label": title }, rows.map((row) => make("li", { title: row.title },
+  return make("ul", { class: `bars ${kind}`, "aria-label": title }, rows.map((row) => make("li", { title: row.title, "data-value": row.value },
     row.open ? make("button", { onclick: row.open, "aria-pressed": row.picked === undefined ? null : String(row.picked) }, row.name) : make("span", { class: "name" }, row.name),
     make("span", { class: "track" }, make("span", { class: "bar", style: `width: ${Math.max(0, Math.min(1, wide(row.value ?? 0))) * 100}%` })),
     make("span", { class: "number" }, row.note ? make("small", {}, `${row.note} `) : null, number(row.value)))));
@@ -74,15 +81,15 @@ export function move(old, fresh, gradient) {
   const wide = 420, high = 92, away = Math.max(Math.abs(fresh - old), Math.abs(old) * 1e-6, 1e-12), middle = (old + fresh) / 2;
   const x = (value) => wide / 2 + ((value - middle) / (away * 3.2)) * wide, line = 44, right = fresh >= old;
   const downhill = gradient ? (gradient > 0 ? "to the left: the gradient is positive" : "to the right: the gradient is negative") : "nowhere: the gradient is 0";
-  const words = `from ${number(old)} to ${number(fresh)}, by ${signed(fresh - old)}; this batch's loss falls ${downhill}`;
+  const [was, is] = pair(old, fresh), words = `from ${was} to ${is}, by ${signed(fresh - old)}; this batch's loss falls ${downhill}`;
   const side = gradient > 0 ? -1 : 1;
   return make("figure", {}, draw("svg", { class: "drawing move", viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": words },
     draw("line", { class: "axis", x1: 8, x2: wide - 8, y1: line, y2: line }),
     draw("line", { class: "way", x1: x(old), x2: x(fresh), y1: line, y2: line }),
     fresh === old ? null : draw("path", { class: "tip", d: `M${x(fresh)},${line} l${right ? -11 : 11},-6 l0,12 z` }),
     draw("circle", { class: "old", cx: x(old), cy: line, r: 6 }),
-    draw("text", { x: x(old), y: line - 16, "text-anchor": "middle" }, `old ${number(old)}`),
-    draw("text", { x: x(fresh), y: line + 26, "text-anchor": "middle" }, `new ${number(fresh)}`),
+    draw("text", { x: x(old), y: line - 16, "text-anchor": "middle" }, `old ${was}`),
+    draw("text", { x: x(fresh), y: line + 26, "text-anchor": "middle" }, `new ${is}`),
     gradient ? draw("text", { class: "downhill", x: side < 0 ? 8 : wide - 8, y: high - 6, "text-anchor": side < 0 ? "start" : "end" }, side < 0 ? "← the loss falls this way" : "the loss falls this way →") : null),
     make("figcaption", { class: "quiet" }, `It went ${words}.`));
 }

@@ -9,7 +9,7 @@ const FIELDS = { time: "place", patch: "place", row: "place", width: "unit", cha
 
 /** Forward: what it made. Backward: what it passes back. */
 export function layer(step, way) {
-  const place = make("section", { class: "layer", "aria-live": "polite" });
+  const place = make("section", { class: "opened", "aria-live": "polite" });
   async function show() {
     const asked = step.opened(way);
     if (!asked) return place.replaceChildren();

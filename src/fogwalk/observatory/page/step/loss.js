@@ -37,5 +37,5 @@ export async function loss(step) {
 /** The mean written out: a few of its terms, how many there are, and what comes out. */
 function meanOf(values, told) {
   const few = values.slice(0, 4).map(number), more = values.length > few.length ? " + …" : "", evenly = told.share.includes("how many");
-  return make("p", { class: "formula mean" }, evenly ? `(${few.join(" + ")}${more}) / ${values.length} = ` : `Σ c·l, ${told.share} = `, make("strong", {}, number(told.total)), " = the loss");
+  return make("p", { class: "formula mean" }, evenly ? `(${few.join(" + ")}${more}) / ${values.length} = ` : `Σ c·l, ${told.share} = `, make("strong", {}, String(Number(told.total.toPrecision(6)))), " = the loss");
 }

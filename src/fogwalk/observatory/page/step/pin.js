@@ -2,7 +2,7 @@
 
 import { make } from "../make.js";
 import { number } from "../words.js";
-import { put, signed, signedBars, visible } from "./drawings.js";
+import { pair, put, signed, signedBars, visible } from "./drawings.js";
 
 /** layers.0.weight[3,1] -> {name, at}; null for what is none. */
 export function weightOf(written) {
@@ -35,7 +35,7 @@ const HERE = {
   },
   loss: (told, found) => `The loss, ${number(found.structure.loss.recomputed)}, hangs on it by ${signed(told.gradient)}: so much would the loss change for each 1 that it is larger.`,
   blame: (told) => (told.shares.length ? `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} records say; the loudest is record ${told.shares[0][0]} with ${signed(told.shares[0][1])}.` : `Its gradient is ${signed(told.gradient)}.`),
-  update: (told) => `${told.optimizer} moved it by ${signed(told.change)}: ${number(told.old)} became ${number(told.new)}.`,
+  update: (told) => `${told.optimizer} moved it by ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`,
   again: (told) => `Its gradient times its change, ${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}, is its part of what was promised.`,
 };
 

@@ -2,7 +2,7 @@
 
 import { make } from "../make.js";
 import { number } from "../words.js";
-import { move, signed, toldLines } from "./drawings.js";
+import { move, pair, signed, toldLines } from "./drawings.js";
 import { shares, written } from "./pin.js";
 import { explained } from "./say.js";
 
@@ -14,13 +14,13 @@ export async function weight(step, place) {
   } catch (error) {
     return place.replaceChildren(make("p", { class: "trouble" }, error.message));
   }
-  const whole = written(name, at), pin = make("button", { id: "pin", "aria-pressed": String(step.isPinned(whole)), onclick: () => step.pin(step.isPinned(whole) ? null : whole) }, step.isPinned(whole) ? "Unpin this weight" : "Pin this weight");
+  const whole = written(name, at), [was, is] = pair(told.old, told.new), pin = make("button", { id: "pin", "aria-pressed": String(step.isPinned(whole)), onclick: () => step.pin(step.isPinned(whole) ? null : whole) }, step.isPinned(whole) ? "Unpin this weight" : "Pin this weight");
   const memory = Object.entries(told.memory).filter(([what]) => what !== "step");
   place.replaceChildren(
     make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : null, make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
     move(told.old, told.new, told.gradient),
-    explained(step.say, { plain: inWords(told), maths: told.lines.map((line) => (line.filled ? `${line.formula} = ${line.filled} = ${number(line.result)}` : `${line.formula} = ${number(line.result)}`)), code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${number(told.old)} -> ${number(told.new)}` }),
-    make("dl", { class: "facts" }, [["old", number(told.old)], ["gradient", signed(told.gradient)], ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]), ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]), ["rate", number(told.rate)], ["change", signed(told.change)], ["new", number(told.new)]].map(([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value)))),
+    explained(step.say, { plain: inWords(told), maths: told.lines.map((line) => (line.filled ? `${line.formula} = ${line.filled} = ${number(line.result)}` : `${line.formula} = ${number(line.result)}`)), code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}` }),
+    make("dl", { class: "facts" }, [["old", was], ["gradient", signed(told.gradient)], ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]), ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]), ["rate", number(told.rate)], ["change", signed(told.change)], ["new", is]].map(([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value)))),
     make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each record says of it"), shares(told, step.pickRow)),
     finite(step, told), trial(step, told),
@@ -32,7 +32,7 @@ const REMEMBERED = { exp_avg: "mean of gradients, before → after", exp_avg_sq:
 function inWords(told) {
   const way = told.gradient > 0 ? "If this weight were larger, the loss of this batch would grow, so the batch asks for less of it" : told.gradient < 0 ? "If this weight were larger, the loss of this batch would shrink, so the batch asks for more of it" : "The loss of this batch does not hang on this weight";
   const against = told.gradient && told.change && Math.sign(told.gradient) === Math.sign(told.change) ? " It moved the other way nevertheless: the optimizer also follows what earlier batches said, or pulls weights towards 0." : "";
-  return [`${way}: the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger.${against}`, `${told.optimizer} made of it a change of ${signed(told.change)}: ${number(told.old)} became ${number(told.new)}.`];
+  return [`${way}: the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger.${against}`, `${told.optimizer} made of it a change of ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`];
 }
 
 /** The gradient checked by moving the weight: no calculus, only two more losses. */

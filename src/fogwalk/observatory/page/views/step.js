@@ -10,7 +10,7 @@ import { loss } from "../step/loss.js";
 import { strip, weightOf } from "../step/pin.js";
 import { saySwitch, way } from "../step/say.js";
 import { update } from "../step/update.js";
-import { madeAgain, stepper, whole } from "../stepper.js";
+import { madeAgain, whole } from "../stepper.js";
 
 const STATIONS = [
   ["batch", "1 Batch", "what the update learned from", batch],
@@ -28,20 +28,19 @@ export const step = {
   needs: ["run"],
   steps: () => 1,
 
-  async draw(place, { opened, picks }) {
-    const last = opened.step ?? 0, wanted = Number(picks.step ?? last), row = Number(picks.row ?? 0);
-    const told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0)), one = new OneStep(opened.name, wanted, row, picks);
+  async draw(place, { opened, step: wanted, picks }) {
+    const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0)), one = new OneStep(opened.name, wanted, row, picks);
     place.append(
       make("h1", {}, this.question),
-      make("div", { class: "controls" }, ...stepper(wanted), rows, saySwitch(one.say, (say) => { one.say = say; one.redraw(); })),
+      make("div", { class: "controls" }, rows, saySwitch(one.say, (say) => { one.say = say; one.redraw(); })),
       told,
     );
-    if (!last) throw new Error("This run has made no step yet.");
+    if (!wanted) throw new Error("This run has made no step yet.");
     one.found = await madeAgain(opened.name, wanted, told, { row });
     await one.start(told, rows.querySelector("input"));
     const leave = (event) => { if (event.key === "Escape" && one.wanted) { event.preventDefault(); one.pin(null); } };
     addEventListener("keydown", leave);
-    return () => removeEventListener("keydown", leave);
+    return { show: (number) => one.toStep(number), end: () => removeEventListener("keydown", leave) };
   },
 };
 
@@ -120,14 +119,27 @@ class OneStep {
   }
 
   /** Another record of the batch: told anew, the rest stays. */
-  async toRow(row) {
+  toRow(row) {
     this.row = row;
     this.rowField.value = row;
     go({ row }, { quietly: true });
-    const focused = document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent;
-    this.found = await ask(`${at(this.run)}/steps/${this.number}`, { row });
+    return this.tellAnew();
+  }
+
+  /** Another step of the run. */
+  toStep(number) {
+    this.number = number;
+    return this.tellAnew();
+  }
+
+  /** What the server tells of the step and the row, drawn; the focus stays on the button that has it. */
+  async tellAnew() {
+    const name = (one) => one.getAttribute("aria-label") ?? one.textContent, held = this.panel.contains(document.activeElement) ? name(document.activeElement) : null, number = this.number;
+    const found = await ask(`${at(this.run)}/steps/${number}`, { row: this.row });
+    if (number !== this.number) return;
+    this.found = found;
     await this.redraw();
-    [...this.panel.querySelectorAll("button")].find((one) => (one.getAttribute("aria-label") ?? one.textContent) === focused)?.focus();
+    if (held) [...this.panel.querySelectorAll("button, input")].find((one) => name(one) === held)?.focus();
   }
 
   pickLayer(path) {
