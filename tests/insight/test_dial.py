@@ -39,6 +39,11 @@ def test_what_the_records_say_adds_up_to_the_gradient(name: str, runs: dict[str,
         assert told.uses or told.type in ("Embedding", "Learned", "LayerNorm", "GroupNorm"), (parameter, told.type)
         for use in told.uses:
             assert use.product == pytest.approx(told.old * use.read, rel=1e-5)
+        if told.used and told.used == len(told.blamed):
+            share = dict(told.shares).get(1)
+            tied = name in ("text", "bfloat16") and parameter in ("embedding.weight", "head.weight")
+            if share is not None and not tied:
+                assert sum(use.blame * use.read for use in told.blamed) == pytest.approx(share, rel=1e-3, abs=1e-7)
 
 
 def test_each_share_is_what_the_record_alone_would_blame(runs: dict[str, RunFolder]) -> None:

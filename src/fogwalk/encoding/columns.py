@@ -29,7 +29,6 @@ RARE = 2  # rows a word of many must stand in to be learned by itself
 NEARLY = 0.9  # share of different ones among codes, such as telephone numbers, above which they tell nothing
 PADDED = 0.01  # share of cells with zeros before a number above which a column holds codes
 SHOWN = 40  # characters of a cell that is shown
-MISSING = "missing"  # what is told of an empty cell
 FAR = 3.0  # scaled numbers beyond about this are drawn in
 NORMAL = 1.349  # between the quartiles of a standard normal distribution
 FILE = "columns.json"
@@ -155,16 +154,13 @@ class Columns:
 
     def told(self, row: Sequence[float]) -> str:
         """An encoded row for a person: what stands in each column, and in brackets the number that is read of it."""
-        cells = zip(self.read, self.cells(row), strict=True)
-        return ", ".join(
-            f"{column.name}{' ' if isinstance(column, Number) or cell == MISSING else '='}{cell}"
-            for column, cell in cells
-        )
+        places = self.places()
+        return ", ".join(f"{one.name}{_told(one, [row[at] for at in places[one.name]])}" for one in self.read)
 
     def cells(self, row: Sequence[float]) -> list[str]:
-        """An encoded row for a person, column by column: a word, or a number and in brackets what is read of it."""
+        """The same column by column, without their names."""
         places = self.places()
-        return [_cell(column, [row[at] for at in places[column.name]]) for column in self.read]
+        return [_told(column, [row[at] for at in places[column.name]])[1:] for column in self.read]
 
     def save(self, folder: Path) -> None:
         """Write columns.json."""
@@ -209,17 +205,18 @@ def _scaled(column: Number, values: Any, strict: bool, unread: list[Unread]) -> 
     return [*parts, (~finite)[:, None].astype(np.float32)] if column.indicator else parts
 
 
-def _cell(column: Number | Category, numbers: Sequence[float]) -> str:
+def _told(column: Number | Category, numbers: Sequence[float]) -> str:
+    """What follows the column's name."""
     if isinstance(column, Category):
         code = int(numbers[0]) if column.listed else 1 + numbers.index(1) if 1 in numbers else 0
         if column.missing and code == len(column.words):
-            return MISSING
-        word = column.words[code - 1] if code else "unknown"
+            return " missing"
+        word = f"={column.words[code - 1] if code else 'unknown'}"
         return f"{word} (number {code})" if column.listed else word
     if any(numbers[1:]):
-        return MISSING
+        return " missing"
     z = max(-FAR + 1e-6, min(float(numbers[0]), FAR - 1e-6))
-    return f"{z / np.sqrt(1 - (z / FAR) ** 2) * column.scale + column.center:.4g} ({numbers[0]:.4g})"
+    return f" {z / np.sqrt(1 - (z / FAR) ** 2) * column.scale + column.center:.4g} ({numbers[0]:.4g})"
 
 
 def places_of(column: Category, values: Any, unread: list[Unread]) -> NDArray[np.int64]:

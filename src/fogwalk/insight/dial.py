@@ -6,6 +6,7 @@ After this    the page pins it and shows it at every station.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -21,9 +22,10 @@ SHARES = 24  # records that are told, the largest shares
 
 @dataclass(frozen=True, kw_only=True)
 class Dial:
-    """An entry of a parameter. `role` says what it does, in words. `uses` of `used` places in record `row`, those with the
-    largest product. `shares` are the records with the largest share in its gradient, `rest` what the others of `records` come to;
-    both are empty where no account is known. `memory` has each thing the optimizer remembers, before and after."""
+    """An entry of a parameter. `role` says what it does, in words. `uses` are those of `used` places in record `row` with
+    the largest product, `blamed` those with the largest share. `shares` are the records with the largest share in its gradient,
+    `rest` what the others of `records` come to; both are empty where no account is known. `memory` has each thing the optimizer
+    remembers, before and after."""
 
     name: str
     at: tuple[int, ...]
@@ -33,6 +35,7 @@ class Dial:
     role: str
     row: int
     uses: list[Use]
+    blamed: list[Use]
     used: int
     shares: list[tuple[int, float]]
     rest: float
@@ -61,7 +64,6 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
     owners = list(_owners(step, name))
     work, account, short = owners[0] if owners else (None, None, "")
     uses = account.uses(work, short, at, row) if work and account else []
-    largest = sorted(sorted(uses, key=lambda use: -abs(use.product))[:USES], key=lambda use: use.place or 0)
     shares = _shares(owners, at)
     told = [] if shares is None else shares.abs().argsort(descending=True, stable=True)[:SHARES].tolist()
     gradient = float(moved.gradient[at])
@@ -88,7 +90,8 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         type=type(step.model.get_submodule(path)).__name__,
         role=role,
         row=row,
-        uses=largest,
+        uses=_largest(uses, lambda use: use.product),
+        blamed=_largest(uses, lambda use: use.blame * use.read),
         used=len(uses),
         shares=each,
         rest=gradient - sum(share for _, share in each) if each else 0.0,
@@ -110,6 +113,11 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         new=float(moved.new[at]),
         lines=lines,
     )
+
+
+def _largest(uses: list[Use], by: Callable[[Use], float]) -> list[Use]:
+    """Some of them, in the order of their places."""
+    return sorted(sorted(uses, key=lambda use: -abs(by(use)))[:USES], key=lambda use: use.place or 0)
 
 
 def _owners(step: Step, name: str) -> list[tuple[Work, Account, str]]:

@@ -85,12 +85,9 @@ b.grad += d.sum((0, 2, 3))"""
         return f"is row {at[2]}, column {at[3]} of the kernel from channel {at[1]} to channel {at[0]}"
 
     def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
-        made, weight = work.value("output")[row, at[0]].flatten().tolist(), float(work.parameter(name)[at])
-        read = [1.0] * len(made) if name == "bias" else self._under(work, at)[row].tolist()
-        return [
-            Use(place=place, read=x, product=weight * x, makes=z)
-            for place, (x, z) in enumerate(zip(read, made, strict=True))
-        ]
+        made, blame = (value[row, at[0]] for value in (work.value("output"), work.blame("output")))
+        read = torch.ones_like(made) if name == "bias" else self._under(work, at)[row]
+        return self.used(float(work.parameter(name)[at]), read, made, blame)
 
     def _under(self, work: Work, at: tuple[int, ...]) -> Tensor:
         """What lies under one weight of the kernel [batch, places]."""

@@ -40,8 +40,9 @@ E.grad.index_add_(0, ids, d)     # each place adds to the row of its token"""
 
     def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
         value = float(work.parameter(name)[at])
+        blame = work.blame("output")[row].flatten(0, -2)[:, at[1]].tolist()
         places = (work.value("input")[row] == at[0]).flatten().nonzero().flatten().tolist()
-        return [Use(place=place, read=1.0, product=value, makes=value) for place in places]
+        return [Use(place=place, read=1.0, product=value, makes=value, blame=blame[place]) for place in places]
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         *record, unit = at

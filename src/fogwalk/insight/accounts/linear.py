@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from fogwalk.insight.accounts.protocol import Account, Line, Told, Use, Work, given, low, product_sum, signed
@@ -64,14 +65,9 @@ x.grad = d @ W                   # on to the layer before"""
         )
 
     def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
-        made = work.value("output")[row][..., at[0]].flatten().tolist()
-        weight = float(work.parameter(name)[at])
-        read = [1.0] * len(made) if name == "bias" else work.value("input")[row][..., at[1]].flatten().tolist()
-        places = range(len(made)) if len(made) > 1 else [None]
-        return [
-            Use(place=place, read=x, product=weight * x, makes=z)
-            for place, x, z in zip(places, read, made, strict=True)
-        ]
+        made, blame = (value[row][..., at[0]] for value in (work.value("output"), work.blame("output")))
+        read = torch.ones_like(made) if name == "bias" else work.value("input")[row][..., at[1]]
+        return self.used(float(work.parameter(name)[at]), read, made, blame)
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         *record, unit = at

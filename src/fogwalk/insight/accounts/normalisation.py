@@ -67,12 +67,9 @@ g.grad += (d * x / r).sum(0)"""
         return f"stretches number {at[0]}, once all are brought to one size"
 
     def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
-        scaled = (work.value("input") / self._root(work))[row][..., at[0]].flatten().tolist()
-        gain = float(work.parameter(name)[at])
-        places = range(len(scaled)) if len(scaled) > 1 else [None]
-        return [
-            Use(place=place, read=x, product=gain * x, makes=gain * x) for place, x in zip(places, scaled, strict=True)
-        ]
+        scaled = (work.value("input") / self._root(work))[row][..., at[0]]
+        made, blame = (value[row][..., at[0]] for value in (work.value("output"), work.blame("output")))
+        return self.used(float(work.parameter(name)[at]), scaled, made, blame)
 
     @staticmethod
     def _root(work: Work) -> Tensor:

@@ -88,12 +88,13 @@ class Line:
 @dataclass(frozen=True, kw_only=True)
 class Use:
     """A weight at work in one record: at `place` of its tokens, patches or pixels (None where it has none) it met the number
-    `read`, which made `product`, a part of `makes`."""
+    `read`, which made `product`, a part of `makes`; and `blame` is ∂L/∂(what it makes), so that its share there is blame·read."""
 
     place: int | None
     read: float
     product: float
     makes: float
+    blame: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +152,15 @@ class Account:
     def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
         """Where one entry of a parameter was at work in a record, in the order of the places; empty where that is not told."""
         return []
+
+    @staticmethod
+    def used(weight: float, read: Tensor, made: Tensor, blame: Tensor) -> list[Use]:
+        """A weight and what it met, made and was blamed for, at each of a record's places."""
+        told = zip(read.flatten().tolist(), made.flatten().tolist(), blame.flatten().tolist(), strict=True)
+        return [
+            Use(place=place if read.numel() > 1 else None, read=x, product=weight * x, makes=y, blame=delta)
+            for place, (x, y, delta) in enumerate(told)
+        ]
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         """One entry of the output with its numbers put in; `at` counts along the output's axes."""

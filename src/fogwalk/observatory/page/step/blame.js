@@ -6,7 +6,7 @@ import { number } from "../words.js";
 import { picture } from "./batch.js";
 import { bars, visible } from "./drawings.js";
 import { layer } from "./layer.js";
-import { shares } from "./pin.js";
+import { chain, shares } from "./pin.js";
 import { explained } from "./say.js";
 
 export async function blame(step) {
@@ -27,7 +27,8 @@ export async function blame(step) {
       maths: ["∂L/∂hₗ₋₁ = ∂L/∂hₗ · ∂hₗ/∂hₗ₋₁", `|g| = √Σ (∂L/∂w)² = ${number(told.norm)}`, told.scale < 1 ? `g ← g·limit/|g| = g·${number(told.scale)}` : null],
       code: `loss.backward()                      # fills .grad of every parameter\nnorm = clip(parameters, limit)       # ${number(told.norm)}${told.clip ? `, limit ${number(told.clip)}` : ""}`,
     }),
-    step.pinned ? make("h2", {}, "The pinned weight: what each record says, and their sum") : null,
+    step.pinned ? make("h2", {}, "The pinned weight: what each row says of it, and their sum") : null,
+    step.pinned ? chain(step.pinned, told.tokens) : null,
     step.pinned ? shares(step.pinned, step.pickRow) : null,
     make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
     map(step, told, pick), pixels(told, pictures, step.row), open.place,
@@ -41,7 +42,7 @@ function map(step, told, pick) {
   const low = Math.log10(Math.min(...flat)), high = Math.log10(Math.max(...flat));
   const columns = told.texts ? told.tokens.map((token, place) => `place ${place} ${visible(token)}`) : told.right.map((right, row) => `row ${row} (${right})`);
   const cut = told.of > columns.length ? ` The first ${columns.length} of ${told.of} are shown.` : "";
-  return make("div", {}, make("h2", {}, told.texts ? `Row ${step.row}: which places are to blame in each layer` : "Which records are to blame in each layer"),
+  return make("div", {}, make("h2", {}, told.texts ? `Row ${step.row}: which places are to blame in each layer` : "Which rows are to blame in each layer"),
     heatmap({ values: [...told.places].reverse(), rows: paths, columns, title: `light is much blame, by powers of ten from ${number(10 ** low)} to ${number(10 ** high)}.${cut} Enter or a click opens the layer.`, share: (value) => (value > 0 ? (Math.log10(value) - low) / (high - low || 1) : 0), open: (row, column) => { pick(paths[row]); if (!told.texts) step.pickRow(column); } }));
 }
 

@@ -22,7 +22,7 @@ export async function weight(step, place) {
     explained(step.say, { plain: inWords(told), maths: told.lines.map((line) => (line.filled ? `${line.formula} = ${line.filled} = ${number(line.result)}` : `${line.formula} = ${number(line.result)}`)), code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}` }),
     make("dl", { class: "facts" }, [["old", was], ["gradient", signed(told.gradient)], ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]), ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]), ["rate", number(told.rate)], ["change", signed(told.change)], ["new", is]].map(([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value)))),
     make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
-    make("details", {}, make("summary", {}, "what each record says of it"), shares(told, step.pickRow)),
+    make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
     finite(step, told), trial(step, told),
   );
 }

@@ -17,9 +17,9 @@ export const blame = {
   needs: ["run"],
 
   async draw(place, { opened, picks }) {
-    const body = make("div", {}), state = { run: opened.name, say: way(picks), what: picks.what, at: picks.at, look: picks.look, sort: picks.sort };
+    const body = make("div", {}, make("p", { class: "quiet", role: "status" }, "The looks inside are read …")), state = { run: opened.name, say: way(picks), what: picks.what, at: picks.at, look: picks.look, sort: picks.sort };
     const news = make("span", { class: "quiet", role: "status" });
-    const look = make("button", { onclick: () => read("Read again.") }, "look again");
+    const look = make("button", { onclick: () => read("Read again.").catch((error) => { news.textContent = error.message; }) }, "look again");
     place.append(make("h1", {}, this.question), make("div", { class: "controls" }, look, news, saySwitch(state.say, (say) => { state.say = say; show(); })), body);
     let seen = -1, measures = null;
     async function read(words = "") {
@@ -30,7 +30,12 @@ export const blame = {
       seen = steps.length;
     }
     const show = () => { if (measures) whole(body, state, measures, opened); };
-    await read();
+    try {
+      await read();
+    } catch (error) {
+      body.replaceChildren();
+      throw error;
+    }
     if (opened.state !== "training") return null;
     const timer = setInterval(() => { if (!document.hidden) read().catch(() => { /* said by the frame, and tried again */ }); }, AGAIN);
     return () => clearInterval(timer);

@@ -7,7 +7,7 @@ import { blame } from "../step/blame.js";
 import { entries } from "../step/entries.js";
 import { forward } from "../step/forward.js";
 import { loss } from "../step/loss.js";
-import { strip, weightOf } from "../step/pin.js";
+import { invitation, strip, weightOf, written } from "../step/pin.js";
 import { saySwitch, way } from "../step/say.js";
 import { update } from "../step/update.js";
 import { madeAgain, whole } from "../stepper.js";
@@ -104,7 +104,7 @@ class OneStep {
       drawn = [make("p", { class: "trouble", role: "alert" }, error.message)];
     }
     if (mine !== this.turn) return;
-    this.strip.replaceChildren(...(this.pinned ? [strip(this.pinned, this.station_, this.found, () => this.pin(null))] : this.lost ? [make("p", { class: "trouble" }, `The pinned weight is not here: ${this.lost} `, make("button", { onclick: () => this.pin(null) }, "unpin (Esc)"))] : []));
+    this.strip.replaceChildren(...(this.pinned ? [strip(this.pinned, this.station_, this.found, { unpin: () => this.pin(null), next: this.next() })] : !this.lost ? [invitation(() => this.follow())] : [make("p", { class: "trouble" }, `The pinned weight is not here: ${this.lost} `, make("button", { onclick: () => this.pin(null) }, "unpin (Esc)"))]));
     this.panel.replaceChildren(...drawn.filter(Boolean));
     this.panel.removeAttribute("aria-busy");
   }
@@ -164,6 +164,24 @@ class OneStep {
     this.weight = null;
     this.parameter = name;
     this.to("update");
+  }
+
+  /** The station after this one. */
+  next() {
+    const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
+    return id ? { title, go: () => this.to(id) } : null;
+  }
+
+  /** Pin a weight that tells much: of the first matrix that multiplies, the one with the largest gradient. */
+  async follow() {
+    const matrices = this.found.structure.parameters.filter((one) => one.shape.length > 1), first = matrices.find((one) => !/^(embedding|positions)/.test(one.name)) ?? matrices[0] ?? this.found.structure.parameters[0];
+    const { entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }), path = first.name.replace(/\.\w+$/, "");
+    if (this.found.layers.some((one) => one.path === path)) {
+      this.pickLayer(path);
+      if (first.shape.length === 2) this.pickWhere({ unit: most.at[0] });
+    }
+    this.pickWeight(first.name, most.at);
+    await this.pin(written(first.name, most.at));
   }
 
   /** Pin a weight, or none: then the focus goes back to where it was pinned, or else to the station. */
