@@ -206,7 +206,6 @@ def _scaled(column: Number, values: Any, strict: bool, unread: list[Unread]) -> 
 
 
 def _told(column: Number | Category, numbers: Sequence[float]) -> str:
-    """What follows the column's name."""
     if isinstance(column, Category):
         code = int(numbers[0]) if column.listed else 1 + numbers.index(1) if 1 in numbers else 0
         if column.missing and code == len(column.words):
