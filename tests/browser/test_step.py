@@ -133,6 +133,27 @@ def test_from_loading_to_a_pinned_weight_by_keyboard_alone(window: Window) -> No
     assert "pin=" not in page.url
 
 
+@pytest.mark.parametrize("run", NAMES)
+def test_a_newcomer_follows_one_weight_through_all_stations(run: str, window: Window, observed: Path) -> None:
+    page = opened(window, run)
+    page.get_by_role("button", name="Follow one weight").click()
+    strip = page.locator(".pinned")
+    expect(strip).to_be_visible()
+    name = strip.locator("strong").inner_text()
+    for station in STATIONS[1:]:
+        page.get_by_role("button", name="go on with it").click()
+        expect(page.locator(f"#tab-{station}")).to_have_attribute("aria-selected", "true")
+        page.wait_for_function(IDLE)
+        expect(strip).to_contain_text(name)
+    expect(page.get_by_role("button", name="go on with it")).to_have_count(0)
+    to(page, "update")
+    matrix, _, place = name.rstrip("]").partition("[")
+    at = tuple(map(int, place.split(",")))
+    moved = load(observed / run).explain(7).step.moved[matrix]
+    assert abs(float(moved.gradient[at])) == float(moved.gradient.abs().max())
+    assert fact(page, "change") == pytest.approx(float(moved.change[at]), rel=1e-3)
+
+
 def test_esc_at_another_station_gives_the_focus_to_its_tab(window: Window) -> None:
     page = opened(window, "adam", station="forward", pin="head.weight[0,1]")
     page.get_by_role("button", name="unpin").focus()

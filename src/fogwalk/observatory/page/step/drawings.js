@@ -52,7 +52,8 @@ export function toldLines(lines) {
 
 /** The terms of a sum as bars, the largest first, what the others come to, the bias, and the sum. */
 function terms(line) {
-  const named = (name, each) => (line.labels?.[each] ? `${name} ${line.labels[each]}` : name);
+  const bare = (name) => (/^[₀-₉]+$/.test(name) ? `place ${[...name].map((digit) => "₀₁₂₃₄₅₆₇₈₉".indexOf(digit)).join("")}` : name);
+  const named = (name, each) => (line.labels?.[each] ? `${name} ${line.labels[each]}` : bare(name));
   const rows = line.parts.map(([name, value], each) => ({ name: named(name, each), value, note: line.factors?.[each] ? `${put(line.factors[each][0])} · ${put(line.factors[each][1])} =` : "" }));
   if (line.left_out) rows.push({ name: `the other ${line.left_out}`, value: line.rest });
   if (line.bias !== null && line.bias !== undefined) rows.push({ name: "bias", value: line.bias });

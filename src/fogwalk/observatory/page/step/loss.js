@@ -10,8 +10,8 @@ export async function loss(step) {
   const worst = told.answers.reduce((one, other) => (other.loss > one.loss ? other : one), told.answers[0]);
   const named = (answer) => (texts ? `place ${answer.at}, after ${visible(answer.token)}` : `row ${answer.at}`);
   const wrong = classes
-    ? `The dearest ${texts ? `of row ${step.row}` : "of all"}: at ${named(worst)}, right was ${visible(worst.right)}, to which the network gave ${number(worst.p)}; it expected ${visible(worst.best)}, ${number(worst.best_p)}. That cost ${number(worst.loss)}.`
-    : `The dearest: ${named(worst)}, right was ${worst.right}, the network said ${worst.best}. That cost ${number(worst.loss)}.`;
+    ? `The costliest ${texts ? `of row ${step.row}` : "of all"}: at ${named(worst)}, right was ${visible(worst.right)}, to which the network gave ${number(worst.p)}; it expected ${visible(worst.best)}, ${number(worst.best_p)}. That cost ${number(worst.loss)}.`
+    : `The costliest: ${named(worst)}, right was ${worst.right}, the network said ${worst.best}. That cost ${number(worst.loss)}.`;
   const guess = told.guessing === null ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;
   return [
     explained(step.say, {
