@@ -43,6 +43,7 @@ def test_a_cell_opens_its_history_and_its_numbers(run: str, window: Window, obse
     caption = page.locator("#picked .three figcaption").first.inner_text()
     assert f"{moved.gradient.numel():,} numbers" in caption
     page.locator("#picked .three summary").first.click()
+    expect(page.locator("#picked .three table").first).to_be_visible()
     counts = page.locator("#picked .three table").first.locator("tbody td:last-child").all_inner_texts()
     assert sum(map(int, counts)) == moved.gradient.numel()
     page.get_by_role("link", name="Open step 10").click()

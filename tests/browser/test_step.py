@@ -203,7 +203,7 @@ def test_any_address_opens_the_same_again(run: str, window: Window) -> None:
     unit.fill("1")
     unit.press("Enter")
     expect(page).to_have_url(re.compile("unit=1"))
-    expect(page.locator(".opened .what").first).to_contain_text("unit 1")
+    expect(page.locator(".opened .what").first).to_have_text("unit 1")
     before = page.locator(".opened").inner_text()
     page.reload()
     window.drawn()
