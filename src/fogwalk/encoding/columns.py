@@ -155,7 +155,12 @@ class Columns:
     def told(self, row: Sequence[float]) -> str:
         """An encoded row for a person: what stands in each column, and in brackets the number that is read of it."""
         places = self.places()
-        return ", ".join(_told(column, [row[at] for at in places[column.name]]) for column in self.read)
+        return ", ".join(f"{one.name}{_told(one, [row[at] for at in places[one.name]])}" for one in self.read)
+
+    def cells(self, row: Sequence[float]) -> list[str]:
+        """The same column by column, without their names."""
+        places = self.places()
+        return [_told(column, [row[at] for at in places[column.name]])[1:] for column in self.read]
 
     def save(self, folder: Path) -> None:
         """Write columns.json."""
@@ -204,13 +209,13 @@ def _told(column: Number | Category, numbers: Sequence[float]) -> str:
     if isinstance(column, Category):
         code = int(numbers[0]) if column.listed else 1 + numbers.index(1) if 1 in numbers else 0
         if column.missing and code == len(column.words):
-            return f"{column.name} missing"
-        word = f"{column.name}={column.words[code - 1] if code else 'unknown'}"
+            return " missing"
+        word = f"={column.words[code - 1] if code else 'unknown'}"
         return f"{word} (number {code})" if column.listed else word
     if any(numbers[1:]):
-        return f"{column.name} missing"
+        return " missing"
     z = max(-FAR + 1e-6, min(float(numbers[0]), FAR - 1e-6))
-    return f"{column.name} {z / np.sqrt(1 - (z / FAR) ** 2) * column.scale + column.center:.4g} ({numbers[0]:.4g})"
+    return f" {z / np.sqrt(1 - (z / FAR) ** 2) * column.scale + column.center:.4g} ({numbers[0]:.4g})"
 
 
 def places_of(column: Category, values: Any, unread: list[Unread]) -> NDArray[np.int64]:

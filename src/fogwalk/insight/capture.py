@@ -99,7 +99,7 @@ def capture(
     gradients = {name: torch.zeros_like(parameter) for name, parameter in named}
     total, kept, outputs = 0.0, 0, []
     with exactly_attending(model), torch.autocast(device.type, enabled=False):
-        for share, part in _portions(batch, accumulate, most, counts):
+        for share, part in portions(batch, accumulate, most, counts):
             if part.inputs.dtype.is_floating_point:
                 part = Batch(part.inputs.detach().requires_grad_(), part.targets)
             with torch.enable_grad(), Watch(model) as watch:
@@ -146,8 +146,9 @@ def _remember(parts: dict[str, _Parts], seen: list[Seen], gradients: Mapping[int
         known.gradients.append(gradients.get(id(item.value)))
 
 
-def _portions(batch: Batch, accumulate: int, most: int, counts: Tensor | None) -> Iterator[tuple[float, Batch]]:
-    """The portions that are worked through, each with its share of the whole loss."""
+def portions(batch: Batch, accumulate: int, most: int, counts: Tensor | None) -> Iterator[tuple[float, Batch]]:
+    """The portions that are worked through, of at most so many records, each with its share of the whole loss. `counts` are the
+    weights of classes."""
 
     def weight(targets: Tensor) -> float:
         return float(targets.numel() if counts is None else counts.to(targets.device)[targets].sum())

@@ -17,10 +17,7 @@ def cross_entropy(
     logits: Float[Tensor, "batch time vocabulary"], targets: Int[Tensor, "batch time"]
 ) -> Float[Tensor, ""]:
     """Mean of -log p(target), in nats per token; p = softmax(logits), taken in float32 at least."""
-    scores = logits.flatten(0, 1)
-    if scores.dtype.itemsize < 4:
-        scores = scores.float()
-    return F.cross_entropy(scores, targets.flatten())
+    return F.cross_entropy(_wide(logits).flatten(0, 1), targets.flatten())
 
 
 def class_loss(
@@ -31,7 +28,9 @@ def class_loss(
 ) -> Float[Tensor, ""]:
     """Mean of -log p(class), in nats; p = softmax(logits). `weights` count classes more or less, their mean over the targets
     taken out; `smoothing` spreads that share of each answer over all classes (Szegedy et al. 2016)."""
-    return F.cross_entropy(logits.float(), targets, weight=weights, label_smoothing=smoothing)
+    scores = _wide(logits)
+    weights = None if weights is None else weights.to(scores.dtype)
+    return F.cross_entropy(scores, targets, weight=weights, label_smoothing=smoothing)
 
 
 def number_loss(name: str, outputs: Float[Tensor, " batch"], targets: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
@@ -42,4 +41,10 @@ def number_loss(name: str, outputs: Float[Tensor, " batch"], targets: Float[Tens
         "mean-absolute": F.l1_loss,
         "huber": F.huber_loss,
     }
-    return losses[name](outputs.float(), targets)
+    wide = _wide(outputs)
+    return losses[name](wide, targets.to(wide.dtype))
+
+
+def _wide(outputs: Tensor) -> Tensor:
+    """In float32 at least."""
+    return outputs.float() if outputs.dtype.itemsize < 4 else outputs

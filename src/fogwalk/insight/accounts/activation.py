@@ -55,6 +55,11 @@ class Activation(Account):
 
     formula = "a = σ(z)"
     chain = "∂L/∂z = ∂L/∂a · σ′(z)"
+    plain = "Each number is bent by one and the same curve. Without it, two layers in a row could do no more than one."
+    plain_back = "Blame is multiplied by how steep the curve is at that number: where it is flat, none comes through."
+    code = """a = sigma(z)                     # such as torch.relu, F.gelu or F.silu
+# loss.backward() does:
+z.grad = a.grad * slope(z)       # the curve's slope at every number"""
 
     def formula_of(self, module: nn.Module) -> str:
         return f"a = σ(z), σ = {module.name}"

@@ -29,6 +29,18 @@ class Attention(Account):
     ∂L/∂k = Σ ∂L/∂s·q/√w."""
 
     formula = "s = q·k/√w    p = softmax(s)    m = Σ p·v    y = O·[m of all heads]"
+    plain = (
+        "Each token asks a question, its query, and holds it against what every token before it offers, its key. The better they "
+        "fit, the larger that token's share. What it hears, the others' values in these shares, is mixed and added to its stream."
+    )
+    plain_back = (
+        "Blame goes to what was heard by the share it was heard with, and to the shares by how useful what was heard would have "
+        "been; from there to queries and keys."
+    )
+    code = """s = q @ k.transpose(-1, -2) / math.sqrt(head_width)
+s = s.masked_fill(later, -inf)   # nobody hears what comes later, where text is written
+p = s.softmax(-1)
+y = output((p @ v).transpose(1, 2).flatten(2))   # F.scaled_dot_product_attention, and a torch.nn.Linear"""
     chain = "∂L/∂v = Σ p·μ    ∂L/∂s = p·(μ·v - Σ p·(μ·v))    ∂L/∂q = Σ ∂L/∂s·k/√w    (μ = ∂L/∂m)"
 
     def again(self, work: Work) -> dict[str, Tensor]:

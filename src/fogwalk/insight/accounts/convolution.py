@@ -7,7 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, largest_at, number, product_sum, signed
+from fogwalk.insight.accounts.protocol import (
+    Account,
+    Line,
+    Told,
+    Use,
+    Work,
+    given,
+    largest_at,
+    number,
+    product_sum,
+    signed,
+)
 
 
 class Convolution(Account):
@@ -15,6 +26,17 @@ class Convolution(Account):
 
     formula = "z[o,i,j] = Σ K[o]·patch(i,j) + b[o]"
     chain = "∂L/∂K[o] = Σ δ[o,i,j]·patch(i,j)    ∂L/∂b[o] = Σ δ[o,i,j]    ∂L/∂patch(i,j) += δ[o,i,j]·K[o]"
+    plain = (
+        "A small table of weights, the kernel, slides over the image. At each place it is multiplied with what lies under it, "
+        "and the products are added up: the result is large where the image looks like the kernel."
+    )
+    plain_back = (
+        "A weight of the kernel is blamed by what lay under it, at every place it slid over, all of it added up."
+    )
+    code = """z = F.conv2d(x, K, b, padding=1)  # torch.nn.Conv2d
+# loss.backward() does, with d = the blame of z:
+K.grad += sum(d[:, :, i, j].T @ patch(x, i, j) for i, j in places)
+b.grad += d.sum((0, 2, 3))"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         kernel, bias = work.parameter("weight"), work.parameter("bias")
@@ -52,6 +74,26 @@ class Convolution(Account):
         places = [at * stride + within - pad for at, stride, within, pad in moved]
         inside = all(0 <= place < size for place, size in zip(places, work.value("input").shape[2:], strict=True))
         return (row, under, *places) if inside else ()
+
+    def by_record(self, work: Work, name: str, at: tuple[int, ...]) -> Tensor:
+        delta = work.blame("output")[:, at[0]].flatten(1)
+        return delta.sum(1) if name == "bias" else (delta * self._under(work, at)).sum(1)
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        if name == "bias":
+            return f"is added to channel {at[0]} at every place"
+        return f"is row {at[2]}, column {at[3]} of the kernel from channel {at[1]} to channel {at[0]}"
+
+    def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
+        made, blame = (value[row, at[0]] for value in (work.value("output"), work.blame("output")))
+        read = torch.ones_like(made) if name == "bias" else self._under(work, at)[row]
+        return self.used(float(work.parameter(name)[at]), read, made, blame)
+
+    def _under(self, work: Work, at: tuple[int, ...]) -> Tensor:
+        """What lies under one weight of the kernel [batch, places]."""
+        _, channel, high, wide = at
+        size: tuple[int, int] = self._module(work).kernel_size  # type: ignore[assignment]  # two numbers
+        return self._patches(work)[:, (channel * size[0] + high) * size[1] + wide]
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         row, channel, high, wide = at
@@ -111,6 +153,10 @@ class Pooling(Account):
 
     formula = "y = the largest of each 2 x 2"
     chain = "∂L/∂x = ∂L/∂y for the largest, 0 for the others"
+    plain = "Of each 2 x 2 numbers only the largest is kept: the picture becomes half as wide and half as high."
+    plain_back = "Only the number that was kept is blamed; the other three had no part in it."
+    code = """y = F.max_pool2d(x, 2)           # torch.nn.MaxPool2d
+# loss.backward() does: x.grad = y.grad where x was the largest, else 0"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {"output": self._corners(work).amax(-1)}

@@ -12,6 +12,15 @@ class Dropout(Account):
 
     formula = "a = x·k, k = 0 for a share of the values, else 1/(1 - share)"
     chain = "∂L/∂x = ∂L/∂a·k"
+    plain = (
+        "While it learns, chance sets some of the numbers to zero and makes the others a little larger, so that no number comes "
+        "to be relied on alone. When it answers, all pass."
+    )
+    plain_back = "Blame comes back where the number passed, by the same factor, and nowhere else."
+    code = """kept = torch.rand_like(x) >= share
+a = x * kept / (1 - share)       # only while it learns
+# loss.backward() does:
+x.grad = a.grad * kept / (1 - share)"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         x = work.value("input")

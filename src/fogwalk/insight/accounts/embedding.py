@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Use, Work, given, low
 
 
 class Embedding(Account):
@@ -13,6 +13,13 @@ class Embedding(Account):
 
     formula = "e = E[id]"
     chain = "∂L/∂E[id] = Σ δ over the places where id stands"
+    plain = "Every token has a row of numbers in a table. Nothing is computed: the row of the token that stands there is read."
+    plain_back = (
+        "The row of a token gets the blame of all places where that token stands, added up. Other rows get none."
+    )
+    code = """e = E[ids]                       # torch.nn.Embedding
+# loss.backward() does, with d = the blame of e:
+E.grad.index_add_(0, ids, d)     # each place adds to the row of its token"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {"output": work.parameter("weight")[work.value("input")]}
@@ -23,6 +30,19 @@ class Embedding(Account):
         for token in ids.unique().tolist():
             rows[token] = delta[ids == token].sum(0)
         return {"weight": rows}
+
+    def by_record(self, work: Work, name: str, at: tuple[int, ...]) -> Tensor:
+        shares = work.blame("output")[..., at[1]] * (work.value("input") == at[0])
+        return shares.reshape(len(shares), -1).sum(1)
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        return f"is number {at[1]} in the row of id {at[0]}"
+
+    def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
+        value = float(work.parameter(name)[at])
+        blame = work.blame("output")[row].flatten(0, -2)[:, at[1]].tolist()
+        places = (work.value("input")[row] == at[0]).flatten().nonzero().flatten().tolist()
+        return [Use(place=place, read=1.0, product=value, makes=value, blame=blame[place]) for place in places]
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         *record, unit = at

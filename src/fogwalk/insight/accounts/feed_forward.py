@@ -12,6 +12,14 @@ class FeedForward(Account):
 
     formula = "y = down·h, h = σ(up·x)"
     chain = "∂L/∂h = downᵀ·∂L/∂y    ∂L/∂(up·x) = ∂L/∂h·σ′"
+    plain = (
+        "Each token by itself: its numbers are mixed into more inner numbers, these are bent by a curve, and mixed down again. "
+        "What comes out is added to the token's stream."
+    )
+    plain_back = (
+        "Blame goes back through the second mixing, is multiplied by the curve's slope, and goes on through the first."
+    )
+    code = "y = down(sigma(up(x)))           # two torch.nn.Linear, for each token by itself"
 
     def formula_of(self, module: nn.Module) -> str:
         """Which σ is meant."""
@@ -66,6 +74,14 @@ class Gated(FeedForward):
 
     formula = "y = down·h, h = σ(gate·x) · (up·x)"
     chain = "∂L/∂σ = ∂L/∂h·up    ∂L/∂up = ∂L/∂h·σ"
+    plain = (
+        "Each token by itself: its numbers are mixed twice, and one of the two, bent by a curve, is a gate that says how much of "
+        "the other passes. What passes is mixed down again and added to the token's stream."
+    )
+    plain_back = (
+        "Blame goes back through the last mixing to both halves: each gets it by as much as the other half let through."
+    )
+    code = "y = down(sigma(gate(x)) * up(x)) # three torch.nn.Linear, for each token by itself"
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {"down.input": work.value("activation.output") * work.value("up.output")}

@@ -57,6 +57,13 @@ class Layer(_Sum):
 
     formula = "between = x + attention    y = between + feed-forward"
     chain = "∂L/∂(attention) = ∂L/∂(between)    ∂L/∂(feed-forward) = ∂L/∂y"
+    plain = (
+        "What a token heard from the others, and what it then made of it by itself, are each added to the stream of numbers that "
+        "runs through all layers."
+    )
+    plain_back = "A sum passes blame on unchanged to each of its parts: that is why it reaches the first layer of many."
+    code = """between = x + attention(norm(x))
+y = between + feed_forward(norm(between))"""
 
     def formula_of(self, module: nn.Module) -> str:
         """With or without a norm behind, and with or without what was there before."""
@@ -86,6 +93,13 @@ class LanguageModel(_Sum):
 
     formula = "scores = head(norm(layers(E[id] + positions)))"
     chain = "blame goes back the same way, from the scores to the embedding"
+    plain = (
+        "Tokens become rows of numbers, these go through the layers, and the head scores every token that could follow."
+    )
+    plain_back = (
+        "Blame goes back the same way: from the scores through the head and the layers to the rows of the tokens."
+    )
+    code = "scores = head(norm(layers(E[ids] + positions)))"
 
     def added(self, work: Work) -> dict[str, tuple[str, ...]]:
         return {"placed": ("embedding.output", "positions")} if work.has("positions") else {}
@@ -99,6 +113,11 @@ class VisionTransformer(_Sum):
 
     formula = "outputs = head(mean of the patches)"
     chain = "∂L/∂(patch) = ∂L/∂(mean)/patches"
+    plain = (
+        "The image is cut into patches, each becomes a row of numbers; after the layers the mean of all rows is scored."
+    )
+    plain_back = "Each patch gets the same share of the blame of the mean."
+    code = "outputs = head(layers(patches(x) + positions).mean(1))"
 
     def added(self, work: Work) -> dict[str, tuple[str, ...]]:
         return {"placed": ("read.output", "positions")} if work.has("positions") else {}
@@ -181,6 +200,9 @@ class ConvolutionalNetwork(_InARow):
 
     formula = "outputs = head(σ(W·[channels of all places] + b))"
     chain = "blame goes back through one layer after the other"
+    plain = "Kernels slide over the image, layer after layer; what they found at all places is laid side by side and scored."
+    plain_back = "Blame goes back through one layer after the other."
+    code = "outputs = head(hidden(convolutions(x).flatten(1)))"
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {self._first(work): work.value(self._last(work)).flatten(1)}
@@ -208,6 +230,13 @@ class PlainNetwork(_InARow):
 
     formula = "outputs = head(σ(W·x + b) again and again)"
     chain = "blame goes back through one layer after the other"
+    plain = (
+        "The numbers of a row go through one layer after the other: weighted sums, bent by a curve, again and again."
+    )
+    plain_back = "Blame goes back through one layer after the other."
+    code = """for layer, activation in zip(layers, activations):
+    x = activation(layer(x))
+outputs = head(x)"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         first = "layers.0.input" if work.has("layers.0.input") else "head.input"
@@ -277,6 +306,12 @@ class PlainLanguageModel(_InARow):
 
     formula = "scores = head(σ(W·[the last tokens' rows] + b) again and again)"
     chain = "∂L/∂(row of a token) = Σ over the places that look back on it"
+    plain = "The rows of the last few tokens, side by side, go through one layer after the other to a score for every token."
+    plain_back = "A token's row is blamed by every place that looked back on it."
+    code = """x = side_by_side(E[ids])         # of the last few tokens
+for layer, activation in zip(layers, activations):
+    x = activation(layer(x))
+scores = head(x)"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         rows, context = work.value("embedding.output"), self._context(work)

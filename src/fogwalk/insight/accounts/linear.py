@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, product_sum, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Use, Work, given, low, product_sum, signed
 
 
 class Linear(Account):
@@ -12,6 +13,19 @@ class Linear(Account):
 
     formula = "z = W·x + b"
     chain = "∂L/∂W = Σ δ·xᵀ    ∂L/∂b = Σ δ    ∂L/∂x = Wᵀ·δ    (δ = ∂L/∂z)"
+    plain = (
+        "Each unit takes every number that comes in, multiplies it by a weight of its own, and adds the products up; its bias "
+        "is added at the end."
+    )
+    plain_back = (
+        "A unit that is to blame passes it on: to each of its weights by as much as the number that weight was multiplied with, "
+        "and to each number that came in by as much as the weight it met."
+    )
+    code = """z = x @ W.T + b                  # torch.nn.Linear
+# loss.backward() does, with d = the blame of z:
+W.grad += d.T @ x                # one product a record and place, added up
+b.grad += d.sum(0)
+x.grad = d @ W                   # on to the layer before"""
 
     def formula_of(self, module: nn.Module) -> str:
         return self.formula if module.bias is not None else "z = W·x"
@@ -37,6 +51,23 @@ class Linear(Account):
         *record, unit = at
         most = (work.parameter("weight")[unit] * work.value("input")[tuple(record)]).abs().argmax()
         return (*record, int(most))
+
+    def by_record(self, work: Work, name: str, at: tuple[int, ...]) -> Tensor:
+        delta = work.blame("output")[..., at[0]]
+        shares = delta if name == "bias" else delta * work.value("input")[..., at[1]]
+        return shares.reshape(len(shares), -1).sum(1)
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        return (
+            f"is added to unit {at[0]}"
+            if name == "bias"
+            else f"multiplies {work.named(at[1])}, on its way to unit {at[0]}"
+        )
+
+    def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
+        made, blame = (value[row][..., at[0]] for value in (work.value("output"), work.blame("output")))
+        read = torch.ones_like(made) if name == "bias" else work.value("input")[row][..., at[1]]
+        return self.used(float(work.parameter(name)[at]), read, made, blame)
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         *record, unit = at

@@ -19,6 +19,21 @@ FORMULAS = {
     ),
 }
 
+PLAIN = {
+    "cross-entropy": "Each answer costs the more the less it was expected: -log of the probability that the right one was given. "
+    "Certain and right costs 0; one in two costs 0.69, one in a hundred 4.6.",
+    "mean-squared": "Each answer costs the square of how far it is off: twice as far off costs four times as much.",
+    "mean-absolute": "Each answer costs as much as it is off.",
+    "huber": "Near the right number an answer costs half the square of how far it is off; farther away it costs as much as it is "
+    "off, so that a few wild ones do not rule.",
+}
+CODE = {
+    "cross-entropy": "loss = F.cross_entropy(scores, right)    # the mean of -log softmax(scores)[right]",
+    "mean-squared": "loss = F.mse_loss(y, right)              # the mean of (y - right)²",
+    "mean-absolute": "loss = F.l1_loss(y, right)               # the mean of |y - right|",
+    "huber": "loss = F.huber_loss(y, right)            # half the square up to 1, then straight",
+}
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -44,6 +59,23 @@ class Loss:
             f"l = (1 - s)·{own}(-log p[right]) + s·mean({each}(-log p)), p = softmax(scores), s = {self.smoothing:g}"
         )
         return spread + (", w the weight of a class" if own else "")
+
+    @property
+    def plain(self) -> str:
+        """In words."""
+        told = PLAIN[self.name]
+        if self.weights is not None:
+            told += " Classes that are rare count more, so that each class has the same say."
+        if self.smoothing:
+            told += f" {self.smoothing:.0%} of each right answer is spread over all of them, so that none is ever quite certain."
+        return told
+
+    @property
+    def code(self) -> str:
+        """In PyTorch."""
+        given = ", weight=weights" * (self.weights is not None)
+        given += f", label_smoothing={self.smoothing:g}" * bool(self.smoothing)
+        return CODE[self.name].replace("right)  ", f"right{given})  ") if given else CODE[self.name]
 
     @property
     def chain(self) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fogwalk.insight.accounts.protocol import Account, Line, Told, Work, given, low, number, signed
+from fogwalk.insight.accounts.protocol import Account, Line, Told, Use, Work, given, low, number, signed
 
 
 class RMSNorm(Account):
@@ -14,6 +14,12 @@ class RMSNorm(Account):
 
     formula = "y = g·x/r, r = √(mean(x²) + ε)"
     chain = "∂L/∂g = Σ δ·x/r    ∂L/∂x = (h - x·mean(h·x)/r²)/r    (δ = ∂L/∂y, h = g·δ)"
+    plain = "All numbers of a token are divided by their common size, so that none grows out of hand; each has a gain of its own."
+    plain_back = "A gain is blamed by as much as the number it stretched. Blame for their common size is shared by all."
+    code = """r = (x.square().mean(-1, keepdim=True) + eps).sqrt()
+y = g * x / r                    # torch.nn.RMSNorm
+# loss.backward() does, with d = the blame of y:
+g.grad += (d * x / r).sum(0)"""
 
     def again(self, work: Work) -> dict[str, Tensor]:
         return {"output": work.parameter("weight") * work.value("input") / self._root(work)}
@@ -53,6 +59,18 @@ class RMSNorm(Account):
             ],
         )
 
+    def by_record(self, work: Work, name: str, at: tuple[int, ...]) -> Tensor:
+        shares = (work.blame("output") * work.value("input") / self._root(work))[..., at[0]]
+        return shares.reshape(len(shares), -1).sum(1)
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        return f"stretches number {at[0]}, once all are brought to one size"
+
+    def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
+        scaled = (work.value("input") / self._root(work))[row][..., at[0]]
+        made, blame = (value[row][..., at[0]] for value in (work.value("output"), work.blame("output")))
+        return self.used(float(work.parameter(name)[at]), scaled, made, blame)
+
     @staticmethod
     def _root(work: Work) -> Tensor:
         epsilon: float = work.module.epsilon  # type: ignore[assignment]  # an RMSNorm has one
@@ -65,6 +83,21 @@ class Standardised(Account):
 
     formula = "y = g·(x - m)/s + b, m = mean(x), s = √(mean((x - m)²) + ε)"
     chain = "∂L/∂g = Σ δ·x̂    ∂L/∂b = Σ δ    ∂L/∂x = (h - mean(h) - x̂·mean(h·x̂))/s    (x̂ = (x - m)/s, h = g·δ)"
+
+    plain = (
+        "A group of numbers is brought to the mean 0 and the deviation 1; then each has a gain and a shift of its own."
+    )
+    plain_back = (
+        "A gain is blamed by as much as the number it stretched, a shift by it all; mean and deviation share the rest."
+    )
+    code = """hat = (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()
+y = g * hat + b                  # torch.nn.LayerNorm; GroupNorm does it over groups of channels
+# loss.backward() does, with d = the blame of y:
+g.grad += (d * hat).sum(0)
+b.grad += d.sum(0)"""
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        return f"{'is added to' if name == 'bias' else 'stretches'} number {at[0]}, once all are brought to one size"
 
     def grouped(self, work: Work, x: Tensor) -> Tensor:
         """[..., numbers that are brought to one size together]"""

@@ -70,15 +70,31 @@ class Work:
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One thing told of one entry: what it is, its formula with the numbers put in, and what comes out. `parts` are the terms of
-    a sum by name, the largest first; `rest` is what the terms that are not among them come to."""
+    a sum by name, the largest first; where each is a product, `factors` are its two numbers and `labels` what a person calls what
+    was read there; `rest` is what the terms that are not among them come to, `bias` what is added at the end."""
 
     what: str
     formula: str
     filled: str
     result: float
     parts: tuple[tuple[str, float], ...] = ()
+    factors: tuple[tuple[float, float], ...] = ()
+    labels: tuple[str, ...] = ()
     rest: float = 0.0
     left_out: int = 0
+    bias: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """A weight at work in one record: at `place` of its tokens, patches or pixels (None where it has none) it met the number
+    `read`, which made `product`, a part of `makes`; and `blame` is ∂L/∂(what it makes), so that its share there is blame·read."""
+
+    place: int | None
+    read: float
+    product: float
+    makes: float
+    blame: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +118,14 @@ class Told:
 
 
 class Account:
-    """Of one sort of module. `formula` is how its output is made, `chain` how blame goes back through it."""
+    """Of one sort of module. `formula` is how its output is made, `chain` how blame goes back through it; `plain` and
+    `plain_back` say the same in words, `code` in the lines of PyTorch that do it."""
 
     formula = ""
     chain = ""
+    plain = ""
+    plain_back = ""
+    code = ""
 
     def formula_of(self, module: nn.Module) -> str:
         """How this very module's output is made, where that hangs on how it was built."""
@@ -119,6 +139,28 @@ class Account:
         """From ∂L/∂ of what it makes, by the chain rule: ∂L/∂ of what went in, as far as it went in here, and of each
         parameter, by their names."""
         return {}
+
+    def by_record(self, work: Work, name: str, at: tuple[int, ...]) -> Tensor:
+        """∂L/∂(one entry of a parameter) as the share that each record has in it [batch]."""
+        records = len(work.value("output"))
+        return torch.stack([self.passed_back(work.of_row(row))[name][at] for row in range(records)])
+
+    def role(self, work: Work, name: str, at: tuple[int, ...]) -> str:
+        """What one entry of a parameter does, in words that follow its name; nothing where it is not known."""
+        return ""
+
+    def uses(self, work: Work, name: str, at: tuple[int, ...], row: int) -> list[Use]:
+        """Where one entry of a parameter was at work in a record, in the order of the places; empty where that is not told."""
+        return []
+
+    @staticmethod
+    def used(weight: float, read: Tensor, made: Tensor, blame: Tensor) -> list[Use]:
+        """A weight and what it met, made and was blamed for, at each of a record's places."""
+        told = zip(read.flatten().tolist(), made.flatten().tolist(), blame.flatten().tolist(), strict=True)
+        return [
+            Use(place=place if read.numel() > 1 else None, read=x, product=weight * x, makes=y, blame=delta)
+            for place, (x, y, delta) in enumerate(told)
+        ]
 
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         """One entry of the output with its numbers put in; `at` counts along the output's axes."""
@@ -182,8 +224,11 @@ def product_sum(
         filled=" + ".join(written),
         result=float(terms.sum()) + (bias or 0.0),
         parts=tuple((f"{name}{low(place)}", float(terms[place])) for place in order[:most].tolist()),
+        factors=tuple((float(one[place]), float(other[place])) for place in order[:most].tolist()),
+        labels=tuple(labels[place] if place < len(labels) else "" for place in order[:most].tolist()),
         rest=rest,
         left_out=len(others),
+        bias=bias,
     )
 
 

@@ -39,6 +39,14 @@ class Moved:
 class AdamW:
     """Loshchilov and Hutter 2019; t counts updates from 1."""
 
+    plain = (
+        "Each weight has a step size of its own. It goes against the mean of its latest gradients, and the more these gradients "
+        "vary, the smaller the step: what is clear is followed, what is noise is not."
+    )
+    code = """m = beta1 * m + (1 - beta1) * g          # torch.optim.AdamW, for every weight at once
+v = beta2 * v + (1 - beta2) * g**2
+W = W * (1 - rate * decay)
+W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
     formula = "W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε), m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g², m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)"
 
     def again(self, moved: Moved) -> Tensor:
@@ -112,6 +120,12 @@ class AdamW:
 class Sgd:
     """Polyak 1964, as torch has it: the decay is part of the gradient, and the first memory is the first gradient."""
 
+    plain = (
+        "Each weight goes against its gradient, the learning rate says how far. It keeps some of its speed from the steps "
+        "before, as a ball that rolls downhill does."
+    )
+    code = """v = momentum * v + g + decay * W         # torch.optim.SGD, for every weight at once
+W = W - rate * v"""
     formula = "v ← μ·v + g + λ·W, W ← W - η·v"
 
     def again(self, moved: Moved) -> Tensor:
@@ -153,6 +167,14 @@ class Sgd:
 class Muon:
     """Jordan et al. 2024: a whole matrix is moved by its momentum made orthogonal, so that one entry hangs on all of them."""
 
+    plain = (
+        "A whole matrix moves at once: the mean of its latest gradients is turned so that it moves as much in every direction. "
+        "One weight's step therefore hangs on all the others of its matrix."
+    )
+    code = """b = momentum * b + (1 - momentum) * g    # fogwalk's Muon, for a whole matrix
+O = orthogonal(momentum * b + (1 - momentum) * g)
+W = W * (1 - rate * decay)
+W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
     formula = "b ← μ·b + (1-μ)·g, G = μ·b + (1-μ)·g, W ← W·(1 - η·λ) - η·0.2·√(longer side)·orthogonal(G)"
 
     def again(self, moved: Moved) -> Tensor:

@@ -58,11 +58,20 @@ def entry(seen: Seen, name: str, where: Place) -> list[str]:
     raise UsageError(f"{name} did nothing here", remedy="Look at the layers that `fogwalk explain` names.")
 
 
+def module_told(seen: Seen, path: str, where: Place) -> tuple[tuple[int, ...], Told]:
+    """The entry of what a module makes that is meant, and what its account tells of it; of one without an account nothing.
+    Raises UsageError for a place outside."""
+    work = seen.work(path)
+    account = account_of(work.module)
+    at = _at(seen.values[f"{path}.output" if path else "output"], where, seen)
+    return at, Told() if account is None else _of_head(account.told(work, at), where.head)
+
+
 def _module(seen: Seen, path: str, where: Place) -> list[str]:
     work = seen.work(path)
     output = seen.values[f"{path}.output" if path else "output"]
     account = account_of(work.module)
-    at = _at(output, where, seen)
+    at, told = module_told(seen, path, where)
     said = seen.said(output.name, at)
     of = f", which stands for {said}" if said else ""
     head = paragraph("", f"{path or 'the model'}, {seen.title}: {_places(output, at)}{of}")
@@ -77,7 +86,6 @@ def _module(seen: Seen, path: str, where: Place) -> list[str]:
             *_plain(seen, path, at),
         ]
     lines = [*head, *paragraph("forward", account.formula_of(work.module)), *paragraph("backward", account.chain)]
-    told = _of_head(account.told(work, at), where.head)
     if told.forward or told.tables:
         lines += ["", "forward", *lines_of(told.forward)]
         for one in told.tables:

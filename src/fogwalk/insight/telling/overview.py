@@ -130,7 +130,7 @@ def summed_up(step: Step) -> list[Station]:
         found.append(
             Station(
                 path,
-                _size(value.value),
+                size(value.value),
                 _shape(value.value),
                 account.formula_of(module) if account else "(no formula is known)",
                 None if value.gradient is None else float(value.gradient.norm()),
@@ -269,10 +269,10 @@ def _update(step: Step) -> list[str]:
             moved.name if len(moved.name) <= LONGEST else "…" + moved.name[1 - LONGEST :],
             moved.optimizer,
             _shape(moved.old),
-            number(_size(moved.old)),
-            number(_size(moved.gradient)),
-            number(_size(moved.change)),
-            f"{_ratio(moved):.1e}",
+            number(size(moved.old)),
+            number(size(moved.gradient)),
+            number(size(moved.change)),
+            f"{ratio(moved):.1e}",
         )
         for moved in step.moved.values()
     ]
@@ -305,7 +305,7 @@ def _again(step: Step) -> list[str]:
     )
 
 
-def _size(value: Tensor) -> float:
+def size(value: Tensor) -> float:
     """Root of the mean square: how large its numbers are."""
     return float(value.double().square().mean().sqrt())
 
@@ -314,7 +314,8 @@ def _norm(values: list[Tensor]) -> float:
     return float(torch.stack([value.norm() for value in values]).norm())
 
 
-def _ratio(moved: Moved) -> float:
+def ratio(moved: Moved) -> float:
+    """The change's length over the parameter's."""
     return float(moved.change.norm() / moved.old.norm().clamp(min=1e-30))
 
 

@@ -88,7 +88,7 @@ export function net(frame, pick) {
 
 /** The first neurons of each layer of a network too wide for links. */
 export function gallery(frame) {
-  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"), place = make("div", { class: "gallery" });
+  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"), place = make("div", { class: "neurons" });
   function show(now) {
     place.replaceChildren(...layers.map((name, at) => {
       const whole = now.sizes[at + 1], units = now.plane?.units[name] ?? now.histograms?.[name] ?? [];

@@ -1,15 +1,14 @@
-import { go } from "../address.js";
+import { addressWith, go } from "../address.js";
+import { detail } from "../blame/detail.js";
+import { TITLES, WHAT, healthy, inOrder } from "../blame/measures.js";
+import { tree } from "../blame/tree.js";
 import { heatmap } from "../heatmap.js";
-import { make, table } from "../make.js";
+import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
+import { explained, saySwitch, way } from "../step/say.js";
 import { number } from "../words.js";
 
-const WHAT = {
-  gradient: ["blame of each parameter: the length of ∂L/∂(it), by powers of ten", true],
-  change: ["each update beside the parameter it moved: length over length, by powers of ten", true],
-  dead: ["share of a layer's units that are zero for the whole probe batch", false],
-  size: ["size of what each layer makes: the root of its mean square, by powers of ten", true],
-};
+const AGAIN = 30000; // milliseconds between two looks at a run that goes on
 
 export const blame = {
   id: "blame",
@@ -18,22 +17,62 @@ export const blame = {
   needs: ["run"],
 
   async draw(place, { opened, picks }) {
-    const measures = await ask(`${at(opened.name)}/measures`), steps = measures.form.steps;
-    if (!steps.length) throw new Error("This run was not looked into while it trained (--insight.every 0), or has not begun to be.");
-    const there = Object.keys(WHAT).filter((what) => Object.keys(measures.numbers).some((name) => name.startsWith(`${what}/`)));
-    const what = there.includes(picks.what) ? picks.what : there[0];
-    const choice = make("select", { "aria-label": "what is shown", onchange: (event) => go({ what: event.target.value }) }, there.map((one) => make("option", { value: one, selected: one === what }, WHAT[one][0])));
-    const names = Object.keys(measures.numbers).filter((name) => name.startsWith(`${what}/`));
-    const values = names.map((name) => measures.numbers[name].map((value) => (Array.isArray(value) ? Math.max(...value.flat(9)) : value)));
-    const [title, powers] = WHAT[what], known = values.flat().filter((value) => value !== null && (!powers || value > 0));
-    const by = (value) => (powers ? Math.log10(Math.max(value, 1e-30)) : value);
-    const [low, high] = powers ? [by(Math.min(...known)), by(Math.max(...known))] : [0, 1];
-    const map = heatmap({ values, title, rows: names.map((name) => name.slice(what.length + 1)), columns: steps.map((step) => `step ${step}`), share: (value) => (by(value) - low) / (high - low || 1), open: (row, column) => go({ view: "step", step: Math.max(1, steps[column]), station: "blame", at: names[row].slice(what.length + 1) }) });
-    const last = names.map((name, row) => [name.slice(what.length + 1), values[row].at(-1)]).sort((one, other) => (other[1] ?? -1) - (one[1] ?? -1));
-    place.append(
-      make("h1", {}, this.question), make("div", { class: "controls" }, make("label", {}, "show ", choice)),
-      make("p", { class: "quiet" }, `From the looks inside at ${steps.length} steps; the colours run from ${number(powers ? 10 ** low : low)} (dark) to ${number(powers ? 10 ** high : high)} (light). A click opens the step there.`),
-      map, make("h2", {}, `At step ${steps.at(-1)}, the most first`), table(["", `#${what}`], last.map(([name, value]) => [name, number(value)])),
-    );
+    const body = make("div", {}, make("p", { class: "quiet", role: "status" }, "The looks inside are read …")), state = { run: opened.name, say: way(picks), what: picks.what, at: picks.at, look: picks.look, sort: picks.sort };
+    const news = make("span", { class: "quiet", role: "status" });
+    const look = make("button", { onclick: () => read("Read again.").catch((error) => { news.textContent = error.message; }) }, "look again");
+    place.append(make("h1", {}, this.question), make("div", { class: "controls" }, look, news, saySwitch(state.say, (say) => { state.say = say; show(); })), body);
+    let seen = -1, measures = null;
+    async function read(words = "") {
+      measures = await ask(`${at(opened.name)}/measures`);
+      const steps = measures.form.steps;
+      news.textContent = steps.length === seen ? words && `${words} Nothing new.` : seen < 0 ? "" : `${steps.length - seen} new.`;
+      if (steps.length !== seen) show();
+      seen = steps.length;
+    }
+    const show = () => { if (measures) whole(body, state, measures, opened); };
+    try {
+      await read();
+    } catch (error) {
+      body.replaceChildren();
+      throw error;
+    }
+    if (opened.state !== "training") return null;
+    const timer = setInterval(() => { if (!document.hidden) read().catch(() => { /* said by the frame, and tried again */ }); }, AGAIN);
+    return () => clearInterval(timer);
   },
 };
+
+/** The map, what is picked on it, and the tree below. */
+function whole(body, state, measures, opened) {
+  const steps = measures.form.steps;
+  if (!steps.length) {
+    const why = opened.state === "training" ? "No look inside was taken yet: the first comes before the first step." : "Nobody looked inside while this run trained (--insight.every 0).";
+    return body.replaceChildren(make("p", { class: "trouble" }, `${why} One step shows any single step nevertheless.`), make("p", {}, make("a", { href: addressWith({ view: "step", run: state.run }, {}) }, "Open One step")));
+  }
+  const there = Object.keys(WHAT).filter((what) => Object.keys(measures.numbers).some((name) => name.startsWith(`${what}/`)));
+  const what = there.includes(state.what) ? state.what : there[0], kind = WHAT[what];
+  const names = inOrder(Object.keys(measures.numbers).filter((name) => name.startsWith(`${what}/`)).map((name) => name.slice(what.length + 1)));
+  const values = names.map((name) => measures.numbers[`${what}/${name}`]);
+  const picked = names.includes(state.at) ? state.at : names[0], column = Math.max(0, steps.indexOf(Number(state.look ?? steps.at(-1)))) || (Number(state.look) === steps[0] ? 0 : steps.length - 1);
+  const known = values.flat().filter((value) => value !== null && (!kind.powers || value > 0));
+  const by = (value) => (kind.powers ? Math.log10(Math.max(value, 1e-30)) : value);
+  const [low, high] = !known.length ? [0, 1] : kind.powers ? [by(Math.min(...known)), by(Math.max(...known))] : [0, 1];
+  const details = detail(state, measures), choose = (name, step) => {
+    Object.assign(state, { at: name, look: step });
+    go({ at: name, look: step }, { quietly: true });
+    details.show(what, name, step);
+    rows.mark(name, step);
+  };
+  const choice = make("select", { "aria-label": "what is shown", onchange: (event) => { state.what = event.target.value; go({ what: state.what }, { quietly: true }); whole(body, state, measures, opened); body.querySelector("select").focus(); } }, there.map((one) => make("option", { value: one, selected: one === what }, TITLES[one])));
+  const map = heatmap({ values, title: `rows are ${kind.rows}, columns looks inside; colours run from ${number(kind.powers ? 10 ** low : low)} (dark) to ${number(kind.powers ? 10 ** high : high)} (light), grey was not seen. Enter or a click opens one below.`, rows: names, columns: steps.map((step) => `after step ${step}`), share: (value) => (by(value) - low) / (high - low || 1), open: (row, look) => choose(names[row], steps[look]) });
+  const rows = tree(state, measures, choose);
+  const worst = healthy(what, names, values.map((row) => row.at(-1)));
+  body.replaceChildren(
+    make("div", { class: "controls" }, make("label", {}, "show ", choice)),
+    explained(state.say, { plain: [kind.plain, worst], maths: kind.maths, code: kind.code }),
+    make("p", { class: "quiet" }, `${steps.length === 1 ? "One look inside was taken" : `${steps.length} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`}, each on the same few records.`),
+    map, details.place, rows.place,
+  );
+  details.show(what, picked, steps[column]);
+  rows.mark(picked, steps[column]);
+}

@@ -1,16 +1,24 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
-import { madeAgain, stepper, whole } from "../stepper.js";
-import { number } from "../words.js";
+import { again } from "../step/again.js";
+import { batch } from "../step/batch.js";
+import { blame } from "../step/blame.js";
+import { entries } from "../step/entries.js";
+import { forward } from "../step/forward.js";
+import { loss } from "../step/loss.js";
+import { invitation, strip, weightOf, written } from "../step/pin.js";
+import { saySwitch, way } from "../step/say.js";
+import { update } from "../step/update.js";
+import { madeAgain, whole } from "../stepper.js";
 
 const STATIONS = [
-  ["batch", "1 Batch", "what the update learned from"],
-  ["forward", "2 Forward", "from what is read to the answers"],
-  ["loss", "3 Loss", "how wrong each answer was"],
-  ["blame", "4 Blame", "how much the loss hangs on each number"],
-  ["update", "5 Update", "every dial moves a little"],
-  ["again", "6 Again", "the same batch after it"],
+  ["batch", "1 Batch", "what the update learned from", batch],
+  ["forward", "2 Forward", "from what is read to the answers", forward],
+  ["loss", "3 Loss", "how wrong each answer was", loss],
+  ["blame", "4 Blame", "how much the loss hangs on each number", blame],
+  ["update", "5 Update", "every dial moves a little", update],
+  ["again", "6 Again", "the same batch after it", again],
 ];
 
 export const step = {
@@ -20,78 +28,167 @@ export const step = {
   needs: ["run"],
   steps: () => 1,
 
-  async draw(place, { opened, picks }) {
-    const last = opened.step ?? 0, wanted = Number(picks.step ?? last), row = Number(picks.row ?? 0);
-    const told = make("div", {});
+  async draw(place, { opened, step: wanted, picks }) {
+    const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0)), one = new OneStep(opened.name, wanted, row, picks);
     place.append(
       make("h1", {}, this.question),
-      make("div", { class: "controls" }, ...stepper(wanted), make("label", {}, "row ", whole("row", row, 0))),
+      make("div", { class: "controls" }, rows, saySwitch(one.say, (say) => { one.say = say; one.redraw(); })),
       told,
     );
-    if (!last) throw new Error("This run has made no step yet.");
-    const found = await madeAgain(opened.name, wanted, told, { row });
-    const entry = entries(opened.name, wanted, row, picks.at, found.structure);
-    told.replaceChildren(...lines(found.stations.step), ...stations(found, picks.station ?? "batch", entry.show), entry.place);
+    if (!wanted) throw new Error("This run has made no step yet.");
+    one.found = await madeAgain(opened.name, wanted, told, { row });
+    await one.start(told, rows.querySelector("input"));
+    const leave = (event) => { if (event.key === "Escape" && one.wanted) { event.preventDefault(); one.pin(null); } };
+    addEventListener("keydown", leave);
+    return { show: (number) => one.toStep(number), end: () => removeEventListener("keydown", leave) };
   },
 };
 
-const lines = (text) => [make("p", { class: "told" }, text.split("\n").slice(1).join(" "))];
-
-/** The stations as tabs: arrow keys go from one to the next. */
-function stations(found, picked, look) {
-  const panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" });
-  const tabs = STATIONS.map(([name, title, words]) => make("button", { role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => pick(name) }, title));
-  const strip = make("div", { role: "tablist", class: "stations", "aria-label": "stations of a step" }, tabs);
-  function pick(name, focus = true) {
-    const chosen = Math.max(0, STATIONS.findIndex(([one]) => one === name));
-    tabs.forEach((tab, each) => { tab.setAttribute("aria-selected", each === chosen); tab.tabIndex = each === chosen ? 0 : -1; });
-    panel.setAttribute("aria-labelledby", tabs[chosen].id);
-    const id = STATIONS[chosen][0];
-    panel.replaceChildren(...(id === "forward" ? bars(found.layers, "size", look) : id === "blame" ? bars(found.layers.toReversed(), "blame", look) : []), make("pre", { tabindex: "0" }, found.stations[id] || "Nothing is told here."));
-    go({ station: id }, { quietly: true });
-    if (focus) tabs[chosen].focus();
+/** What is looked at in one step; every pick is written into the address, and only its station is drawn anew. */
+class OneStep {
+  constructor(run, number, row, picks) {
+    Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0 });
+    this.station_ = STATIONS.some(([id]) => id === picks.station) ? picks.station : "batch";
+    this.layer = picks.at ?? null;
+    this.parameter = picks.parameter ?? null;
+    for (const flag of ["place", "unit", "head"]) if (picks[flag]) this.where[flag] = picks[flag];
+    this.wanted = weightOf(picks.pin);
+    this.weight = weightOf(picks.weight) ?? this.wanted;
+    this.pickRow = (to) => this.toRow(to);
   }
-  strip.addEventListener("keydown", (event) => {
-    const now = tabs.findIndex((tab) => tab.tabIndex === 0), moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 };
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    pick(STATIONS[Math.min(tabs.length - 1, Math.max(0, moves[event.key]))][0]);
-  });
-  pick(picked, false);
-  return [strip, panel];
-}
 
-/** One bar for each layer; a layer's name opens its entry. Blame spans many powers of ten, so its bars are by their logarithm. */
-function bars(layers, what, look) {
-  const values = layers.map((one) => one[what]), known = values.filter((value) => value !== null && value > 0);
-  const [low, high] = what === "blame" ? [Math.log10(Math.min(...known, 1)) - 0.5, Math.log10(Math.max(...known, 1e-30))] : [0, Math.max(...known, 1e-30)];
-  const share = (value) => (value ? Math.max(0.01, ((what === "blame" ? Math.log10(value) : value) - low) / (high - low || 1)) : 0);
-  const title = what === "blame" ? "blame: the length of ∂L/∂(what came out), bars by powers of ten" : "size of what comes out: the root of its mean square";
-  return [make("p", { class: "quiet" }, title), make("ul", { class: `bars ${what}` }, layers.map((one) => make("li", {},
-    make("button", { onclick: () => look(one.path), title: one.formula }, one.path),
-    make("span", { class: "bar", style: `--share: ${share(one[what])}` }), make("span", { class: "number" }, number(one[what])))))];
-}
+  ask(what, query) { return ask(`${at(this.run)}/steps/${this.number}/${what}`, query); }
+  station(which) { return this.ask(`stations/${which}`, { row: this.row }); }
+  isPinned(written) { return this.wanted !== null && `${this.wanted.name}[${this.wanted.at}]` === written; }
 
-/** Any entry on demand: the names there are, and what stands under the one that is picked, as `explain --at` tells it. */
-function entries(run, wanted, row, picked, structure) {
-  const names = [...structure.modules.map((one) => one.path), ...structure.values.map((one) => one.name), ...structure.parameters.map((one) => one.name), "loss"].filter(Boolean);
-  const parameters = new Set(structure.parameters.map((one) => one.name));
-  const told = make("div", { role: "status" }), where = {};
-  const field = make("input", { list: "names", value: picked ?? "", placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss", onchange: () => show(field.value) });
-  const flags = ["place", "unit", "head"].map((flag) => make("label", {}, `${flag} `, make("input", { type: "number", min: 0, size: 4, "aria-label": flag, onchange: (event) => { where[flag] = event.target.value; show(field.value); } })));
-  async function show(name) {
-    field.value = name ?? "";
-    go({ at: name }, { quietly: true });
-    if (!name) return told.replaceChildren();
+  async start(told, rowField) {
+    this.rowField = rowField;
+    if (!this.found.layers.some((one) => one.path === this.layer)) this.layer = null;
+    this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, make("p", { class: "quiet", role: "status" }, "The station is drawn …"));
+    this.strip = make("div", {});
+    this.text = make("div", {});
+    this.tabs = STATIONS.map(([name, title, words]) => make("button", { role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => this.to(name) }, title));
+    const list = make("div", { role: "tablist", class: "stations", "aria-label": "stations of a step" }, this.tabs);
+    list.addEventListener("keydown", (event) => {
+      const now = this.tabs.findIndex((tab) => tab.tabIndex === 0), moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: this.tabs.length - 1 };
+      if (!(event.key in moves)) return;
+      event.preventDefault();
+      this.to(STATIONS[Math.min(this.tabs.length - 1, Math.max(0, moves[event.key]))][0]);
+    });
+    this.headline = make("p", { class: "told" });
+    this.entries = entries(this);
+    told.replaceChildren(this.headline, this.strip, list, this.panel, this.text, this.entries.place);
+    await this.redraw();
+  }
+
+  to(station) {
+    this.station_ = station;
+    go({ station }, { quietly: true });
+    this.redraw();
+    document.getElementById(`tab-${station}`).focus();
+  }
+
+  /** Draw the station, and the pinned weight above it. What was begun for another pick is dropped. */
+  async redraw() {
+    const mine = ++this.turn, chosen = STATIONS.find(([id]) => id === this.station_);
+    this.tabs.forEach((tab, each) => { const on = STATIONS[each] === chosen; tab.setAttribute("aria-selected", String(on)); tab.tabIndex = on ? 0 : -1; });
+    this.panel.setAttribute("aria-labelledby", `tab-${this.station_}`);
+    this.headline.textContent = this.found.stations.step.split("\n").slice(1).join(" ");
+    this.text.replaceChildren(make("details", {}, make("summary", {}, "this station as fogwalk explain tells it"), make("pre", { tabindex: "0" }, this.found.stations[this.station_] || "Nothing is told here.")));
+    this.panel.setAttribute("aria-busy", "true");
+    let drawn;
     try {
-      const query = { at: name, ...where, row: parameters.has(name) ? null : row };
-      told.replaceChildren(make("pre", { tabindex: "0" }, (await ask(`${at(run)}/steps/${wanted}/entry`, query)).text));
+      await this.readPinned();
+      drawn = await chosen[3](this);
     } catch (error) {
-      told.replaceChildren(make("p", { class: "trouble" }, error.message));
+      drawn = [make("p", { class: "trouble", role: "alert" }, error.message)];
+    }
+    if (mine !== this.turn) return;
+    this.strip.replaceChildren(...(this.pinned ? [strip(this.pinned, this.station_, this.found, { unpin: () => this.pin(null), next: this.next() })] : !this.lost ? [invitation(() => this.follow())] : [make("p", { class: "trouble" }, `The pinned weight is not here: ${this.lost} `, make("button", { onclick: () => this.pin(null) }, "unpin (Esc)"))]));
+    this.panel.replaceChildren(...drawn.filter(Boolean));
+    this.panel.removeAttribute("aria-busy");
+  }
+
+  async readPinned() {
+    [this.pinned, this.lost] = [null, ""];
+    try {
+      if (this.wanted) this.pinned = await this.ask("weight", { ...this.wanted, row: this.row });
+    } catch (error) {
+      this.lost = error.message;
     }
   }
-  if (picked) show(picked);
-  const place = make("section", {}, make("h2", {}, "Any entry, with its numbers put in"),
-    make("div", { class: "controls" }, make("label", {}, "look at ", field), make("datalist", { id: "names" }, names.map((one) => make("option", { value: one }))), ...flags), told);
-  return { place, show: (name) => { show(name); place.scrollIntoView({ block: "nearest" }); } };
+
+  /** Another record of the batch: told anew, the rest stays. */
+  toRow(row) {
+    this.row = row;
+    this.rowField.value = row;
+    go({ row }, { quietly: true });
+    return this.tellAnew();
+  }
+
+  /** Another step of the run. */
+  toStep(number) {
+    this.number = number;
+    return this.tellAnew();
+  }
+
+  /** What the server tells of the step and the row, drawn; the focus stays on the button that has it. */
+  async tellAnew() {
+    const name = (one) => one.getAttribute("aria-label") ?? one.textContent, held = this.panel.contains(document.activeElement) ? name(document.activeElement) : null, number = this.number;
+    const found = await ask(`${at(this.run)}/steps/${number}`, { row: this.row });
+    if (number !== this.number) return;
+    this.found = found;
+    await this.redraw();
+    if (held) [...this.panel.querySelectorAll("button, input")].find((one) => name(one) === held)?.focus();
+  }
+
+  pickLayer(path) {
+    [this.layer, this.where] = [path, {}];
+    go({ at: path, place: null, unit: null, head: null }, { quietly: true });
+  }
+
+  /** The layer that is opened: the one that was picked, or else where the station begins. */
+  opened(station) { return this.layer ?? this.found.layers.at(station === "blame" ? -1 : 0)?.path ?? null; }
+
+  pickWhere(where) {
+    this.where = { ...this.where, ...where };
+    go(where, { quietly: true });
+  }
+
+  pickWeight(name, at) {
+    this.weight = { name, at: [at].flat().join(",") };
+    go({ weight: `${name}[${this.weight.at}]` }, { quietly: true });
+  }
+
+  openParameter(name) {
+    this.weight = null;
+    this.parameter = name;
+    this.to("update");
+  }
+
+  /** The station after this one. */
+  next() {
+    const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
+    return id ? { title, go: () => this.to(id) } : null;
+  }
+
+  /** Pin a weight that tells much: of the first matrix that multiplies, the one with the largest gradient. */
+  async follow() {
+    const matrices = this.found.structure.parameters.filter((one) => one.shape.length > 1), first = matrices.find((one) => !/^(embedding|positions)/.test(one.name)) ?? matrices[0] ?? this.found.structure.parameters[0];
+    const { entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }), path = first.name.replace(/\.\w+$/, "");
+    if (this.found.layers.some((one) => one.path === path)) {
+      this.pickLayer(path);
+      if (first.shape.length === 2) this.pickWhere({ unit: most.at[0] });
+    }
+    this.pickWeight(first.name, most.at);
+    await this.pin(written(first.name, most.at));
+  }
+
+  /** Pin a weight, or none: then the focus goes back to where it was pinned, or else to the station. */
+  async pin(written) {
+    this.wanted = weightOf(written);
+    go({ pin: written }, { quietly: true });
+    await this.redraw();
+    (document.getElementById("pin") ?? document.getElementById(`tab-${this.station_}`)).focus();
+  }
 }

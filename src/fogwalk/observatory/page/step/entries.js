@@ -1,0 +1,23 @@
+// Any entry on demand: the names there are, and what stands under the one that is picked, as `explain --at` tells it.
+
+import { make } from "../make.js";
+
+export function entries(step) {
+  const structure = step.found.structure, parameters = new Set(structure.parameters.map((one) => one.name));
+  const names = [...structure.modules.map((one) => one.path), ...structure.values.map((one) => one.name), ...parameters, "loss"].filter(Boolean);
+  const told = make("div", { role: "status" }), where = {};
+  const field = make("input", { list: "names", placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss", onchange: () => show() });
+  const flags = ["place", "unit", "head"].map((flag) => make("label", {}, `${flag} `, make("input", { type: "number", min: 0, "aria-label": flag, onchange: (event) => { where[flag] = event.target.value; show(); } })));
+  async function show() {
+    if (!field.value) return told.replaceChildren();
+    try {
+      const query = { at: field.value, ...where, row: parameters.has(field.value) ? null : step.row };
+      told.replaceChildren(make("pre", { tabindex: "0" }, (await step.ask("entry", query)).text));
+    } catch (error) {
+      told.replaceChildren(make("p", { class: "trouble" }, error.message));
+    }
+  }
+  const place = make("details", {}, make("summary", {}, "Any other entry, with its numbers put in"),
+    make("div", { class: "controls" }, make("label", {}, "look at ", field), make("datalist", { id: "names" }, names.map((one) => make("option", { value: one }))), ...flags), told);
+  return { place };
+}

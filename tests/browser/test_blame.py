@@ -1,0 +1,121 @@
+"""The blame map as a person sees it: a cell opens its history and its numbers, and the tree can be sorted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Window, serving
+
+from fogwalk import load
+from fogwalk.insight.form import of_measures
+from fogwalk.runs.folder import RunFolder
+
+
+def ready(page: Page) -> None:
+    """Once what is picked is drawn."""
+    expect(page.locator("#picked .histogram").first).to_be_visible()
+    expect(page.get_by_text("is made again …")).to_have_count(0)
+
+
+@pytest.mark.parametrize("run", ["book", "moons", "digits"])
+def test_a_cell_opens_its_history_and_its_numbers(run: str, window: Window, observed: Path) -> None:
+    page = window.open("blame", run)
+    ready(page)
+    canvas = page.locator(".heat canvas")
+    canvas.focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    name = page.locator("#picked h2").inner_text()
+    expect(page).to_have_url(re.compile(f"at={re.escape(name)}&look=10"))
+    ready(page)
+    form, tensors = of_measures(RunFolder(observed / run))
+    column = form["steps"].index(10)
+    shown = page.locator("#picked p").first.inner_text()
+    assert shown.startswith("After step 10:")
+    value = float(tensors[f"gradient/{name}"][column])
+    assert float(shown.rstrip(".").split()[-1]) == pytest.approx(value, rel=1e-3)
+    moved = load(observed / run).explain(10).step.moved[name]
+    caption = page.locator("#picked .three figcaption").first.inner_text()
+    assert f"{moved.gradient.numel():,} numbers" in caption
+    page.locator("#picked .three summary").first.click()
+    expect(page.locator("#picked .three table").first).to_be_visible()
+    counts = page.locator("#picked .three table").first.locator("tbody td:last-child").all_inner_texts()
+    assert sum(map(int, counts)) == moved.gradient.numel()
+    page.get_by_role("link", name="Open step 10").click()
+    window.drawn()
+    expect(page.locator("#tab-update")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("td button[aria-pressed=true]").first).to_have_text(name)
+
+
+def test_the_same_is_there_after_a_reload(window: Window) -> None:
+    page = window.open("blame", "moons", what="change", at="head.weight", look=15, sort="gradient-")
+    ready(page)
+    before = page.locator("main").inner_text()
+    page.reload()
+    window.drawn()
+    ready(page)
+    assert page.locator("main").inner_text() == before
+    assert "After step 15" in before
+
+
+def test_the_map_is_drawn_in_more_than_one_colour(window: Window) -> None:
+    page = window.open("blame", "book")
+    colours = page.locator(".heat canvas").evaluate(
+        """(canvas) => { const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        const found = new Set(); for (let at = 0; at < data.length; at += 4) found.add(data.slice(at, at + 3).join());
+        return found.size; }"""
+    )
+    assert colours > 20
+
+
+def test_the_tree_is_sorted_by_the_column_that_is_clicked(window: Window, observed: Path) -> None:
+    page = window.open("blame", "moons")
+    ready(page)
+    head = page.locator(".tree th", has_text="gradient")
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    column = [float(one) for one in page.locator(".tree tbody td:nth-child(3)").all_inner_texts()]
+    assert column == sorted(column, reverse=True)
+    _, tensors = of_measures(RunFolder(observed / "moons"))
+    assert column[0] == pytest.approx(
+        max(float(value[-1]) for name, value in tensors.items() if name.startswith("gradient/")), rel=1e-3
+    )
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    page.locator(".tree th", has_text="parameter").locator("button").click()
+    expect(page.locator(".tree .group").first).to_be_visible()
+    page.locator(".tree tbody button").first.click()
+    expect(page.locator(".tree tbody button").first).to_be_focused()
+
+
+def test_a_run_that_was_not_looked_into_says_so(windows: Any, observed: Path, tmp_path: Path) -> None:
+    shutil.copytree(observed / "moons", tmp_path / "runs" / "blind")
+    shutil.rmtree(tmp_path / "runs" / "blind" / "probes")
+    shutil.copytree(observed / "moons", tmp_path / "runs" / "once")
+    looks = sorted((tmp_path / "runs" / "once" / "probes").iterdir())
+    for look in looks[1:]:
+        look.unlink()
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        page = window.open("blame", "blind")
+        expect(page.locator(".trouble")).to_contain_text("looked inside")
+        page.get_by_role("button", name="look again").click()
+        expect(page.get_by_text("Nothing new")).to_be_visible()
+        page = window.open("blame", "once")
+        expect(page.get_by_text("One look inside was taken")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_is_never_wider_than_the_window(width: int, windows: Any, server: Any) -> None:
+    window = windows(server, width)
+    for run in ("book", "digits"):
+        for what in ("gradient", "change", "size", "blame"):
+            page = window.open("blame", run, what=what)
+            ready(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (run, what)
