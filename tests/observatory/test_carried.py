@@ -60,7 +60,12 @@ def test_the_page_of_an_empty_folder_shows_them(empty: TestClient) -> None:
     ]
     assert [run["shows"] for run in told] == list(CARRIED.values())
     before = files(PLACE)
+    mine = {"origin": "http://localhost"}
     for name in CARRIED:
+        for what, asked in (("further", {"steps": 10_000}), ("control", {"stop": True})):
+            refused = empty.post(f"/api/runs/{name}/{what}", json=asked, headers=mine)
+            assert refused.status_code == 404
+            assert "comes along with Fogwalk" in refused.json()["error"]
         run = f"/api/runs/{name}"
         logged = loss_trace(PLACE / name / "events.jsonl")
         last = max(logged)
@@ -71,7 +76,7 @@ def test_the_page_of_an_empty_folder_shows_them(empty: TestClient) -> None:
             assert loss["replayed"] == pytest.approx(logged[step], rel=1e-2), "to the bit only where it was trained"
         assert isinstance(empty.get(f"{run}/verdicts").json(), list)
         assert len(empty.get(f"{run}/measures").json()["form"]["steps"]) >= 9
-    assert empty.get("/api/runs/two-moons/steps/500/plane").json()["side"]
+    assert empty.get("/api/runs/two-moons/frames/500").json()["plane"]["side"]
     assert empty.get("/api/runs/two-moons/answer", params={"prompt": "x=1, y=0.5"}).status_code == 200
     assert empty.get("/api/runs/coriolanus/answer", params={"prompt": "CORIOLANUS:"}).status_code == 200
     assert files(PLACE) == before, "nothing is written into them"
