@@ -1,8 +1,9 @@
 // The frame: which run, which screen, and a word on how the run stands. A screen is one file in views/ and one line in VIEWS.
 
-import { addressWith, go, picks } from "./address.js";
+import { addressWith, go, picks, write } from "./address.js";
 import { make } from "./make.js";
 import { player } from "./player.js";
+import { instead } from "./recorded.js";
 import { ask, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
 import { blame } from "./views/blame.js";
@@ -45,7 +46,7 @@ async function show() {
     document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;
   } catch (error) {
     if (mine !== turn) return;
-    place.append(make("p", { class: "trouble", role: "alert" }, error.message));
+    place.append(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
   }
 }
 
@@ -73,7 +74,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (!link || link.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || link.hash || link.pathname !== location.pathname) return;
   event.preventDefault();
-  history.pushState(null, "", link.href);
+  write(link.href);
   show().then(() => screen.focus({ preventScroll: true }));
 });
 addEventListener("popstate", show);

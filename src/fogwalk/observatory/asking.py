@@ -1,0 +1,147 @@
+"""Questions to the page's server in this process, without a network, and its answers kept, for a page that has no server.
+
+Before this   server.py answers.
+After this    recording.py says what is asked; report.py puts the recording into a file; page/recorded.js answers from it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import struct
+import time
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fogwalk.observatory.safety import App
+
+MOST_BYTES = 5_000_000  # of a recording when it is packed; in the file it takes a third more
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said."""
+
+    status: int
+    body: bytes
+    shape: str | None  # of a tensor
+
+
+@dataclass
+class Recording:
+    """The answers by question, and in `held` what was asked, for a page that says so."""
+
+    name: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
+
+    def packed(self) -> bytes:
+        """As page/recorded.js reads it, compressed: the header's length, the header as JSON, and every different body once."""
+        places: dict[bytes, int] = {}
+        bodies, told = bytearray(), {}
+        for key, answer in self.answers.items():
+            if answer.body not in places:
+                places[answer.body] = len(bodies)
+                bodies += answer.body
+            told[key] = [places[answer.body], len(answer.body), answer.status, answer.shape]
+        header = json.dumps({"held": self.held, "answers": told}, ensure_ascii=False).encode()
+        return gzip.compress(struct.pack("<I", len(header)) + header + bytes(bodies), mtime=0)
+
+
+def key_of(path: str, query: dict[str, str]) -> str:
+    """A question as page/recorded.js spells it."""
+    return json.dumps([path, sorted(map(list, query.items()))], ensure_ascii=False, separators=(",", ":"))
+
+
+class Asking:
+    """Asks, and keeps what is answered while there is room for it."""
+
+    def __init__(self, app: App, name: str, hidden: dict[str, str]) -> None:
+        self.app = app
+        self.recording = Recording(name)
+        self.size = 0  # bytes of the answers, packed one by one: together they are fewer
+        self.began = time.monotonic()
+        places = sorted(hidden, key=len, reverse=True)
+        self._hidden = hidden
+        self._places = re.compile("|".join(f"{re.escape(place)}(?![\\w-])" for place in places)) if places else None
+
+    @property
+    def room(self) -> bool:
+        """Whether more may be asked."""
+        return self.size < MOST_BYTES
+
+    async def __call__(self, path: str, **query: Any) -> Any:
+        """The answer as plain values, which is kept; of an error or a tensor, or without room, None."""
+        given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
+        if not self.room:
+            return None
+        answer = await _answered(self.app, f"/api/{path}", given)
+        told = None if answer.shape is not None else json.loads(answer.body)
+        if answer.status != 200 and str(told.get("error", "")).startswith("nothing is at"):
+            return None  # no such address
+        if told is not None:
+            told = self._without_places(told)
+            answer = Answer(answer.status, json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), None)
+        self.recording.answers[key_of(path, given)] = answer
+        self.size += len(zlib.compress(answer.body, 1)) + 20
+        return told if answer.status == 200 else None
+
+    async def of_run(self, path: str, **query: Any) -> Any:
+        """What stands below the run's own address."""
+        return await self(f"runs/{self.recording.name}{path}", **query)
+
+    def same(self, path: str, query: dict[str, Any], other: dict[str, Any]) -> None:
+        """What was answered to one question is the answer to another."""
+        keys = [
+            key_of(f"runs/{self.recording.name}{path}", {name: str(value) for name, value in one.items()})
+            for one in (query, other)
+        ]
+        if keys[0] in self.recording.answers:
+            self.recording.answers[keys[1]] = self.recording.answers[keys[0]]
+
+    def _without_places(self, told: Any) -> Any:
+        """Without what tells where on this machine anything stands: of a path only its name is left."""
+        if isinstance(told, str):
+            places = self._places
+            return places.sub(lambda found: self._hidden[found.group()], told) if places else told
+        if isinstance(told, list):
+            return [self._without_places(one) for one in told]
+        if isinstance(told, dict):
+            return {self._without_places(name): self._without_places(value) for name, value in told.items()}
+        return told
+
+
+async def _answered(app: App, path: str, query: dict[str, str]) -> Answer:
+    """One question to an application in this process."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": quote(path).encode(),
+        "root_path": "",
+        "query_string": urlencode(query).encode(),
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+    }
+    status, shape, body = 500, None, b""
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        nonlocal status, shape, body
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            shape = next((value.decode() for name, value in message["headers"] if name == b"x-shape"), None)
+        else:
+            body += message.get("body", b"")
+
+    await app(scope, receive, send)
+    return Answer(status, body, shape)

@@ -1,0 +1,75 @@
+// What the server answered, where this page is a file of its own (fogwalk report): the same questions, answered from the file.
+
+import { addressWith } from "./address.js";
+import { make } from "./make.js";
+
+const element = document.getElementById("recording");
+const MOST = 12; // links that are offered instead of what is not held
+
+/** The recording, or null where a server answers. `held` tells what was asked for it. */
+export const recording = element && await opened(element.textContent);
+
+/** The bytes of every answer stand one behind the other; the header says which question has which. */
+async function opened(text) {
+  const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+  const whole = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  const size = new DataView(whole).getUint32(0, true), header = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, size)));
+  const bodies = whole.slice(4 + size);
+  return {
+    held: header.held,
+    /** What the server answered; throws, in words, for what was not asked of it. */
+    answer(path, query) {
+      const found = header.answers[keyOf(path, query)];
+      if (!found) throw missing(header.held, path, query);
+      const [start, length, status, shape] = found;
+      return new Response(bodies.slice(start, start + length), { status, headers: shape === null ? {} : { "x-shape": shape } });
+    },
+  };
+}
+
+/** A question as it stands in the header, whichever way it is written. */
+function keyOf(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [name, String(value)]);
+  return JSON.stringify([decodeURIComponent(path), given.sort(([one], [other]) => (one < other ? -1 : 1))]);
+}
+
+/** What a file does not hold, and what it holds instead. */
+function missing(held, path, query) {
+  const step = path.match(/\/(steps|frames)\/(\d+)/), prompted = query.prompt !== undefined && query.prompt !== null;
+  const told = "fogwalk observe, where the run is, shows every one";
+  if (step) {
+    const steps = step[1] === "frames" ? held.frames : held.steps;
+    if (!steps.includes(Number(step[2]))) return refusal(`This file holds ${listed("step", steps)}, and not step ${Number(step[2]).toLocaleString("en")}; ${told}.`, steps.map((one) => [`step ${one.toLocaleString("en")}`, { step: one }]));
+    const row = Number(query.row ?? 0);
+    if (!held.rows.includes(row)) return refusal(`This file holds ${listed("row", held.rows)} of each step, and not row ${row}; ${told}.`, held.rows.map((one) => [`row ${one}`, { row: one }]));
+    return refusal(`This file holds step ${step[2]}, but not this entry of it; ${told}.`);
+  }
+  if (prompted && !held.prompts.includes(query.prompt)) return refusal(`This file cannot ask the model anything new: it holds the answers to what stands below. ${told[0].toUpperCase()}${told.slice(1)} you like.`, held.prompts.map((one) => [one || "(nothing)", { prompt: one, listener: null, row: null }]));
+  if (prompted) return refusal(`This file holds the answer to this, but not this part of it; ${told}.`);
+  return refusal(`This file does not hold this; ${told}.`);
+}
+
+function refusal(words, links = []) {
+  return Object.assign(new Error(words), { instead: links });
+}
+
+/** steps 1, 100 and 200. */
+export function listed(what, values) {
+  const told = values.map((value) => (typeof value === "number" ? value.toLocaleString("en") : value));
+  if (!told.length) return `no ${what}`;
+  return told.length === 1 ? `${what} ${told[0]}` : `${what}s ${told.slice(0, -1).join(", ")} and ${told.at(-1)}`;
+}
+
+/** Links to what is held instead of what an error says is not; nothing for other errors. */
+export function instead(error) {
+  const links = error.instead ?? [], each = Math.max(1, links.length / MOST);
+  const shown = links.length > MOST ? Array.from({ length: MOST }, (_, at) => links[Math.floor(at * each)]) : links;
+  return shown.length ? make("ul", { class: "instead", "aria-label": "what this file holds" }, shown.map(([title, changes]) => make("li", {}, make("a", { href: addressWith(changes) }, title)))) : null;
+}
+
+/** The step before or behind one, of those that can be shown. */
+export function neighbour(step, by, most = null) {
+  if (!recording) return Math.max(1, Math.min(most ?? Infinity, step + by));
+  const found = recording.held.steps.filter((one) => (by < 0 ? one < step : one > step));
+  return (by < 0 ? found.at(-1) : found[0]) ?? step;
+}
