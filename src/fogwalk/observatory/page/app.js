@@ -3,7 +3,7 @@
 import { addressWith, go, picks, write } from "./address.js";
 import { make } from "./make.js";
 import { player } from "./player.js";
-import { instead } from "./recorded.js";
+import { banner, instead, recording } from "./recorded.js";
 import { ask, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
 import { blame } from "./views/blame.js";
@@ -39,6 +39,7 @@ async function show() {
     stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
+    if (recording && view !== start) place.append(banner(view, name));
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
     const drawn = await view.draw(place, { list, opened, step, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
     if (mine !== turn) ends(drawn);

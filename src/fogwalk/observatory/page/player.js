@@ -2,6 +2,7 @@
 // and on let the trainer make the next; of any other run they stop there.
 
 import { make } from "./make.js";
+import { held } from "./recorded.js";
 import { listen, run as at, tell } from "./server.js";
 
 const SPEEDS = [1, 5, 20, 100, 1000]; // steps a second
@@ -45,7 +46,7 @@ export function player(move, stands) {
   async function to(step, { still = false } = {}) {
     if (!still) playing = false;
     const mine = ++turn;
-    shown = Math.min(made, Math.max(open.first, Math.round(step) || 0));
+    shown = held(Math.min(made, Math.max(open.first, Math.round(step) || 0)), shown, open.first);
     draw();
     await move(shown);
     return mine === turn;

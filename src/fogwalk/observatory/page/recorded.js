@@ -2,6 +2,7 @@
 
 import { addressWith } from "./address.js";
 import { make } from "./make.js";
+import { counted } from "./words.js";
 
 const element = document.getElementById("recording");
 const MOST = 12; // links that are offered instead of what is not held
@@ -36,15 +37,16 @@ function keyOf(path, query) {
 /** What a file does not hold, and what it holds instead. */
 function missing(held, path, query) {
   const step = path.match(/\/(steps|frames)\/(\d+)/), prompted = query.prompt !== undefined && query.prompt !== null;
-  const told = "fogwalk observe, where the run is, shows every one";
+  const told = "fogwalk observe, where the run is, shows everything";
   if (step) {
     const steps = step[1] === "frames" ? held.frames : held.steps;
     if (!steps.includes(Number(step[2]))) return refusal(`This file holds ${listed("step", steps)}, and not step ${Number(step[2]).toLocaleString("en")}; ${told}.`, steps.map((one) => [`step ${one.toLocaleString("en")}`, { step: one }]));
+    if (query.edit) return refusal(`No other value can be tried here: this file holds numbers, and no network. ${told[0].toUpperCase()}${told.slice(1)}.`);
     const row = Number(query.row ?? 0);
     if (!held.rows.includes(row)) return refusal(`This file holds ${listed("row", held.rows)} of each step, and not row ${row}; ${told}.`, held.rows.map((one) => [`row ${one}`, { row: one }]));
     return refusal(`This file holds step ${step[2]}, but not this entry of it; ${told}.`);
   }
-  if (prompted && !held.prompts.includes(query.prompt)) return refusal(`This file cannot ask the model anything new: it holds the answers to what stands below. ${told[0].toUpperCase()}${told.slice(1)} you like.`, held.prompts.map((one) => [one || "(nothing)", { prompt: one, listener: null, row: null }]));
+  if (prompted && !held.prompts.includes(query.prompt)) return refusal(`This file cannot ask the model anything new: it holds the answers to what stands below. ${told[0].toUpperCase()}${told.slice(1)}.`, held.prompts.map((one) => [one || "(nothing)", { prompt: one, listener: null, row: null }]));
   if (prompted) return refusal(`This file holds the answer to this, but not this part of it; ${told}.`);
   return refusal(`This file does not hold this; ${told}.`);
 }
@@ -67,9 +69,20 @@ export function instead(error) {
   return shown.length ? make("ul", { class: "instead", "aria-label": "what this file holds" }, shown.map(([title, changes]) => make("li", {}, make("a", { href: addressWith(changes) }, title)))) : null;
 }
 
-/** The step before or behind one, of those that can be shown. */
-export function neighbour(step, by, most = null) {
-  if (!recording) return Math.max(1, Math.min(most ?? Infinity, step + by));
-  const found = recording.held.steps.filter((one) => (by < 0 ? one < step : one > step));
-  return (by < 0 ? found.at(-1) : found[0]) ?? step;
+/** A step that can be shown where `wanted` is, on the way from `now`: of a recording only some; a film, which begins at 0, has more. */
+export function held(wanted, now, first) {
+  if (!recording || wanted === now) return wanted;
+  const known = first === 0 ? recording.held.frames : recording.held.steps;
+  return (wanted > now ? known.find((one) => one >= wanted) ?? known.at(-1) : known.findLast((one) => one <= wanted) ?? known[0]) ?? wanted;
+}
+
+/** On every screen of a file: what it is, and what of the run it holds. */
+export function banner(view, run) {
+  const { steps, frames, prompts, records, made, of } = recording.held, film = view.steps && frames.length && view.id === "network";
+  const asks = ["answer", "round"].includes(view.id);
+  const links = asks
+    ? [...prompts.map((prompt) => [prompt, { prompt, row: null, held: null, listener: null }]), ...(view.id === "answer" ? records.map((one) => [`record ${one}`, { held: one, prompt: null }]) : [])]
+    : (film ? frames : steps).map((step) => [`step ${step.toLocaleString("en")}`, { step }]);
+  const said = asks ? counted(links.length, "answer") : film ? `${frames.length} frames of its ${of.toLocaleString("en")} steps` : `${steps.length} of its ${of.toLocaleString("en")} steps`;
+  return make("details", { class: "recording" }, make("summary", {}, `A recording of ${run} of ${made}: it holds ${said}`), make("ul", { class: "instead" }, links.map(([title, changes]) => make("li", {}, make("a", { href: addressWith(changes) }, title)))));
 }
