@@ -63,7 +63,9 @@ def _out(named: str | None, folder: RunFolder, *, force: bool) -> Path:
             f"{out} is there already", remedy="Name another file with --out, or add --force to write over it."
         )
     if not out.parent.is_dir():
-        raise UsageError(f"{out.parent} is not a folder that is there", remedy="Make it, or name another place: --out lesson.html")
+        raise UsageError(
+            f"{out.parent} is not a folder that is there", remedy="Make it, or name another place: --out lesson.html"
+        )
     if folder.path.resolve() in out.resolve().parents:
         raise UsageError(f"--out {out} lies in the run itself", remedy="Name a place beside it.")
     if not os.access(out.parent, os.W_OK | os.X_OK):

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 from fogwalk.observatory.safety import App
 
 MOST_BYTES = 5_000_000  # of a recording when it is packed; in the file it takes a third more
+LARGEST = MOST_BYTES // 3  # of one answer
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,23 @@ class Asking:
         self.recording = Recording(name)
         self.size = 0  # bytes of the answers, packed one by one: together they are fewer
         self.began = time.monotonic()
+        self.most, self.until = float(MOST_BYTES), float("inf")
         places = sorted(hidden, key=len, reverse=True)
         self._hidden = hidden
         self._places = re.compile("|".join(f"{re.escape(place)}(?![\\w-])" for place in places)) if places else None
 
+    def bound(self, share: float = 1.0, seconds: float = float("inf")) -> None:
+        """From now on ask only for so much of what room is left, and so long."""
+        self.most = self.size + share * (MOST_BYTES - self.size)
+        self.until = time.monotonic() + seconds
+
     @property
     def room(self) -> bool:
         """Whether more may be asked."""
-        return self.size < MOST_BYTES
+        return self.size < self.most and time.monotonic() < self.until
 
     async def __call__(self, path: str, **query: Any) -> Any:
-        """The answer as plain values, which is kept; of an error or a tensor, or without room, None."""
+        """The answer as plain values, which is kept unless it is very large; of an error or a tensor, or without room, None."""
         given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
         if not self.room:
             return None
@@ -85,8 +92,11 @@ class Asking:
         if told is not None:
             told = self._without_places(told)
             answer = Answer(answer.status, json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), None)
-        self.recording.answers[key_of(path, given)] = answer
-        self.size += len(zlib.compress(answer.body, 1)) + 20
+        if (size := len(zlib.compress(answer.body, 1)) + 20) < LARGEST and key_of(
+            path, given
+        ) not in self.recording.answers:
+            self.recording.answers[key_of(path, given)] = answer
+            self.size += size
         return told if answer.status == 200 else None
 
     async def of_run(self, path: str, **query: Any) -> Any:

@@ -27,6 +27,7 @@ from fogwalk.observatory.server import application
 from fogwalk.runs.folder import RunFolder
 
 SECONDS = 100.0  # after which no further step is recorded
+ANSWERS, ANSWER_SECONDS = 0.35, 40.0  # the share of the room, and the time, for what the model answers
 MOST_STEPS = 12  # that can be looked into
 MOST_FRAMES = 40  # of a plain network's film
 ROWS = 3  # records of a step's batch, from the first
@@ -55,7 +56,9 @@ async def _recorded(folder: RunFolder, tell: Tell) -> Recording:
         ask = Asking(guard, folder.name, _hidden(folder, entry["data"]))
         await _of_the_run(ask)
         measures = await ask.of_run("/measures")
+        ask.bound(ANSWERS, ANSWER_SECONDS)
         prompts, held = await _of_answers(ask, tell)
+        ask.bound()
         steps, frames = await _of_steps(ask, entry, measures["form"]["steps"] if measures else [], prompts, tell)
     if not steps:
         first = next((one for one in ask.recording.answers.values() if one.status != 200), None)
@@ -128,9 +131,8 @@ async def _of_answers(ask: Asking, tell: Tell) -> tuple[list[str], list[int]]:
     if opened.get("task") == "language":
         prompts = await _prompts(ask, opened)
         for prompt in prompts:
-            await _of_a_prompt(ask, prompt)
-        for prompt in prompts:
             await _of_a_table(ask, prompt)
+            await _of_a_prompt(ask, prompt)
         return prompts, []
     return await _of_records(ask)
 
@@ -234,12 +236,14 @@ async def _of_steps(
             break
         tell(f"step {step:,} ({len(done) + 1} of up to {len(order)}), {ask.size / 1e6:.1f} MB")
         before = ask.size
+        ask.bound(1 if done else 0.5)
         if await _of_a_step(ask, step, drawn=entry["kind"] == "plain"):
             done.append(step)
             largest = max(largest, ask.size - before)
             for prompt in prompts[:1]:
                 for family in ("/answer", "/answer/next"):
                     await ask.of_run(family, prompt=prompt, step=step)
+    ask.bound()
     frames: list[int] = []
     if entry["kind"] == "plain":
         for step in sorted({0, *spread(range(last + 1), MOST_FRAMES), *done}):
