@@ -146,12 +146,14 @@ async def _prompts(ask: Asking, opened: dict[str, Any]) -> list[str]:
     context = (opened.get("planned", {}).get("settings", {}) or {}).get("model.context") or PROMPT
     for _, prompt, text in curves["samples"][-1:]:
         prompts += [prompt, (prompt + text)[: min(PROMPT, context)]]
-    kept = [prompt for prompt in dict.fromkeys(prompts) if prompt.strip()]
-    if not kept:
-        kept = ["The "]
-    for prompt in kept:
-        await ask.of_run("/answer", prompt=prompt)
-    return kept
+    kept: dict[str, None] = {}
+    for prompt in prompts or ["The "]:
+        while prompt.strip() and prompt not in kept:
+            if await ask.of_run("/answer", prompt=prompt) is not None:
+                kept[prompt] = None
+            else:
+                prompt = prompt[: len(prompt) // 2]  # longer than the model looks back
+    return list(kept)
 
 
 async def _of_a_prompt(ask: Asking, prompt: str) -> None:

@@ -2,6 +2,7 @@ import { addressWith } from "../address.js";
 import { spark } from "../curve.js";
 import { make } from "../make.js";
 import { listed, recording } from "../recorded.js";
+import { train } from "../train.js";
 import { number } from "../words.js";
 
 const WAYS = [
@@ -19,9 +20,10 @@ export const start = {
   async draw(place, { list }) {
     if (recording) return sent(place, list.runs[0], recording.held);
     const own = list.runs.filter((run) => !run.recorded), carried = list.runs.filter((run) => run.recorded);
+    const form = await train().catch((error) => make("p", { class: "trouble" }, error.message));
     place.append(
       make("h1", {}, this.question),
-      make("section", { id: "train" }),
+      make("section", { id: "train" }, make("h2", {}, "Train one"), form),
       make("section", {}, make("h2", {}, "Your runs"),
         own.length ? make("ul", { class: "cards" }, own.map(card)) : make("p", {}, `There is none in ${list.folder} yet. Below are runs to look at meanwhile.`)),
       ...(carried.length ? [make("section", {}, make("h2", {}, "Runs that come along"), make("p", { class: "quiet" }, "Recorded when this Fogwalk was made; every step of them can be looked into."), make("ul", { class: "cards" }, carried.map(card)))] : []),
@@ -35,11 +37,11 @@ export const start = {
 
 function card(run) {
   const ask = (view, title) => make("a", { href: addressWith({ run: run.name, view }, {}) }, title);
-  if (run.wrong) return make("li", { class: "card" }, make("strong", {}, run.name), make("span", { class: "trouble" }, run.wrong), make("span", { class: "quiet" }, "It hides no other run. Mend what is said, or take it away: "), make("code", {}, `fogwalk remove ${run.name}`));
+  if (run.wrong) return make("li", { class: "card" }, make("strong", {}, run.name), make("span", { class: "trouble" }, run.wrong), ...(run.recorded ? [] : [make("span", { class: "quiet" }, "It hides no other run. Mend what is said, or take it away: "), make("code", {}, `fogwalk remove ${run.name}`)]));
   const best = run.best === null ? "" : `, best validation loss ${number(run.best)}`;
   const steps = run.steps ? ` of ${run.steps.toLocaleString("en")}` : "";
   return make("li", { class: "card" },
-    make("strong", {}, ask("live", run.name)), make("span", { class: "quiet" }, `${run.task} from ${run.data.join(", ")}`), drawn(run),
+    make("strong", {}, ask("live", run.name)), make("span", { class: "quiet", title: run.data.join(", ") }, `${run.task} from ${run.data.map((path) => path.split(/[\\/]/).at(-1)).join(", ")}`), drawn(run),
     make("span", {}, `${run.state}, step ${(run.step ?? 0).toLocaleString("en")}${steps}${best}`),
     run.shows ? make("p", {}, run.shows) : null,
     make("span", { class: "ways" }, ask("step", "One step"), run.kind === "plain" ? ask("network", "Network") : run.kind === "transformer" ? ask("round", "Round table") : null, ask("answer", "Answer")));
