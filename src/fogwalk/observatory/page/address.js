@@ -17,13 +17,13 @@ export function addressWith(changes, base = picks()) {
   return words ? `?${words}` : location.pathname;
 }
 
-/** Go there, or only write it down where the screen has drawn it already. */
-export function go(changes, { base, quietly = false } = {}) {
-  write(addressWith(changes, base), quietly);
+/** Go there, or only write it down where the screen has drawn it already: in the place of this one, or as one to come `back` to. */
+export function go(changes, { base, quietly = false, back = false } = {}) {
+  write(addressWith(changes, base), quietly && !back);
   if (!quietly) dispatchEvent(new PopStateEvent("popstate"));
 }
 
-/** Write an address of this page down, as one to come back to or in place of the last. */
+/** Write an address of this page down, as one to come back to, or in the place of the last. */
 export function write(address, quietly = false) {
   try {
     history[quietly ? "replaceState" : "pushState"](null, "", address);
