@@ -39,7 +39,7 @@ class Recording:
     answers: dict[str, Answer] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
 
-    def packed(self) -> bytes:
+    def content(self) -> bytes:
         """As page/recorded.js reads it, compressed: the header's length, the header as JSON, and every different body once."""
         places: dict[bytes, int] = {}
         bodies, told = bytearray(), {}
@@ -50,6 +50,11 @@ class Recording:
             told[key] = [places[answer.body], len(answer.body), answer.status, answer.shape]
         header = json.dumps({"held": self.held, "answers": told}, ensure_ascii=False).encode()
         return gzip.compress(struct.pack("<I", len(header)) + header + bytes(bodies), mtime=0)
+
+
+def packed(told: Any) -> bytes:
+    """Plain values as JSON without blanks."""
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def key_of(path: str, query: dict[str, str]) -> str:
@@ -83,6 +88,8 @@ class Asking:
     async def __call__(self, path: str, **query: Any) -> Any:
         """The answer as plain values, which is kept unless it is very large; of an error or a tensor, or without room, None."""
         given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
+        if (kept := self.recording.answers.get(key_of(path, given))) is not None:
+            return json.loads(kept.body) if kept.status == 200 and kept.shape is None else None
         if not self.room:
             return None
         answer = await _answered(self.app, f"/api/{path}", given)
@@ -91,7 +98,7 @@ class Asking:
             return None  # no such address
         if told is not None:
             told = self._without_places(told)
-            answer = Answer(answer.status, json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), None)
+            answer = Answer(answer.status, packed(told), None)
         if (size := len(zlib.compress(answer.body, 1)) + 20) < LARGEST and key_of(
             path, given
         ) not in self.recording.answers:
@@ -103,14 +110,19 @@ class Asking:
         """What stands below the run's own address."""
         return await self(f"runs/{self.recording.name}{path}", **query)
 
-    def same(self, path: str, query: dict[str, Any], other: dict[str, Any]) -> None:
-        """What was answered to one question is the answer to another."""
+    async def also(self, path: str, query: dict[str, Any], **other: Any) -> Any:
+        """What `of_run` gives; the same is the answer to another question, in which what is left open is named."""
+        told = await self.of_run(path, **query)
         keys = [
-            key_of(f"runs/{self.recording.name}{path}", {name: str(value) for name, value in one.items()})
-            for one in (query, other)
+            key_of(
+                f"runs/{self.recording.name}{path}",
+                {name: str(value) for name, value in one.items() if value is not None},
+            )
+            for one in (query, query | other)
         ]
         if keys[0] in self.recording.answers:
             self.recording.answers[keys[1]] = self.recording.answers[keys[0]]
+        return told
 
     def _without_places(self, told: Any) -> Any:
         """Without what tells where on this machine anything stands: of a path only its name is left."""

@@ -36,7 +36,7 @@ def whole(recording: Recording) -> str:
     begin = 'import "fogwalk/app.js";'
     scripts = f'<script type="importmap">{table}</script>\n<script type="module">{begin}</script>'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy(table, begin)}">'
-    packed = base64.b64encode(recording.packed()).decode()
+    packed = base64.b64encode(recording.content()).decode()
     page = _put(page, r"<meta charset=[^>]*>", lambda found: f"{found}\n{policy}")
     page = _put(page, r"<title>[^<]*</title>", lambda found: f"<title>{html.escape(recording.name)} · Fogwalk</title>")
     page = _put(page, r'<link rel="stylesheet"[^>]*>', lambda found: f"<style>\n{style}</style>")

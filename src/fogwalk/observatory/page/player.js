@@ -46,7 +46,7 @@ export function player(move, stands) {
   async function to(step, { still = false } = {}) {
     if (!still) playing = false;
     const mine = ++turn;
-    shown = held(Math.min(made, Math.max(open.first, Math.round(step) || 0)), shown, open.first);
+    shown = held(Math.min(made, Math.max(open.first, Math.round(step) || 0)), shown);
     draw();
     await move(shown);
     return mine === turn;

@@ -1,6 +1,6 @@
 // What the server answered, where this page is a file of its own (fogwalk report): the same questions, answered from the file.
 
-import { addressWith } from "./address.js";
+import { addressWith, picks } from "./address.js";
 import { make } from "./make.js";
 import { counted } from "./words.js";
 
@@ -36,19 +36,26 @@ function keyOf(path, query) {
 
 /** What a file does not hold, and what it holds instead. */
 function missing(held, path, query) {
-  const step = path.match(/\/(steps|frames)\/(\d+)/), prompted = query.prompt !== undefined && query.prompt !== null;
+  const found = path.match(/\/(steps|frames)\/(\d+)/), given = (value) => value !== undefined && value !== null && value !== "";
   const told = "fogwalk observe, where the run is, shows everything";
-  if (step) {
-    const steps = step[1] === "frames" ? held.frames : held.steps;
-    if (!steps.includes(Number(step[2]))) return refusal(`This file holds ${listed("step", steps)}, and not step ${Number(step[2]).toLocaleString("en")}; ${told}.`, steps.map((one) => [`step ${one.toLocaleString("en")}`, { step: one }]));
-    if (query.edit) return refusal(`No other value can be tried here: this file holds numbers, and no network. ${told[0].toUpperCase()}${told.slice(1)}.`);
+  const step = found ? Number(found[2]) : given(query.step) ? Number(query.step) : null;
+  if (query.edit || path.endsWith("/tried")) return refusal(`No other value can be tried here: this file holds numbers, and no network; ${told}.`);
+  if (step !== null && !heldSteps().includes(step)) return refusal(`This file holds ${listed("step", heldSteps())} of this, and not step ${step.toLocaleString("en")}; ${told}.`, heldSteps().map((one) => [`step ${one.toLocaleString("en")}`, { step: one }]));
+  if (found) {
     const row = Number(query.row ?? 0);
     if (!held.rows.includes(row)) return refusal(`This file holds ${listed("row", held.rows)} of each step, and not row ${row}; ${told}.`, held.rows.map((one) => [`row ${one}`, { row: one }]));
-    return refusal(`This file holds step ${step[2]}, but not this entry of it; ${told}.`);
+    return refusal(`This file holds step ${step.toLocaleString("en")}, but not this part of it; ${told}.`);
   }
-  if (prompted && !held.prompts.includes(query.prompt)) return refusal(`This file cannot ask the model anything new: it holds the answers to what stands below. ${told[0].toUpperCase()}${told.slice(1)}.`, held.prompts.map((one) => [one || "(nothing)", { prompt: one, listener: null, row: null }]));
-  if (prompted) return refusal(`This file holds the answer to this, but not this part of it; ${told}.`);
+  const asks = [...held.prompts.map((prompt) => [prompt, { prompt, held: null, listener: null, speaker: null }]), ...held.records.map((one) => [`record ${one}`, { held: one, prompt: null }])];
+  const known = given(query.held) ? held.records.includes(Number(query.held)) : held.prompts.includes(query.prompt);
+  if ((given(query.prompt) || given(query.held)) && !known) return refusal(`This file cannot ask the model anything new: it holds the answers to what stands below; ${told}.`, asks);
   return refusal(`This file does not hold this; ${told}.`);
+}
+
+/** The steps that can be shown on the screen that is looked at. */
+function heldSteps() {
+  const { screens, steps } = recording.held, own = screens[picks().view];
+  return own?.length ? own : steps;
 }
 
 function refusal(words, links = []) {
@@ -69,20 +76,24 @@ export function instead(error) {
   return shown.length ? make("ul", { class: "instead", "aria-label": "what this file holds" }, shown.map(([title, changes]) => make("li", {}, make("a", { href: addressWith(changes) }, title)))) : null;
 }
 
-/** A step that can be shown where `wanted` is, on the way from `now`: of a recording only some; a film, which begins at 0, has more. */
-export function held(wanted, now, first) {
+/** A step that can be shown where `wanted` is, on the way from `now`: of a recording only some. */
+export function held(wanted, now) {
   if (!recording || wanted === now) return wanted;
-  const known = first === 0 ? recording.held.frames : recording.held.steps;
+  const known = heldSteps();
   return (wanted > now ? known.find((one) => one >= wanted) ?? known.at(-1) : known.findLast((one) => one <= wanted) ?? known[0]) ?? wanted;
 }
 
+/** Those of some steps that can be shown. */
+export const shown = (steps) => (recording ? steps.filter((one) => heldSteps().includes(one)) : steps);
+
 /** On every screen of a file: what it is, and what of the run it holds. */
 export function banner(view, run) {
-  const { steps, frames, prompts, records, made, of } = recording.held, film = view.steps && frames.length && view.id === "network";
-  const asks = ["answer", "round"].includes(view.id);
-  const links = asks
-    ? [...prompts.map((prompt) => [prompt, { prompt, row: null, held: null, listener: null }]), ...(view.id === "answer" ? records.map((one) => [`record ${one}`, { held: one, prompt: null }]) : [])]
-    : (film ? frames : steps).map((step) => [`step ${step.toLocaleString("en")}`, { step }]);
-  const said = asks ? counted(links.length, "answer") : film ? `${frames.length} frames of its ${of.toLocaleString("en")} steps` : `${steps.length} of its ${of.toLocaleString("en")} steps`;
+  const { prompts, records, made, of } = recording.held, steps = heldSteps(), asks = ["answer", "round"].includes(view.id);
+  const links = [
+    ...(asks ? prompts.map((prompt) => [prompt, { prompt, held: null, listener: null, speaker: null }]) : []),
+    ...(view.id === "answer" ? records.map((one) => [`record ${one}`, { held: one, prompt: null }]) : []),
+    ...steps.map((step) => [`step ${step.toLocaleString("en")}`, { step }]),
+  ];
+  const what = view.id === "network" ? "frame" : "step", said = `${asks ? `${counted(links.length - steps.length, "answer")}, and one of them at ` : ""}${counted(steps.length, what)} of its ${of.toLocaleString("en")}`;
   return make("details", { class: "recording" }, make("summary", {}, `A recording of ${run} of ${made}: it holds ${said}`), make("ul", { class: "instead" }, links.map(([title, changes]) => make("li", {}, make("a", { href: addressWith(changes) }, title)))));
 }
