@@ -99,8 +99,8 @@ def test_the_questions_of_the_screens_are_held(files: dict[str, str]) -> None:
     for prompt in held["prompts"]:
         assert answers[key_of("runs/book/answer", {"prompt": prompt})][0] == 200
     held, answers = opened(files["moons"])
-    assert {0, 1, 10, 20} <= set(held["frames"])
-    for frame in held["frames"]:
+    assert {0, 1, 10, 20} <= set(held["screens"]["network"])
+    for frame in held["screens"]["network"]:
         assert answers[key_of(f"runs/moons/frames/{frame}", {})][0] == 200
 
 

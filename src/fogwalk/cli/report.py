@@ -39,10 +39,10 @@ def run(found: argparse.Namespace) -> int:
     held, many = recording.held, len(text.encode())
     print(printable(f"wrote {out} ({size(many)}), a page of {folder.name} that needs no network and no Fogwalk"))
     print(f"  {_listed('step', held['steps'])} of {held['of']:,}, each with its first {len(held['rows'])} rows")
-    if held["frames"]:
-        print(f"  {len(held['frames'])} frames of the network's film")
+    if frames := held["screens"]["network"]:
+        print(f"  {len(frames)} frames of the network's film")
     if answers := len(held["prompts"]) + len(held["records"]):
-        print(f"  {answers} {'answer' if answers == 1 else 'answers'}, each with how it was made")
+        print(f"  {answers} answer{'' if answers == 1 else 's'}, each with how it was made")
     if many > MOST_BYTES:
         print(printable(f"  it is larger than {size(MOST_BYTES)}, which many a mailbox refuses"), file=sys.stderr)
     print(printable(f"next    open {out} in a browser, or send it; fogwalk observe shows every step of the run"))

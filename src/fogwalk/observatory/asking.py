@@ -68,7 +68,9 @@ class Asking:
     def __init__(self, app: App, name: str, hidden: dict[str, str]) -> None:
         self.app = app
         self.recording = Recording(name)
-        self.size = 0  # bytes of the answers, packed one by one: together they are fewer
+        self.size = 0  # bytes of the answers so far, packed
+        self._packer = zlib.compressobj()
+        self._bodies: set[int] = set()
         self.began = time.monotonic()
         self.most, self.until = float(MOST_BYTES), float("inf")
         places = sorted(hidden, key=len, reverse=True)
@@ -99,12 +101,17 @@ class Asking:
         if told is not None:
             told = self._without_places(told)
             answer = Answer(answer.status, packed(told), None)
-        if (size := len(zlib.compress(answer.body, 1)) + 20) < LARGEST and key_of(
-            path, given
-        ) not in self.recording.answers:
+        if len(zlib.compress(answer.body, 1)) < LARGEST:
             self.recording.answers[key_of(path, given)] = answer
-            self.size += size
+            self._count(answer.body)
         return told if answer.status == 200 else None
+
+    def _count(self, body: bytes) -> None:
+        """What one more answer takes beside the others: of what stood before only a mention."""
+        if (seen := hash(body)) not in self._bodies:
+            self._bodies.add(seen)
+            self.size += len(self._packer.compress(body))
+        self.size += 30  # of the header
 
     async def of_run(self, path: str, **query: Any) -> Any:
         """What stands below the run's own address."""

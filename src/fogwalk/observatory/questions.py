@@ -223,7 +223,6 @@ async def _of_a_parameter(ask: Asking, at: str, name: str, shape: list[int], *, 
             await ask.of_run(f"{at}/entry", at=name, **dict(zip(("unit", "place"), place, strict=False)))
     for place in dials:
         words = ",".join(map(str, place))
-        for row in range(ROWS if small else 1):
-            await ask.of_run(f"{at}/weight", name=name, at=words, row=row)
+        await ask.of_run(f"{at}/weight", name=name, at=words, row=0)
         if small:
             await ask.of_run(f"{at}/nudge", name=name, at=words)

@@ -24,7 +24,7 @@ from fogwalk.runs.folder import RunFolder
 
 SECONDS = 100.0  # after which no further step is recorded
 ANSWERS, ANSWER_SECONDS = 0.3, 40.0  # the share of the room, and the time, for what the model answers
-FILM = 0.5  # the share of what is left then for a plain network's film
+FILM = 0.4  # the share of what is left then for a plain network's film
 MOST_STEPS = 12  # that can be looked into
 MOST_FRAMES = 40  # of a film
 
