@@ -21,7 +21,7 @@ TOP = 5  # dials of a larger one's parameters, those with the largest gradients
 PROMPT = 40  # letters of a text that is asked about
 RECORDS = 6  # of the validation split, from the first, and as many of those the model gets most wrong
 MAPS = 32  # channels that are drawn, as answer/maps.js asks
-STATIONS = ("batch", "forward", "loss", "blame", "update", "again")
+STATIONS = ("batch", "loss", "blame", "update", "again")
 
 
 async def of_the_run(ask: Asking) -> None:

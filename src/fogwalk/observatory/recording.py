@@ -22,7 +22,7 @@ from fogwalk.observatory.reading import Shelf
 from fogwalk.observatory.server import application
 from fogwalk.runs.folder import RunFolder
 
-SECONDS = 100.0  # after which no further step is recorded
+SECONDS, EACH = 100.0, 15.0  # after which no further step is recorded; and that one of them is asked about
 ANSWERS, ANSWER_SECONDS = 0.3, 40.0  # the share of the room, and the time, for what the model answers
 FILM = 0.4  # the share of what is left then for a plain network's film
 MOST_STEPS = 12  # that can be looked into
@@ -107,7 +107,7 @@ async def _steps(ask: Asking, entry: dict[str, Any], looks: list[int], tell: Tel
             break
         tell(f"step {step:,} ({len(done) + 1} of up to {len(order)}), {ask.size / 1e6:.1f} MB")
         before = ask.size
-        ask.bound(1 if done else 0.5)
+        ask.bound(1 if done else 0.5, EACH)
         if await questions.of_a_step(ask, step, drawn=entry["kind"] == "plain"):
             done.append(step)
             largest = max(largest, ask.size - before)
