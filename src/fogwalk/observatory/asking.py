@@ -95,12 +95,12 @@ class Asking:
         if not self.room:
             return None
         answer = await _answered(self.app, f"/api/{path}", given)
-        told = None if answer.shape is not None else json.loads(answer.body)
-        if answer.status != 200 and str(told.get("error", "")).startswith("nothing is at"):
-            return None  # no such address
-        if told is not None:
-            told = self._without_places(told)
+        told: Any = None
+        if answer.shape is None:
+            told = self._without_places(json.loads(answer.body))
             answer = Answer(answer.status, packed(told), None)
+            if answer.status != 200 and str(told.get("error", "")).startswith("nothing is at"):
+                return None  # no such address
         if len(zlib.compress(answer.body, 1)) < LARGEST:
             self.recording.answers[key_of(path, given)] = answer
             self._count(answer.body)
