@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from fogwalk import trainer
 from fogwalk.cli import main
 from fogwalk.data.recognise import settled
-from fogwalk.observatory import asking
+from fogwalk.observatory import asking, recording
 from fogwalk.observatory.asking import key_of
 from fogwalk.observatory.recording import record, spread
 from fogwalk.observatory.report import MOST_BYTES, whole
@@ -166,7 +166,8 @@ def test_data_never_becomes_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_has_no_room_is_left_out_and_the_rest_is_whole(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "MOST_BYTES", 150_000)
+    monkeypatch.setattr(asking, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(recording, "MOST_BYTES", 60_000)
     held, answers = opened(whole(record(RunFolder(shelf / "book"))))
     assert held["steps"] == [1, 20], "the first and the last come first"
     for step in held["steps"]:
