@@ -104,9 +104,10 @@ def test_every_screen_of_a_file_tells_the_numbers_of_the_server(name: str, view:
         link = page.locator(".recording a").first.get_attribute("href", timeout=PATIENCE)
         asked = {what: value for what, value in parse_qsl((link or "").partition("?")[2]) if what in ("prompt", "held")}
         page = file.open(view=view, **{what: quote(value) for what, value in asked.items()})
-    assert not page.locator("#screen [role=alert], #screen .trouble:not(.good)").all_inner_texts()
+    assert not page.locator("#screen [role=alert]").all_inner_texts()
+    assert "This file holds" not in page.locator("#screen").inner_text()
     mine, served = numbers(page), numbers(window.open(view, name, **asked))
-    assert len(mine) > 5
+    assert len(mine) > 5 or (view == "answer" and not asked), "an image may be asked for first"
     assert mine == served
     assert file.place.stat().st_size < MOST_BYTES
 
