@@ -203,6 +203,7 @@ def test_every_command_of_the_readme_does_what_it_says(
     assert Path("exported/config.json").exists() == ("huggingface" in words)
     assert Path("exported-onnx/model.onnx").exists() == ("onnx" in words)
     assert Path("answers.csv").exists() == (words[0] == "predict")
+    assert Path("lesson.html").exists() == (words[0] == "report")
 
 
 def test_a_run_goes_on_after_a_crash_and_beyond_its_end_as_the_readme_says(

@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "score a trained model on held-out text or rows",
     "explain": "one step of a run, one answer, or the run's health, with every number",
     "observe": "a page that shows every run, live and finished",
+    "report": "a run's page as one file that opens anywhere, to send",
     "parameters": "every group of dials in a model: name, shape, count, size",
     "runs": "the runs under ./runs",
     "compare": "two runs: what was set differently, and what came of it",

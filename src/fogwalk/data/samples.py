@@ -1,7 +1,7 @@
-"""Texts that every Python carries, to try Fogwalk without any data of one's own.
+"""Texts to try Fogwalk without any data of one's own: those that every Python carries, and a small one that comes along.
 
 Before this   nothing but the Python installation.
-After this    corpus.py reads them like a file. They differ between Python versions, so their hash is printed.
+After this    corpus.py reads them like a file. Python's differ between its versions, so their hash is printed.
 """
 
 from __future__ import annotations
@@ -49,9 +49,15 @@ def _sources(root: Path) -> Iterator[str]:
                 continue
 
 
+def coriolanus() -> str:
+    """The beginning of Shakespeare's Coriolanus, about 80,000 characters: the same on every machine."""
+    return (Path(__file__).parent / "texts" / "coriolanus.txt").read_text(encoding="utf-8")
+
+
 SAMPLES: dict[str, Callable[[], str]] = {
     "sample:python-docs": python_docs,
     "sample:python-source": python_source,
+    "sample:coriolanus": coriolanus,
 }
 
 

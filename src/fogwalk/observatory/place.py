@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fogwalk.errors import UsageError
+from fogwalk.observatory.carried import shows
 from fogwalk.observatory.desk import Desk
 from fogwalk.observatory.reading import Shelf
 from fogwalk.observatory.trainings import Trainings
@@ -34,6 +35,15 @@ class Place:
     def run(self, request: Request) -> RunFolder:
         """The run that is named in the address. Raises UsageError where there is none."""
         return self.shelf.find(request.path_params["name"])
+
+    def own(self, request: Request) -> RunFolder:
+        """The run that is named, where it may be changed. Raises UsageError for one that comes along with Fogwalk."""
+        folder = self.run(request)
+        if shows(folder) is not None:
+            raise UsageError(
+                f"{folder.name} comes along with Fogwalk and is only read", remedy="Train one of your own from Start."
+            )
+        return folder
 
     async def ask(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
         """What `work` gives back at the desk for the folder of the run that is named, and whatever else it is given."""

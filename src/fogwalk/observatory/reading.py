@@ -13,6 +13,7 @@ from typing import Any
 
 from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.events import FINISHED, finite
+from fogwalk.observatory.carried import carried, shows
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import newest_settings, state_of
 from fogwalk.runs.control import wished
@@ -64,17 +65,21 @@ class Story:
 
 
 class Shelf:
-    """The runs under one folder. A name is one of theirs or none: it never becomes a path."""
+    """The runs under one folder, and after them those that come along with Fogwalk. A name is one of theirs or none: it never
+    becomes a path."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._stories: dict[str, Story] = {}
 
     def runs(self) -> list[RunFolder]:
-        """The newest first. Where the folder is itself a run, that one."""
+        """The newest first, those that come along last; of two with one name the person's. Where the folder is itself a run, that
+        one alone."""
         if is_run(self.root):
             return [RunFolder(self.root)]
-        return all_runs(self.root)[::-1][:MOST_RUNS]
+        own = all_runs(self.root)[::-1][:MOST_RUNS]
+        names = {folder.name for folder in own}
+        return own + [folder for folder in carried() if folder.name not in names]
 
     def find(self, name: str) -> RunFolder:
         """The run of a name. Raises UsageError, with the nearest names, where there is none."""
@@ -105,6 +110,8 @@ class Shelf:
             "started": status.get("started"),
             "heartbeat": status.get("heartbeat"),
             "wrong": "",
+            "recorded": shows(folder) is not None,
+            "shows": shows(folder),
         }
         try:
             settings = load_settings(newest_settings(folder))

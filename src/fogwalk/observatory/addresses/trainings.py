@@ -28,7 +28,7 @@ def routes(place: Place) -> list[Route]:
         return JSONResponse({"name": await place.trainings.begin(await told(request))})
 
     async def control(request: Request) -> Response:
-        folder, asked = place.run(request), await told(request)
+        folder, asked = place.own(request), await told(request)
         if state_of(folder) not in ("planning", "training", "paused"):
             raise RunError(f"{folder.name} is not being trained", expected="Only a training can be steered.")
         try:
@@ -39,7 +39,7 @@ def routes(place: Place) -> list[Route]:
         return JSONResponse({"state": state_of(folder)})
 
     async def go_on(request: Request) -> Response:
-        folder, asked = place.run(request), await told(request)
+        folder, asked = place.own(request), await told(request)
         await place.trainings.go_on(folder, asked.get("steps"))
         return JSONResponse({"name": folder.name})
 

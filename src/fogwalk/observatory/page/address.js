@@ -1,8 +1,10 @@
 // Where a person is: run, screen and what is picked on it, all of it in the address, so that any address opens the same again.
 
+let kept = null; // what could not be written there: a page that was opened as a file inside another program may not
+
 /** The picks of the address as an object. */
 export function picks() {
-  return Object.fromEntries(new URLSearchParams(location.search));
+  return Object.fromEntries(new URLSearchParams(kept ?? location.search));
 }
 
 /** The address with some picks changed; what is null or empty is left out. */
@@ -17,10 +19,15 @@ export function addressWith(changes, base = picks()) {
 
 /** Go there, or only write it down where the screen has drawn it already: in the place of this one, or as one to come `back` to. */
 export function go(changes, { base, quietly = false, back = false } = {}) {
-  const address = addressWith(changes, base);
-  if (quietly) history[back ? "pushState" : "replaceState"](null, "", address);
-  else {
-    history.pushState(null, "", address);
-    dispatchEvent(new PopStateEvent("popstate"));
+  write(addressWith(changes, base), quietly && !back);
+  if (!quietly) dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** Write an address of this page down, as one to come back to, or in the place of the last. */
+export function write(address, quietly = false) {
+  try {
+    history[quietly ? "replaceState" : "pushState"](null, "", address);
+  } catch {
+    kept = address.includes("?") ? address.slice(address.indexOf("?")) : "";
   }
 }

@@ -1,8 +1,9 @@
 // The frame: which run, which screen, and a word on how the run stands. A screen is one file in views/ and one line in VIEWS.
 
-import { addressWith, go, picks } from "./address.js";
+import { addressWith, go, picks, write } from "./address.js";
 import { make } from "./make.js";
 import { player } from "./player.js";
+import { banner, instead, recording } from "./recorded.js";
 import { ask, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
 import { blame } from "./views/blame.js";
@@ -38,6 +39,7 @@ async function show() {
     stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
+    if (recording && view !== start) place.append(banner(view, name));
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
     const drawn = await view.draw(place, { list, opened, step, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
     if (mine !== turn) ends(drawn);
@@ -45,7 +47,7 @@ async function show() {
     document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;
   } catch (error) {
     if (mine !== turn) return;
-    place.append(make("p", { class: "trouble", role: "alert" }, error.message));
+    place.append(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
   }
 }
 
@@ -73,7 +75,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (!link || link.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || link.hash || link.pathname !== location.pathname) return;
   event.preventDefault();
-  history.pushState(null, "", link.href);
+  write(link.href);
   show().then(() => screen.focus({ preventScroll: true }));
 });
 addEventListener("popstate", show);

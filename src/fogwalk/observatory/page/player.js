@@ -3,6 +3,7 @@
 
 import { calm } from "./calm.js";
 import { make } from "./make.js";
+import { held } from "./recorded.js";
 import { listen, run as at, tell } from "./server.js";
 
 const SPEEDS = [1, 5, 20, 100, 1000]; // steps a second
@@ -49,7 +50,7 @@ export function player(move, stands) {
   async function to(step, { still = false } = {}) {
     if (!still) playing = false;
     const mine = ++turn;
-    shown = Math.min(made, Math.max(open.first, Math.round(step) || 0));
+    shown = held(Math.min(made, Math.max(open.first, Math.round(step) || 0)), shown);
     draw();
     await move(shown);
     return mine === turn;

@@ -1,16 +1,17 @@
 // What the page asks of its server, each failure in words.
 
-/** The JSON at an address; throws an Error whose message is for people. */
-export const ask = async (path, query = {}) => (await reached(path, query)).json();
+import { recording } from "./recorded.js";
 
-async function reached(path, query) {
+/** What stands at an address; throws an Error whose message is for people. */
+async function got(path, query) {
   const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== ""));
   let answer;
   try {
-    answer = await fetch(`/api/${path}${words.size ? `?${words}` : ""}`);
+    answer = recording ? null : await fetch(`/api/${path}${words.size ? `?${words}` : ""}`);
   } catch {
     throw new Error("The server of this page does not answer. A training goes on without it; start the page again with: fogwalk observe");
   }
+  answer ??= recording.answer(path, query);
   if (answer.ok) return answer;
   let told = answer.statusText;
   try {
@@ -19,8 +20,18 @@ async function reached(path, query) {
   throw new Error(told || `the server said ${answer.status}`);
 }
 
+/** The JSON at an address. */
+export const ask = async (path, query = {}) => (await got(path, query)).json();
+
+/** The numbers at an address, and their shape. */
+export async function floats(path, query = {}) {
+  const answer = await got(path, query), shape = answer.headers.get("x-shape").split(",").filter(Boolean).map(Number);
+  return { shape, values: new Float32Array(await answer.arrayBuffer()) };
+}
+
 /** Tell the server what is wished; its answer, or an Error whose message is for people. */
 export async function tell(path, what) {
+  if (recording) throw new Error("This file trains nothing. Where Fogwalk is, fogwalk observe does.");
   let answer;
   try {
     answer = await fetch(`/api/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(what) });
@@ -30,13 +41,6 @@ export async function tell(path, what) {
   const told = await answer.json().catch(() => ({ error: answer.statusText }));
   if (!answer.ok) throw new Error(told.error || `the server said ${answer.status}`);
   return told;
-}
-
-/** A tensor at an address: its shape and its numbers. */
-export async function floats(path, query = {}) {
-  const answer = await reached(path, query);
-  const shape = answer.headers.get("x-shape").split(",").filter(Boolean).map(Number);
-  return { shape, values: new Float32Array(await answer.arrayBuffer()) };
 }
 
 /** A tensor of a step. */
@@ -50,6 +54,7 @@ const SILENT = 25; // seconds without a word, after which the line is thought de
     many seconds nothing was heard for, 0 when contact is there again; `stands` how the run stands, whenever it is another. Gives
     back what ends it. */
 export function listen(name, offset, heard, lost, stands = () => {}) {
+  if (recording) return () => {};
   let stream = null, last = Date.now(), from = offset, ended = false, silent = 0;
   const begin = () => {
     stream = new EventSource(`/api/${run(name)}/events?from=${from}`);

@@ -2,6 +2,7 @@
 
 import { go } from "./address.js";
 import { make } from "./make.js";
+import { held } from "./recorded.js";
 import { ask, run as at } from "./server.js";
 
 /** A field for a whole number that is kept in the address. */
@@ -12,8 +13,8 @@ export const whole = (name, value, least, most = null) =>
 export function stepper(step, most = null) {
   return [
     make("label", {}, "step ", whole("step", step, 1, most)),
-    make("button", { onclick: () => go({ step: Math.max(1, step - 1) }) }, "one back"),
-    make("button", { onclick: () => go({ step: Math.min(most ?? Infinity, step + 1) }) }, "one on"),
+    make("button", { onclick: () => go({ step: held(Math.max(1, step - 1), step) }) }, "one back"),
+    make("button", { onclick: () => go({ step: held(Math.min(most ?? Infinity, step + 1), step) }) }, "one on"),
   ];
 }
 

@@ -5,6 +5,7 @@ import { answerPlane } from "../network/answer.js";
 import { gallery, LINKS, net } from "../network/net.js";
 import { sandbox } from "../network/sandbox.js";
 import { workbench } from "../network/workbench.js";
+import { recording } from "../recorded.js";
 import { ask, run as at, tensor } from "../server.js";
 import { number } from "../words.js";
 
@@ -19,7 +20,7 @@ export const network = {
 
   async draw(place, { opened, step, picks }) {
     const settings = opened.planned.settings ?? {};
-    place.append(make("h1", {}, this.question), workbench(opened.kind === "plain" ? settings : {}, opened.kind !== "plain" || (opened.made ?? 0) === 0, opened));
+    place.append(make("h1", {}, this.question), recording ? "" : workbench(opened.kind === "plain" ? settings : {}, opened.kind !== "plain" || (opened.made ?? 0) === 0, opened));
     if (opened.kind !== "plain") return place.append(make("p", {}, `This screen draws plain networks, and ${opened.name} is ${opened.kind === "transformer" ? "a transformer: see its Round table" : `${opened.kind}: see One step`}. Start one here, or in a terminal: fogwalk train sample:moons --model.hidden 4`));
     const kind = picks.links in LINKS ? picks.links : "weight";
     const choice = make("select", { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) }, Object.entries(LINKS).map(([name, words]) => make("option", { value: name, selected: name === kind }, words)));
