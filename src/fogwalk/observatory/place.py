@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from fogwalk.errors import UsageError
 from fogwalk.observatory.desk import Desk
@@ -53,3 +54,9 @@ def where(request: Request, *flags: str) -> dict[str, int]:
     """Those of the flags that are given."""
     asked = {flag: whole(request, flag) for flag in flags}
     return {flag: value for flag, value in asked.items() if value is not None}
+
+
+def floats(shape: list[int], content: bytes) -> Response:
+    """Little-endian float32, its shape in a header."""
+    headers = {"x-shape": ",".join(map(str, shape))}
+    return Response(content, media_type="application/octet-stream", headers=headers)

@@ -6,13 +6,11 @@ After this    server.py collects them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fogwalk.observatory.place import RUN, Place, where, whole
+from fogwalk.observatory.place import RUN, Place, floats, where, whole
 from fogwalk.observatory.work import steps
 
 STEP = f"{RUN}/steps/{{step:int}}"
@@ -29,11 +27,9 @@ def routes(place: Place) -> list[Route]:
         return JSONResponse({"text": await place.ask(request, steps.entry, request.path_params["step"], name, at)})
 
     async def tensor(request: Request) -> Response:
-        """Little-endian float32, its shape in a header."""
         name, row = request.query_params.get("name", ""), whole(request, "row")
         shape, content = await place.ask(request, steps.tensor, request.path_params["step"], name, row)
-        headers: dict[str, Any] = {"x-shape": ",".join(map(str, shape))}
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return floats(shape, content)
 
     return [
         Route(STEP, step),

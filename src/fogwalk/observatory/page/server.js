@@ -1,7 +1,7 @@
 // What the page asks of its server, each failure in words.
 
-/** The JSON at an address; throws an Error whose message is for people. */
-export async function ask(path, query = {}) {
+/** What stands at an address; throws an Error whose message is for people. */
+async function got(path, query) {
   const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== ""));
   let answer;
   try {
@@ -9,7 +9,7 @@ export async function ask(path, query = {}) {
   } catch {
     throw new Error("The server of this page does not answer. A training goes on without it; start the page again with: fogwalk observe");
   }
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer;
   let told = answer.statusText;
   try {
     told = (await answer.json()).error;
@@ -30,14 +30,17 @@ export async function tell(path, what) {
   return told;
 }
 
-/** A tensor of a step: its shape and its numbers. */
-export async function tensor(name, step, which, row = null) {
-  const query = new URLSearchParams({ name: which, ...(row === null ? {} : { row }) });
-  const answer = await fetch(`/api/${run(name)}/steps/${step}/tensor?${query}`);
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  const shape = answer.headers.get("x-shape").split(",").filter(Boolean).map(Number);
+/** The JSON at an address. */
+export const ask = async (path, query = {}) => (await got(path, query)).json();
+
+/** The numbers at an address, and their shape. */
+export async function floats(path, query = {}) {
+  const answer = await got(path, query), shape = answer.headers.get("x-shape").split(",").filter(Boolean).map(Number);
   return { shape, values: new Float32Array(await answer.arrayBuffer()) };
 }
+
+/** A tensor of a step. */
+export const tensor = (name, step, which, row = null) => floats(`${run(name)}/steps/${step}/tensor`, { name: which, row });
 
 export const run = (name) => `runs/${encodeURIComponent(name)}`;
 

@@ -15,7 +15,7 @@ REMEMBERED = 2  # answers, each with all its numbers
 _ANSWERS: OrderedDict[tuple[str, str, int | None, int | None], Any] = OrderedDict()
 
 
-def _answered(path: str, prompt: str, row: int | None, at: int | None) -> Any:
+def answered(path: str, prompt: str, row: int | None, at: int | None) -> Any:
     """An answer, made or remembered. A run that goes on may answer otherwise a moment later: only what has a step is kept."""
     from fogwalk.run import load
 
@@ -30,11 +30,11 @@ def _answered(path: str, prompt: str, row: int | None, at: int | None) -> Any:
 
 def entry(path: str, prompt: str, at: int | None, name: str, where: dict[str, int]) -> str:
     """Any entry of how a text's answer was made, as `explain --prompt TEXT --at NAME` prints it."""
-    return str(_answered(path, prompt, None, at).at(name, **where))
+    return str(answered(path, prompt, None, at).at(name, **where))
 
 
 def answer(path: str, prompt: str, row: int | None, at: int | None) -> dict[str, Any]:
     """An answer and what drove it: its structure, its tensors as lists, and its text as `explain --prompt` prints it."""
-    told = _answered(path, prompt, row, at)
+    told = answered(path, prompt, row, at)
     tensors = {name: value.tolist() for name, value in told.tensors.items()}
     return finite({"structure": told.structure, "tensors": tensors, "text": repr(told)})  # type: ignore[no-any-return]
