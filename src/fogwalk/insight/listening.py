@@ -33,7 +33,8 @@ def require_head(answer: Answering, path: str, head: int) -> None:
     if path not in tables(answer):
         require_name(path, answer.model, answer.values)
         raise UsageError(f"{path} is no round table", expected=f"There are: {', '.join(tables(answer)[:12])}.")
-    if not 0 <= head < (heads := answer.work(path).value("weights").shape[1]):
+    heads = answer.work(path).value("weights").shape[1]
+    if not 0 <= head < heads:
         raise UsageError(f"--head {head} is outside", expected=f"There are {heads:,}, counted from 0.")
 
 
@@ -71,20 +72,27 @@ def measure_of(name: str) -> Callable[[Answering, str], Tensor]:
     return MEASURES[name]
 
 
-def habits(answer: Answering, path: str) -> list[tuple[dict[str, float], dict[str, float]]]:
+Habits = tuple[dict[str, float], dict[str, float]]
+
+
+def habits(answer: Answering, path: str) -> list[Habits]:
     """Of every head its habits, and those of one that listens to all places alike, by the names of measures/attention.py."""
-    weights, tokens = shares(answer, path)[None], answer.captured.batch.inputs[:1]
-    if weights.shape[2] < 2:
-        return [({}, {})] * weights.shape[1]
-    alike = torch.ones_like(weights[:, :1])
-    alike = alike.tril() if answer.model.get_submodule(path).causal else alike
-    found, usual = scores(weights, tokens), scores(alike / alike.sum(-1, keepdim=True), tokens)
+    causal = bool(answer.model.get_submodule(path).causal)
+    return habits_of(shares(answer, path), answer.captured.batch.inputs[0], causal=causal)
+
+
+def habits_of(weights: Tensor, tokens: Tensor, *, causal: bool) -> list[Habits]:
+    """The same of shares [head, time, key] over tokens [time]; of one token alone nothing can be said."""
+    if weights.shape[1] < 2:
+        return [({}, {})] * len(weights)
+    alike = torch.ones_like(weights[:1]).tril() if causal else torch.ones_like(weights[:1])
+    found, usual = (scores(one[None], tokens[None]) for one in (weights, alike / alike.sum(-1, keepdim=True)))
     return [
         (
             {name: float(each[head]) for name, each in found.items()},
             {name: float(each[0]) for name, each in usual.items()},
         )
-        for head in range(weights.shape[1])
+        for head in range(len(weights))
     ]
 
 
