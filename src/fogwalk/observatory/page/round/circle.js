@@ -6,6 +6,7 @@ import { plain } from "./names.js";
 
 export const MOST = 60; // arcs that are drawn
 export const LEAST = 0.02; // of the largest that could be, below which no arc is drawn
+const FINGERTIP = 12.5; // pixels on the page that a chair can be pressed within, each way, where there is room
 const CHAIRS = 256; // that are drawn
 const LETTERS = 7; // pixels on the page that the letters beside a chair are high, at least; else only the loudest are named
 const ROOM = 520, MIDDLE = ROOM / 2, RADIUS = 188;
@@ -33,7 +34,7 @@ export function circle(pick) {
     const { names, listener, speaker, most, signed } = data, arcs = arcsOf(data);
     drawn = arcs.slice(0, MOST);
     const seated = seats(data, drawn), count = seated.length, each = (2 * Math.PI * RADIUS) / count;
-    const size = Math.max(2.5, Math.min(17, each / 2 - 1)), high = Math.min(13, each * 0.85), named = high * Math.min(1, (svg.clientWidth || ROOM) / ROOM) >= LETTERS;
+    const size = Math.max(2.5, Math.min(17, each / 2 - 1)), high = Math.min(13, each * 0.85), zoom = (svg.clientWidth || ROOM) / ROOM, named = high * zoom >= LETTERS;
     svg.setAttribute("viewBox", count === 1 ? `0 20 ${ROOM} 140` : `0 0 ${ROOM} ${ROOM}`);
     const place = new Map(seated.map((one, at) => [one, (at / count) * 2 * Math.PI - Math.PI / 2]));
     const at = (one, away) => [MIDDLE + away * Math.cos(place.get(one)), MIDDLE + away * Math.sin(place.get(one))].map((value) => Number(value.toFixed(1)));
@@ -60,7 +61,7 @@ export function circle(pick) {
       const anchor = flat && across ? "middle" : left ? "end" : "start", lower = flat ? (across ? (v < MIDDLE ? 0 : 10) : 4) : 4;
       return draw("g", { class: kind.filter(Boolean).join(" "), role: "button", tabindex: one === listener ? "0" : "-1", "aria-pressed": String(one === listener), "aria-label": `place ${one}, ${names[one]}${closed ? `, closed: it comes after place ${listener}` : ""}`, "data-place": one,
         onclick: () => pick(one, null), onfocus: () => near(one), onpointerenter: () => near(one), onblur: rest, onpointerleave: rest },
-      draw("circle", { class: "target", cx: x, cy: y, r: Math.max(size, Math.min(12, each / 2)) }), draw("circle", { class: "ring", cx: x, cy: y, r: size }),
+      draw("circle", { class: "target", cx: x, cy: y, r: Math.max(size, Math.min(FINGERTIP / zoom, each / 2)) }), draw("circle", { class: "ring", cx: x, cy: y, r: size }),
       closed && size >= 4 ? draw("path", { class: "cross", d: `M${x - size / 1.6},${y + size / 1.6} L${x + size / 1.6},${y - size / 1.6}` }) : null,
       size >= 8 ? draw("text", { class: "chair", x, y: y + 3.5, "text-anchor": "middle" }, String(one)) : null,
       text ? draw("text", { class: "token", x: u, y: v + lower, "text-anchor": anchor, transform: flat ? null : `rotate(${(left ? angle + 180 : angle).toFixed(1)} ${u} ${v})`, style: `font-size: ${(named ? high : 12).toFixed(1)}px` }, text) : null);

@@ -55,6 +55,7 @@ class Screen {
     this.film = film((step) => this.goTo(step));
     this.heads = heads((each) => this.take(each));
     this.pickMeasure = make("select", { "aria-label": "what is shown", onchange: () => { this.measure = this.pickMeasure.value; this.redraw(); } });
+    this.pickListener = make("select", { "aria-label": "the listener", onchange: () => this.pick(Number(this.pickListener.value), null) });
     this.told = make("p", { class: "quiet" });
     this.lock = make("button", { onclick: () => this.toggleLock() });
     this.sides = make("div", { class: "sides" });
@@ -62,7 +63,7 @@ class Screen {
     this.numbers = make("section", {});
     this.drawing = make("div", { hidden: true },
       make("h2", {}, "All heads"), this.heads.place,
-      make("h2", {}, "The picked head"), make("div", { class: "controls" }, make("label", {}, "show ", this.pickMeasure), this.lock), this.told, this.sides, this.difference, this.numbers);
+      make("h2", {}, "The picked head"), make("div", { class: "controls" }, make("label", {}, "show ", this.pickMeasure), make("label", {}, "listener ", this.pickListener), this.lock), this.told, this.sides, this.difference, this.numbers);
     this.place = make("div", {},
       make("form", { class: "controls", onsubmit: (event) => this.read(event) }, this.field, make("button", {}, "Read")),
       this.length, this.film.place, this.status, this.trouble, this.drawing);
@@ -177,6 +178,7 @@ class Screen {
       this.length.textContent = `${found.listeners.length === 1 ? "1 token" : `${found.listeners.length} tokens`}; the model looks back over ${found.context}. ${this.step === null ? `This is the run's best model, of step ${found.step.toLocaleString("en")}.` : `The model as it was after ${found.step.toLocaleString("en")} steps.`}`;
       this.heads.show(found, small, found.heads.indexOf(this.one), this.locked ? found.heads.findIndex(same(this.locked)) : -1);
       this.pickMeasure.replaceChildren(...Object.entries(MEASURES).map(([name, { title }]) => make("option", { value: name, selected: name === this.measure, disabled: name === "effect" && !!found.untold }, title)));
+      this.pickListener.replaceChildren(...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${token}`)));
       this.told.textContent = `${MEASURES[this.measure].told}${found.untold ? ` The effect on the answer's score cannot be told of this model: ${found.untold}.` : ""}`;
       this.lock.textContent = this.locked ? "Unlock" : "Lock, to compare with another head or step";
       this.trouble.replaceChildren();
@@ -198,6 +200,7 @@ class Screen {
   /** The circles and matrices, those of both sides to one scale, and what is between them. */
   drawSides() {
     const { found, every } = this, measure = MEASURES[this.measure], pick = (listener, speaker) => this.pick(listener, speaker);
+    this.pickListener.value = this.listener;
     const most = measure.scale ?? largest(...every.map((one) => one.numbers.values));
     if (this.shown?.length !== every.length) {
       this.shown = every.map(() => side(pick));
