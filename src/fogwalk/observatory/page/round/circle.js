@@ -109,8 +109,8 @@ function seats({ side, listener, speaker, values }, drawn) {
   const every = Array.from({ length: side }, (_, place) => place);
   if (side <= CHAIRS) return every;
   const loud = every.toSorted((one, other) => Math.abs(values[listener * side + other]) - Math.abs(values[listener * side + one]));
-  const kept = new Set([listener, ...(speaker === null ? [] : [speaker]), ...drawn.flatMap(([from, to]) => [from, to]), ...loud].slice(0, CHAIRS));
-  return every.filter((place) => kept.has(place));
+  const kept = [...new Set([listener, ...(speaker === null ? [] : [speaker]), ...drawn.flatMap(([from, to]) => [from, to]), ...loud])];
+  return kept.slice(0, CHAIRS).sort((one, other) => one - other);
 }
 
 /** From a chair over the table to another; to itself a loop. */

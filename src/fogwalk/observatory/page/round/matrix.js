@@ -39,7 +39,7 @@ export function matrix(pick, title) {
     signs.replaceChildren(...(signed && side <= GLYPHS ? Array.from(values.subarray(0, side * side), (value, one) => make("span", {}, Math.abs(value) < most / 20 || one % side > Math.floor(one / side) ? "" : value < 0 ? "−" : "+")) : []));
     const ends = signed ? [`−${briefly(most)}`, `+${briefly(most)}`] : ["0", briefly(most)];
     const colours = Array.from({ length: 9 }, (_, one) => rgb(signed ? signedOf(one / 4 - 1) : viridisOf(one / 8)));
-    scale.replaceChildren(ends[0], make("span", { class: "ramp", style: `background: linear-gradient(to right, ${colours.join(",")})` }), ends[1], signed ? "" : `(by the square root: halfway is ${briefly(most / 4)})`);
+    scale.replaceChildren(make("span", {}, ends[0]), make("span", { class: "ramp", style: `background: linear-gradient(to right, ${colours.join(",")})` }), make("span", {}, ends[1]), make("span", {}, signed ? "" : `by the square root: halfway is ${briefly(most / 4)}`));
     at = null;
     mark();
     rest();
