@@ -13,7 +13,7 @@ export function side(pick) {
     squares.show(data);
     const whole = data.block === 1;
     seats.place.hidden = !whole;
-    long.textContent = whole ? "" : `A circle is drawn for texts of at most ${data.side} tokens.`;
+    long.textContent = whole ? "" : "A text this long has no circle: the row of the listener is marked in the matrix, and its numbers stand below.";
     if (whole) seats.show(data);
   }
   return { place: make("section", { class: "side" }, title, make("div", { class: "drawn" }, seats.place, squares.place), long), show };
