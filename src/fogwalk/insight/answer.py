@@ -79,15 +79,19 @@ class RecordAnswer:
     squares: Tensor | None = None  # [rows, columns, outputs]
 
 
-def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
-    """The next token after some tokens [time], with every probe open."""
-    device = next(model.parameters()).device
-    tokens = torch.tensor([list(ids)], device=device)
+def pass_of_text(model: nn.Module, ids: Sequence[int]) -> Captured:
+    """The pass that makes the answer to some tokens [time], with every probe open."""
+    tokens = torch.tensor([list(ids)], device=next(model.parameters()).device)
 
     def score_of_the_winner(outputs: Tensor, batch: Batch) -> Tensor:
         return _centred(outputs[0, -1]).amax()
 
-    captured = capture(model, score_of_the_winner, Batch(tokens, tokens))
+    return capture(model, score_of_the_winner, Batch(tokens, tokens))
+
+
+def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
+    """The next token after some tokens [time], and what drove it."""
+    captured = pass_of_text(model, ids)
     last = captured.outputs[0, -1].float()
     probabilities = last.softmax(0)
     best = int(last.argmax())
@@ -100,7 +104,7 @@ def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
             score=float(_centred(last)[best]),
             parts=parts,
             by_layer=_by_layer(model, captured, best),
-            without=_without(model, tokens, best),
+            without=_without(model, captured.batch.inputs, best),
             captured=captured,
         )
 

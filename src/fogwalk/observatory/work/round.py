@@ -1,18 +1,18 @@
 """What the page asks of a round table, done at the desk: every head at once, one of them whole, and the numbers of one listener.
 
-Before this   work/answers.py has the answer, with every value that was made on the way.
+Before this   run.py lets the model read a text, with every value that is made on the way.
 After this    addresses/round.py sends it.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fogwalk.errors import UsageError
 from fogwalk.events import finite
-from fogwalk.observatory.work import answers
 from fogwalk.observatory.work.wire import wired
 from fogwalk.runs.folder import RunFolder
 
@@ -26,6 +26,8 @@ THUMBNAIL = 32  # squares along each side of a thumbnail, at most; of a longer t
 LARGEST = 512  # of a head that is drawn whole
 MOST_HEADS = 1024  # that have a thumbnail
 MOST_NUMBERS = 64  # of a vector
+REMEMBERED = 2  # passes, each with all its numbers: as many as are compared
+_SEEN: OrderedDict[tuple[str, str, int], Answering] = OrderedDict()
 
 
 def opening(path: str) -> str:
@@ -53,8 +55,8 @@ def table(path: str, prompt: str, at: int | None) -> dict[str, Any]:
     from fogwalk.insight.listening import habits, tables
     from fogwalk.insight.telling.habits import habit
 
-    answer, structure = _answer(path, prompt, at)
-    tokens = structure["tokens"]
+    answer, step = _answer(path, prompt, at)
+    tokens = [answer.token(0, place) for place in range(len(answer.ids))]
     heads = []
     for table in tables(answer):
         for head, (found, usual) in enumerate(habits(answer, table)):
@@ -65,8 +67,7 @@ def table(path: str, prompt: str, at: int | None) -> dict[str, Any]:
     saved = folder.steps_saved()
     return finite(  # type: ignore[no-any-return]  # a dict stays one
         {
-            "run": structure["run"],
-            "step": structure["step"],
+            "step": step,
             "listeners": tokens,
             "speakers": tokens,
             "context": answer.model.context,
@@ -107,9 +108,11 @@ def listener(
 ) -> dict[str, Any]:
     """The numbers of one listener in one head, the last where none is named, and those of one of its speakers, the one it gives
     the largest share where none is named; and the same as `explain --prompt TEXT --at NAME --place P --head H` prints it."""
+    from fogwalk.insight.explanation import opened
     from fogwalk.insight.listening import heard
+    from fogwalk.insight.telling.entry import Place
 
-    answer, structure = _answer(path, prompt, at)
+    answer, _ = _answer(path, prompt, at)
     place = len(answer.ids) - 1 if place is None else place
     told = heard(answer, name, number, place)
     one = told.one
@@ -118,7 +121,6 @@ def listener(
         raise UsageError(
             f"place {speaker} says nothing to place {place}", expected=f"It may hear the first {one.opened}."
         )
-    text = answers.entry(path, prompt, structure["step"], name, {"place": place, "head": number})
     return finite(  # type: ignore[no-any-return]  # a dict stays one
         {
             "place": place,
@@ -134,21 +136,28 @@ def listener(
             "lines": [asdict(line) for line in told.account.lines(one, speaker)],
             "fused": _fused(told),
             "effect": _effect(told, answer, place),
-            "text": text,
+            "text": str(opened(answer, name, Place(place=place, head=number))),
         }
     )
 
 
-def _answer(path: str, prompt: str, at: int | None) -> tuple[Answering, Any]:
-    """The pass that made an answer, and its structure. Without a step its best model's, remembered under its step."""
-    from fogwalk.insight.answer import Answering
+def _answer(path: str, prompt: str, at: int | None) -> tuple[Answering, int]:
+    """The pass that makes an answer, and its step: of the run's best model where none is named."""
     from fogwalk.insight.listening import tables
     from fogwalk.run import load
 
-    told = answers.answered(path, prompt, None, load(path).step if at is None else at)
-    if not isinstance(told.seen, Answering) or not tables(told.seen):
-        raise UsageError("this model has no round table: no token listens to another")
-    return told.seen, told.structure
+    run = load(path)
+    step = run.step if at is None else at
+    key = (path, prompt, step)
+    if key not in _SEEN:
+        while len(_SEEN) >= REMEMBERED:
+            _SEEN.popitem(last=False)
+        seen = run.seen(prompt, step=step)
+        if not tables(seen):
+            raise UsageError("this model has no round table: no token listens to another")
+        _SEEN[key] = seen
+    _SEEN.move_to_end(key)
+    return _SEEN[key], step
 
 
 def _looks(folder: RunFolder) -> list[int]:
