@@ -216,11 +216,13 @@ def test_two_heads_or_two_steps_stand_side_by_side(window: Window) -> None:
         for column in range(row + 1):
             right = coloured(SIGNED, (float(less[row, column]) / far + 1) / 2)
             assert np.abs(squares[row, column, :3] - right).max() <= 1
-    page.locator("main input[type=number]").fill("10")
-    page.keyboard.press("Enter")
+    page.get_by_label("the model that reads").select_option("10")
     when(lambda: "layer 0, head 0, step 10" in page.locator(".side h3").last.inner_text())
     assert "step 20" in page.locator(".side h3").first.inner_text()
     assert "layer 0, head 0 at step 10" in page.locator("section:has(> .matrix) > p").first.inner_text()
+    assert page.locator(".player input[type=number]").input_value() == "10", "the frame's player is there too"
+    page.get_by_role("button", name="one step back").click()
+    when(lambda: "layer 0, head 0, step 9" in page.locator(".side h3").last.inner_text())
     page.get_by_role("button", name="Unlock").click()
     when(lambda: page.locator(".side").count() == 1)
     assert "locked" not in picked(page)

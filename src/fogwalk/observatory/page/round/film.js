@@ -1,41 +1,34 @@
-// The step that is looked at: a slider over those the run has checkpoints or looks of, a field for any, and a film of a head that
-// forms, which goes through them.
+// The step that is looked at: one of those the run has checkpoints or looks of, and a film of a head that forms, which goes through
+// them. The frame's player has all steps.
 
 import { make } from "../make.js";
 
 const STOPS = 24; // of a film, at most
 const EACH = 800; // milliseconds that a stop stands, at least
 
-/** `go` is told a step, or null for the best model, and gives back a promise of its drawing. */
+/** `go` is told a step, or null for the best model, and gives back a promise of whether it could be drawn. */
 export function film(go) {
-  const field = make("input", { type: "number", min: 0, "aria-label": "step", onchange: () => { stop(); go(field.value === "" ? null : Number(field.value)); } });
-  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "steps with a checkpoint or a look", oninput: () => slid(false), onchange: () => slid(true) });
+  const pick = make("select", { "aria-label": "the model that reads", onchange: () => { stop(); go(pick.value === "" ? null : Number(pick.value)); } });
   const play = make("button", { onclick: () => (playing ? stop() : start()) }, "Watch it form");
-  const best = make("button", { onclick: () => { stop(); go(null); } }, "The best model");
   const words = make("span", { class: "quiet" });
-  let stops = [], playing = null;
+  let now = null, playing = null;
 
-  function slid(done) {
-    field.value = stops[Number(slider.value)];
-    slider.setAttribute("aria-valuetext", `step ${field.value}`);
-    if (done) { stop(); go(Number(field.value)); }
-  }
-  function show({ steps, step }) {
-    stops = steps;
-    field.value = step;
-    slider.max = Math.max(0, steps.length - 1);
-    slider.value = steps.reduce((near, one, at) => (Math.abs(one - step) < Math.abs(steps[near] - step) ? at : near), 0);
-    slider.setAttribute("aria-valuetext", `step ${step}`);
-    slider.disabled = play.disabled = steps.length < 2;
+  /** `steps` there are, the one that is shown, and whether it is so because it is the best. */
+  function show({ steps, step, best }) {
+    now = { steps, step };
+    const every = steps.includes(step) ? steps : [...steps, step].sort((one, other) => one - other);
+    pick.replaceChildren(make("option", { value: "", selected: best }, best ? `the best, of step ${step.toLocaleString("en")}` : "the best"),
+      ...every.map((one) => make("option", { value: one, selected: !best && one === step }, `as it was after step ${one.toLocaleString("en")}`)));
+    play.disabled = steps.length < 2;
     const frames = Math.min(STOPS, steps.length);
-    if (!playing) words.textContent = `${steps.length === 1 ? "1 step has" : `${steps.length} steps have`} a checkpoint or a look; any other is made again when it is asked for.${steps.length > frames ? ` The film stops at ${frames} of them.` : ""}`;
+    if (!playing) words.textContent = `The film goes through ${frames === steps.length ? `the ${frames} steps` : `${frames} of the ${steps.length} steps`} that have a checkpoint or a look; the frame's player through all.`;
   }
   function stop() {
     playing = null;
     play.textContent = "Watch it form";
   }
   async function start() {
-    const mine = playing = {}, all = stops, frames = Math.min(STOPS, all.length);
+    const mine = playing = {}, all = now.steps, frames = Math.min(STOPS, all.length);
     const through = Array.from({ length: frames }, (_, at) => all[Math.round((at / (frames - 1)) * (all.length - 1))]);
     play.textContent = "Stop";
     for (const [at, step] of through.entries()) {
@@ -46,8 +39,7 @@ export function film(go) {
       if (!fine) break;
     }
     stop();
-    show({ steps: all, step: Number(field.value) });
+    show({ ...now, best: false });
   }
-  const place = make("div", { class: "controls" }, make("label", {}, "step ", field), make("label", { class: "slide" }, "through the run ", slider), play, best, words);
-  return { place, show, stop };
+  return { place: make("div", { class: "controls" }, make("label", {}, "model ", pick), play, words), show, stop };
 }

@@ -17,27 +17,27 @@ export const round = {
   title: "Round table",
   question: "Who listens to whom?",
   needs: ["run"],
+  steps: (opened) => (opened.kind === "transformer" && opened.step ? 0 : null),
 
-  /** Gives back what ends it. */
-  async draw(place, { opened, picks }) {
+  async draw(place, { opened, picks, moved }) {
     place.append(make("h1", {}, this.question));
     if (opened.kind !== "transformer") {
       place.append(make("p", {}, "This screen is for transformers that read a text: it shows which earlier tokens each token listens to, head by head, and with which numbers."),
         make("p", { class: "trouble" }, `${opened.name} is no such model: in it no token listens to another. Train one on any text:`), make("pre", {}, "fogwalk train book.txt"));
       return null;
     }
-    const screen = new Screen(opened, picks);
+    const screen = new Screen(opened, picks, moved);
     place.append(screen.place);
     await screen.begin(picks.prompt);
-    return () => screen.end();
+    return screen;
   },
 };
 
 /** What is picked, and what is drawn of it. Picks stand in the address; what the server said is remembered. */
 class Screen {
-  constructor({ name, planned }, picks) {
+  constructor({ name, planned }, picks, moved) {
     const whole = (value) => (/^\d{1,12}$/.test(value ?? "") ? Number(value) : null);
-    this.run = name;
+    [this.run, this.moved] = [name, moved];
     this.known = new Map();
     this.turn = 0;
     this.step = whole(picks.step);
@@ -98,6 +98,12 @@ class Screen {
     [this.listener, this.speaker] = [null, null];
     this.known.clear();
     this.redraw();
+  }
+
+  /** The frame's player is at another step. */
+  show(step) {
+    this.film.stop();
+    return this.goTo(step);
   }
 
   goTo(step) {
@@ -174,7 +180,8 @@ class Screen {
       }
       if (mine !== this.turn) return true;
       Object.assign(this, { found, every, last: { prompt: this.prompt, step: this.step } });
-      this.film.show(found);
+      this.film.show({ steps: found.steps, step: found.step, best: this.step === null });
+      this.moved(found.step);
       this.length.textContent = `${found.listeners.length === 1 ? "1 token" : `${found.listeners.length} tokens`}; the model looks back over ${found.context}. ${this.step === null ? `This is the run's best model, of step ${found.step.toLocaleString("en")}.` : `The model as it was after ${found.step.toLocaleString("en")} steps.`}`;
       this.heads.show(found, small, found.heads.indexOf(this.one), this.locked ? found.heads.findIndex(same(this.locked)) : -1);
       this.pickMeasure.replaceChildren(...Object.entries(MEASURES).map(([name, { title }]) => make("option", { value: name, selected: name === this.measure, disabled: name === "effect" && !!found.untold }, title)));
