@@ -36,6 +36,7 @@ export function heads(pick) {
         onclick: () => pick(each), onfocus: () => say(each), onpointerenter: () => say(each), onblur: rest, onpointerleave: rest }, canvas, tags ? make("span", {}, one.short) : null);
     });
     const rows = layers.map((layer) => make("div", { class: "of-layer" }, make("span", { class: "quiet" }, layerOf(layer)), buttons.filter((_, each) => found.heads[each].table === layer)));
+    grid.style.setProperty("--heads", wide);
     grid.style.setProperty("--thumbnail", `${wide <= 4 ? 5.5 : wide <= TAGS ? 4.5 : 2.75}rem`);
     grid.replaceChildren(...rows);
     if (focused >= 0) buttons[Math.min(focused, buttons.length - 1)]?.focus();
