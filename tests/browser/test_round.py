@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Window, when
+from tests.browser.conftest import Server, Window, when
 
 PICKS = {"prompt": "the cat", "layer": "layers.1.attention", "head": 1, "listener": 5}
 CAP = 60
@@ -101,13 +102,52 @@ def test_arcs_and_squares_are_the_numbers(measure: str, window: Window) -> None:
             assert np.abs(squares[row, column, :3] - right).max() <= 1, (row, column)
 
 
-def test_of_many_arcs_the_strongest_are_drawn_and_it_is_said(window: Window) -> None:
-    page = opened(window, prompt="the cat ", measure="value", listener=7)
-    values = sent(page, prompt="the cat ", measure="value")
-    allowed = int((values >= 0.02 * values.max()).sum())
-    assert len(arcs(page)) == min(CAP, allowed), "36 pairs are fewer than the cap"
-    page.evaluate("document.querySelector('.circle details').open = true")
-    when(lambda: page.locator(".circle table tbody tr").count() == len(arcs(page)))
+MANY_ARCS = """async (side) => {
+  const { circle } = await import("/page/round/circle.js");
+  const values = new Float32Array(side * side), drawn = circle(() => {});
+  for (let from = 0; from < side; from += 1) values.fill(1 / (from + 1), from * side, from * side + from + 1);
+  document.getElementById("screen").append(drawn.place);
+  const names = Array.from({ length: side }, (_, one) => `'${one}'`);
+  drawn.show({ names, side, block: 1, values, listener: 12, speaker: null, most: 1, signed: false, measure: { is: "share" } });
+  return [".arc", ".arc.mine", ".seat", ".seat.closed"].map((kind) => drawn.place.querySelectorAll(kind).length)
+    .concat(drawn.place.querySelector(".quiet").textContent);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("side", "right", "words"),
+    [
+        (20, [60, 13, 20, 7], "the strongest 60 of 210 arcs are drawn, those of place 12 first."),
+        (
+            60,
+            [60, 13, 60, 47],
+            "the strongest 60 of 1,225 arcs are drawn, those of place 12 first; 555 below 0.02 are not.",
+        ),
+        (300, [60, 13, 256, 243], "256 of 300 chairs are drawn."),
+    ],
+)
+def test_of_many_arcs_the_strongest_are_drawn_and_it_is_said(
+    side: int, right: list[int], words: str, window: Window
+) -> None:
+    *counted, told = window.open("start").evaluate(MANY_ARCS, side)
+    assert counted == right
+    assert words in told
+
+
+MANY_HEADS = """async () => {
+  const { heads } = await import("/page/round/heads.js");
+  const many = Array.from({ length: 144 }, (_, one) => ({ table: `layers.${Math.floor(one / 12)}.attention`, head: one % 12,
+    said: "listens to all places alike", short: "all alike", numbers: {} }));
+  const drawn = heads(() => {}), side = 4;
+  document.getElementById("screen").append(drawn.place);
+  const small = { shape: [144, side, side], values: new Float32Array(144 * side * side) };
+  drawn.show({ heads: many, all_heads: 144, block: 1 }, small, 0, -1);
+  return [document.querySelectorAll(".thumbnail").length, document.documentElement.scrollWidth];
+}"""
+
+
+def test_twelve_times_twelve_heads_scroll_in_their_box(windows: Callable[..., Window], server: Server) -> None:
+    assert windows(server, 360).open("start").evaluate(MANY_HEADS) == [144, 360]
 
 
 def test_circle_matrix_and_table_share_what_is_picked(window: Window) -> None:
