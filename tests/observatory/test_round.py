@@ -13,10 +13,12 @@ import torch
 from starlette.testclient import TestClient
 
 from fogwalk import load
+from fogwalk.errors import DataError
 from fogwalk.insight.accounts.protocol import number
 from fogwalk.observatory.server import application
-from fogwalk.observatory.work.round import _blocks
+from fogwalk.observatory.work.round import _blocks, opening
 from fogwalk.runs.log import read_all
+from fogwalk.tasks.language import Language
 
 PROMPT = "the cat"
 AT = "layers.1.attention"
@@ -133,7 +135,9 @@ def test_query_key_value_and_what_is_fused_belong_together(page: TestClient, she
         assert sum(one["parts"]) == pytest.approx(one["output"], abs=1e-5)
 
 
-def test_a_text_to_begin_with_is_the_run_s_own_and_fits(page: TestClient, shelf: Path, tmp_path: Path) -> None:
+def test_a_text_to_begin_with_is_the_run_s_own_and_fits(
+    page: TestClient, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sampled = [record for record in read_all(shelf / "book" / "events.jsonl") if record["event"] == "sampled"][-1]
     prompt = page.get("/api/runs/book/round/opening").json()["prompt"]
     assert prompt == (sampled["prompt"] + sampled["text"])[:8]
@@ -144,6 +148,13 @@ def test_a_text_to_begin_with_is_the_run_s_own_and_fits(page: TestClient, shelf:
     events.write_text("\n".join(kept) + "\n")
     with TestClient(application(tmp_path / "runs"), base_url="http://localhost") as client:
         assert client.get("/api/runs/book/round/opening").json()["prompt"] == sampled["prompt"][:8]
+
+    def gone(task: Language) -> str:
+        raise DataError("the text is gone")
+
+    monkeypatch.setattr(Language, "opening", gone)
+    first = load(shelf / "book").tokenizer.decode([0])
+    assert opening(str(tmp_path / "runs" / "book")) == first, "the text is gone, its letters are not"
 
 
 def test_a_long_text_is_sent_in_blocks_of_the_number_furthest_from_0() -> None:

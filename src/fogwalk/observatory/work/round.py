@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fogwalk.errors import UsageError
+from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.events import finite
 from fogwalk.observatory.work.wire import wired
 from fogwalk.runs.folder import RunFolder
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fogwalk.insight.answer import Answering
     from fogwalk.insight.listening import Heard
+    from fogwalk.run import Run
 
 THUMBNAIL = 32  # squares along each side of a thumbnail, at most; of a longer text each is the largest of its block
 LARGEST = 512  # of a head that is drawn whole
@@ -32,21 +33,31 @@ _SEEN: OrderedDict[tuple[str, str, int], Answering] = OrderedDict()
 
 def opening(path: str) -> str:
     """A text to begin with, as long as the model looks back at most: what the run's samples go on from, and how the last of them
-    went on, up to the end of its first line; before there is one the prompt of the settings, or the beginning of the text."""
+    went on, up to the end of its first line; before there is one the prompt of the settings, or the beginning of the text; and
+    where that is gone the first token that the model knows."""
     from fogwalk.run import load
-    from fogwalk.tasks.language import Language
 
     run = load(path)
     if run.settings.task != "language":
         raise UsageError("this run reads no text")
+    tokenizer, context = run.tokenizer, run.settings.context
+    begun = tokenizer.decode(tokenizer.encode(_begun(run)).tolist()[:context])
+    while len(tokenizer.encode(begun)) > context:  # read again, half a word may fall into more tokens
+        begun = begun[:-1]
+    return begun or tokenizer.decode([0])
+
+
+def _begun(run: Run) -> str:
+    from fogwalk.tasks.language import Language
+
     sampled = [record for record in run.events() if record["event"] == "sampled"]
     if sampled:
-        prompt, text = sampled[-1]["prompt"], sampled[-1]["text"]
-        begun = prompt + text.lstrip("\n").partition("\n")[0][:48].rstrip() if len(prompt) < 24 else prompt
-    else:
-        begun = run.settings.training.sample_prompt or Language(run.settings, run.checkpoint / "encoding").opening()
-    ids = run.tokenizer.encode(begun)[: run.settings.context]
-    return run.tokenizer.decode(ids.tolist())
+        prompt, text = str(sampled[-1]["prompt"]), str(sampled[-1]["text"])
+        return prompt + text.lstrip("\n").partition("\n")[0][:48].rstrip() if len(prompt) < 24 else prompt
+    try:
+        return run.settings.training.sample_prompt or Language(run.settings, run.checkpoint / "encoding").opening()
+    except FogwalkError:
+        return ""
 
 
 def table(path: str, prompt: str, at: int | None) -> dict[str, Any]:
@@ -58,10 +69,10 @@ def table(path: str, prompt: str, at: int | None) -> dict[str, Any]:
     answer, step = _answer(path, prompt, at)
     tokens = [answer.token(0, place) for place in range(len(answer.ids))]
     heads = []
-    for table in tables(answer):
-        for head, (found, usual) in enumerate(habits(answer, table)):
+    for layer in tables(answer):
+        for head, (found, usual) in enumerate(habits(answer, layer)):
             said, short = habit(found, usual)
-            heads.append({"table": table, "head": head, "said": said, "short": short, "numbers": found})
+            heads.append({"table": layer, "head": head, "said": said, "short": short, "numbers": found})
     best = answer.captured.outputs[0].argmax(-1).tolist()
     folder = RunFolder(Path(path))
     saved = folder.steps_saved()
@@ -148,7 +159,7 @@ def _answer(path: str, prompt: str, at: int | None) -> tuple[Answering, int]:
 
     run = load(path)
     step = run.step if at is None else at
-    key = (path, prompt, step)
+    key = (run.folder.identity, prompt, step)
     if key not in _SEEN:
         while len(_SEEN) >= REMEMBERED:
             _SEEN.popitem(last=False)
