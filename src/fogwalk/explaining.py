@@ -25,7 +25,7 @@ from fogwalk.encoding.protocol import Tokenizer
 from fogwalk.encoding.tokenizers import spelled
 from fogwalk.errors import UsageError
 from fogwalk.generation.decode import prompt_ids
-from fogwalk.insight.answer import Answering, of_record, of_text, seen_of_record
+from fogwalk.insight.answer import Answering, of_record, of_text, pass_of_text, seen_of_record
 from fogwalk.insight.explanation import Entry, opened
 from fogwalk.insight.form import of_answer, of_record_answer, write
 from fogwalk.insight.seen import Seen
@@ -73,8 +73,26 @@ class Answered:
         return write(Path(folder), self.structure, self.tensors)
 
 
+def seen_of_a_prompt(model: nn.Module, tokenizer: Tokenizer, prompt: str) -> Answering:
+    """The pass that makes the answer to a prompt, without what else is told of it, which takes longer. Raises what
+    `of_a_prompt` does."""
+    ids, named, _ = _read(model, tokenizer, prompt)
+    return Answering(model, pass_of_text(model, ids), ids, named)
+
+
 def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, prompt: str) -> Answered:
     """The next token after a prompt. Raises UsageError where it is empty, too long, or holds what the model does not know."""
+    ids, named, notes = _read(model, tokenizer, prompt)
+    answer = of_text(model, ids)
+    lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
+    for note in notes:
+        lines += ["", *paragraph("", note, indent=2)]
+    structure, tensors = of_answer(run, step, answer, named)
+    return Answered(tuple(lines), structure, tensors, lambda: Answering(model, answer.captured, ids, named))
+
+
+def _read(model: nn.Module, tokenizer: Tokenizer, prompt: str) -> tuple[list[int], Callable[[int], str], list[str]]:
+    """A prompt's tokens, how a token is called, and what a person should know of how it was read."""
     if not prompt:
         raise UsageError("--prompt is empty", remedy='Write how a text begins: --prompt "To be or".')
     ids = prompt_ids(tokenizer, prompt)
@@ -98,12 +116,7 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
     def named(token: int) -> str:
         return repr(spelled(tokenizer, token))
 
-    answer = of_text(model, ids)
-    lines = text_answer(answer, named, f"{run}, step {step:,}: what comes after {prompt[-60:]!r}")
-    for note in notes:
-        lines += ["", *paragraph("", note, indent=2)]
-    structure, tensors = of_answer(run, step, answer, named)
-    return Answered(tuple(lines), structure, tensors, lambda: Answering(model, answer.captured, ids, named))
+    return ids, named, notes
 
 
 def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str | Asked, row: int) -> Answered:

@@ -40,6 +40,7 @@ from fogwalk.training import checkpoint
 
 if TYPE_CHECKING:
     from fogwalk.explaining import Answered
+    from fogwalk.insight.answer import Answering
     from fogwalk.insight.explanation import Explanation
     from fogwalk.insight.verdicts import Verdict
 
@@ -258,6 +259,18 @@ class Run:
                     raise UsageError(f"--row {row} says nothing of a text's prompt", remedy="Leave it out.")
                 return of_a_prompt(self.folder.name, at, model, self.tokenizer, prompt)
             return of_a_record(self.folder.name, at, self._recogniser_with(model), prompt, row or 0)
+
+    def seen(self, prompt: str, *, step: int | None = None) -> Answering:
+        """The pass that makes the answer to a prompt of a text, with every value on the way: what `explain_answer` tells more of,
+        for which it takes longer. Raises what that does."""
+        from fogwalk.explaining import seen_of_a_prompt
+        from fogwalk.insight.again import model_after
+
+        if step is not None and step in self.folder.steps_saved():
+            return Run(self.folder, step=step).seen(prompt)
+        with hardware.exactly(self.settings.threads or hardware.cores()):
+            model = self.model if step is None else model_after(self.folder, step)
+            return seen_of_a_prompt(model, self.tokenizer, prompt)
 
     def verdicts(self) -> list[Verdict]:
         """What the run's numbers say about its health; causes before what they explain."""

@@ -29,16 +29,18 @@ from .test_accounts import case, twin
 def of_loops(weights: Tensor, tokens: Tensor) -> dict[str, list[float]]:
     """The habits of each head, listener by listener."""
     batch, heads, time, _ = weights.shape
-    found: dict[str, list[float]] = {name: [] for name in ("entropy", "distance", "previous", "first", "induction")}
+    names = ("entropy", "distance", "itself", "previous", "first", "same", "induction")
+    found: dict[str, list[float]] = {name: [] for name in names}
     for head in range(heads):
         sums = dict.fromkeys(found, 0.0)
-        pairs = asked = 0
+        pairs = asked = again = 0
         for row in range(batch):
             for listener in range(time):
                 shares = weights[row, head, listener].tolist()
                 sums["distance"] += sum(share * abs(listener - at) for at, share in enumerate(shares))
                 if listener:
                     sums["entropy"] -= sum(share * math.log(share) for share in shares if share > 0)
+                    sums["itself"] += shares[listener]
                     sums["previous"] += shares[listener - 1]
                     sums["first"] += shares[0]
                     pairs += 1
@@ -46,9 +48,14 @@ def of_loops(weights: Tensor, tokens: Tensor) -> dict[str, list[float]]:
                 if told:
                     sums["induction"] += sum(shares[at] for at in told)
                     asked += 1
-        for name in ("entropy", "previous", "first"):
+                earlier = [at for at in range(listener) if tokens[row, at] == tokens[row, listener]]
+                if earlier:
+                    sums["same"] += sum(shares[at] for at in earlier)
+                    again += 1
+        for name in ("entropy", "itself", "previous", "first"):
             found[name].append(sums[name] / pairs)
         found["distance"].append(sums["distance"] / (batch * time))
+        found["same"].append(sums["same"] / again)
         found["induction"].append(sums["induction"] / asked)
     return found
 

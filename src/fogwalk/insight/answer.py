@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from fogwalk.batches.batch import Batch
 from fogwalk.insight.capture import Captured, Value, capture
+from fogwalk.insight.direct import towards, untold
 from fogwalk.insight.seen import Seen
-from fogwalk.models.layers import RMSNorm
 from fogwalk.models.transformer import LanguageModel
 
 SQUARES = 7  # of an image along each side, that are covered one after the other
@@ -141,20 +141,24 @@ class RecordAnswer:
         return [[self.read(outputs) - self.now for outputs in row] for row in squares]
 
 
-def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
-    """The next token after some tokens [time], with every probe open."""
-    device = next(model.parameters()).device
-    tokens = torch.tensor([list(ids)], device=device)
+def pass_of_text(model: nn.Module, ids: Sequence[int]) -> Captured:
+    """The pass that makes the answer to some tokens [time], with every probe open."""
+    tokens = torch.tensor([list(ids)], device=next(model.parameters()).device)
 
     def score_of_the_winner(outputs: Tensor, batch: Batch) -> Tensor:
         return _centred(outputs[0, -1]).amax()
 
-    captured = capture(model, score_of_the_winner, Batch(tokens, tokens))
+    return capture(model, score_of_the_winner, Batch(tokens, tokens))
+
+
+def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
+    """The next token after some tokens [time], and what drove it."""
+    captured = pass_of_text(model, ids)
     last = captured.outputs[0, -1].float()
     probabilities = last.softmax(0)
     best = int(last.argmax())
     with torch.no_grad():
-        parts = _parts(model, captured, best)
+        parts = _parts(model, captured)
         streams = _by_layer(model, captured)
         return TextAnswer(
             ids=list(ids),
@@ -165,7 +169,7 @@ def of_text(model: nn.Module, ids: Sequence[int]) -> TextAnswer:
             parts=parts,
             by_layer={name: float(p[best]) for name, p in streams.items()},
             says={name: (int(p.argmax()), float(p.max())) for name, p in streams.items()},
-            without=_without(model, tokens, best),
+            without=_without(model, captured.batch.inputs, best),
             captured=captured,
         )
 
@@ -226,18 +230,13 @@ def _centred(scores: Tensor) -> Tensor:
     return scores - scores.mean(-1, keepdim=True)
 
 
-def _parts(model: nn.Module, captured: Captured, best: int) -> dict[str, float]:
+def _parts(model: nn.Module, captured: Captured) -> dict[str, float]:
     """What the embedding and each sub-layer added to the stream, through the last norm as it was, to the winner's score. They add
     up to the score, where layers are added to what they read and the last norm has no mean."""
-    if not isinstance(model, LanguageModel) or not model.shape.residual or model.shape.norm_place != "before":
+    if untold(model):
         return {}
-    if not isinstance(model.norm, RMSNorm | nn.Identity):
-        return {}
-    values = captured.values
-    direction = model.head.weight[best] - model.head.weight.mean(0)
-    if isinstance(model.norm, RMSNorm):
-        stream = values["norm.input"].value[0, -1]
-        direction = direction * model.norm.weight * torch.rsqrt(stream.square().mean() + model.norm.epsilon)
+    assert isinstance(model, LanguageModel)
+    values, direction = captured.values, towards(model, captured)[-1]
     added = {"embedding": values["placed"].value[0, -1]}
     for number in range(model.shape.layers):
         for part in ("attention", "feed_forward"):

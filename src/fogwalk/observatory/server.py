@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.observatory.addresses import answers, frames, runs, steps, trainings
+from fogwalk.observatory.addresses import round as tables
 from fogwalk.observatory.place import Place
 from fogwalk.observatory.safety import Guard
 
@@ -40,7 +41,7 @@ def application(root: Path, token: str = "") -> Guard:
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE)),
-            *(route for family in (runs, steps, frames, answers, trainings) for route in family.routes(place)),
+            *(route for family in (runs, steps, frames, answers, tables, trainings) for route in family.routes(place)),
         ],
         exception_handlers={FogwalkError: _in_words, HTTPException: _not_there},
         lifespan=lifespan,

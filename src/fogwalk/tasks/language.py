@@ -330,7 +330,7 @@ class Language:
 
     def show(self, model: nn.Module, generator: torch.Generator) -> tuple[str, str]:
         """How the model goes on from the same few words each time."""
-        prompt = self.settings.training.sample_prompt or self._opening()
+        prompt = self.settings.training.sample_prompt or self.opening()
         answer = Answer(prompt)
         for _ in generate(
             model,  # type: ignore[arg-type]  # every model of this task can speak
@@ -344,7 +344,7 @@ class Language:
             pass
         return prompt, answer.text
 
-    def _opening(self) -> str:
+    def opening(self) -> str:
         """The first words of the validation text, up to a line's end, at least 3 and at most 24 characters."""
         text = self.tokens.counts["validation"].opening.lstrip()[:24]
         if self.tokenizer.unknown(text):  # a tokenizer of the person's own may lack a letter of this text

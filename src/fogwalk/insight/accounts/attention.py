@@ -4,6 +4,7 @@ added up in those shares; the heads are fused by the output matrix. Vaswani et a
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,6 +22,58 @@ from fogwalk.insight.accounts.protocol import (
     product_sum,
     signed,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """One listener in one head. Its `query` [head_width]; of every place, those whose chair is closed too, `keys` and `values`
+    [key, head_width], and `dots` q·k, `scores` q·k/√w + bias, `shares` (0 behind a closed chair) and `left`, what dropout left of
+    them, [key]; `bias` [key] where one is added; `heard` Σ p·v [head_width]. The first `opened` chairs are open."""
+
+    head: int
+    place: int
+    opened: int
+    query: Tensor
+    keys: Tensor
+    values: Tensor
+    dots: Tensor
+    bias: Tensor | None
+    scores: Tensor
+    shares: Tensor
+    left: Tensor
+    dropped: bool
+
+    @property
+    def scaled(self) -> Tensor:
+        """q·k/√w of every place. [key]"""
+        return self.dots / math.sqrt(len(self.query))
+
+    @property
+    def heard(self) -> Tensor:
+        """Σ p·v. [head_width]"""
+        heard: Tensor = self.left @ self.values
+        return heard
+
+    @property
+    def strongest(self) -> int:
+        """The place that it gives the largest share."""
+        return int(self.shares.argmax())
+
+    @property
+    def sizes(self) -> Tensor:
+        """|v| of every place. [key]"""
+        sizes: Tensor = self.values.norm(dim=1)
+        return sizes
+
+
+@dataclass(frozen=True)
+class Fused:
+    """How the output matrix makes of all heads what one place is handed: what each head gives to each number,
+    `parts` [width, head], the `bias` [width] where there is one, and the `output` [width]."""
+
+    parts: Tensor
+    bias: Tensor | None
+    output: Tensor
 
 
 class Attention(Account):
@@ -81,10 +134,14 @@ y = output((p @ v).transpose(1, 2).flatten(2))   # F.scaled_dot_product_attentio
             found[f"{name}.output"] = _merged(blame)
         return found
 
+    def dots(self, work: Work) -> Tensor:
+        """q·k. [batch, head, time, key]"""
+        dots: Tensor = work.value("query") @ work.value("key").transpose(2, 3)
+        return dots
+
     def scores(self, work: Work) -> Tensor:
         """Before chairs are closed. [batch, head, time, key]"""
-        query, key = work.value("query"), work.value("key")
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+        scores = self.dots(work) / math.sqrt(work.value("query").shape[3])
         return scores + work.value("bias") if work.has("bias") else scores
 
     def weights(self, work: Work) -> Tensor:
@@ -105,49 +162,75 @@ y = output((p @ v).transpose(1, 2).flatten(2))   # F.scaled_dot_product_attentio
     def _kept(work: Work, weights: Tensor) -> Tensor:
         return weights * work.value("kept") if work.has("kept") else weights
 
+    def listening(self, work: Work, row: int, place: int) -> list[Listening]:
+        """What one place of a record hears in every head."""
+        work = work.of_row(row)
+        dots, scores, weights = self.dots(work)[0], self.scores(work)[0], self.weights(work)[0]
+        left = self._kept(work, weights[None])[0]
+        opened = place + 1 if self._causal(work) else weights.shape[2]
+        return [
+            Listening(
+                head=head,
+                place=place,
+                opened=opened,
+                query=work.value("query")[0, head, place],
+                keys=work.value("key")[0, head],
+                values=work.value("value")[0, head],
+                dots=dots[head, place],
+                bias=work.value("bias")[head, place] if work.has("bias") else None,
+                scores=scores[head, place],
+                shares=weights[head, place],
+                left=left[head, place],
+                dropped=work.has("kept"),
+            )
+            for head in range(len(weights))
+        ]
+
+    def fused(self, work: Work, row: int, place: int) -> Fused:
+        """What the output matrix makes of all heads for one place of a record."""
+        mixed = work.value("mixed")[row, :, place]  # [head, head_width]
+        parts = (work.parameter("output.weight").unflatten(1, mixed.shape) * mixed).sum(2)
+        bias = work.parameter("output.bias")
+        return Fused(parts, bias, parts.sum(1) if bias is None else parts.sum(1) + bias)
+
     def told(self, work: Work, at: tuple[int, ...]) -> Told:
         """`at` is (record, place, unit of the output)."""
         work, (_, place, unit), row = work.of_row(at[0]), at, 0
-        scores, weights = self.scores(work)[row], self.weights(work)[row]
-        heads, width = weights.shape[0], work.value("query").shape[3]
         told = Told()
         back = self.passed_back(work)
-        for head in range(heads):
-            told.tables.append(self._listened(work, row, head, place, scores[head, place], weights[head, place]))
-            to = int(weights[head, place].argmax())
-            told.forward.extend(self._lines(work, row, head, place, to, float(scores[head, place, to]), weights))
-        mixed = work.value("mixed")[row, :, place]  # [head, head_width]
-        shares = work.parameter("output.weight")[unit].unflatten(0, (heads, width)) * mixed
-        each = shares.sum(1).tolist()
-        bias = work.parameter("output.bias")
+        heads = self.listening(work, row, place)
+        for one in heads:
+            told.tables.append(self._listened(one))
+            told.forward.extend(self.lines(one, one.strongest))
+        fused = self.fused(work, row, place)
+        each = fused.parts[unit].tolist()
+        bias = None if fused.bias is None else float(fused.bias[unit])
         told.forward.append(
             Line(
                 what=f"the heads fused into number {unit}",
                 formula=f"y{low(unit)} = Σ over heads of O·m",
                 filled=" + ".join(f"{signed(share)} (head {head})" for head, share in enumerate(each))
-                + ("" if bias is None else f" + {signed(float(bias[unit]))} (bias)"),
-                result=sum(each) + (0.0 if bias is None else float(bias[unit])),
+                + ("" if bias is None else f" + {signed(bias)} (bias)"),
+                result=float(fused.output[unit]),
                 parts=tuple((f"head {head}", share) for head, share in enumerate(each)),
             )
         )
         told.backward.append(
             given(f"blame of number {unit}", f"∂L/∂y{low(unit)}", float(work.blame("output")[row, place, unit]))
         )
-        for head in range(heads):
-            to = int(weights[head, place].argmax())
-            told.backward.extend(self._lines_back(work, back, row, head, place, to, weights[head, place]))
+        for one in heads:
+            told.backward.extend(self._lines_back(work, back, one))
         return told
 
-    def _lines_back(
-        self, work: Work, back: dict[str, Tensor], row: int, head: int, place: int, to: int, shares: Tensor
-    ) -> list[Line]:
-        heard, value = back["mixed"][row, head, place], work.value("value")[row, head, to]
+    def _lines_back(self, work: Work, back: dict[str, Tensor], one: Listening) -> list[Line]:
+        row, head, place, to, shares = 0, one.head, one.place, one.strongest, one.shares
+        heard, value = back["mixed"][row, head, place], one.values[to]
         of_shares = back["weights"][row, head, place]
         mean, share, mine = float((shares * of_shares).sum()), float(shares[to]), float(of_shares[to])
         score, root = share * (mine - mean), math.sqrt(len(heard))
-        key = work.value("key")[row, head, to]
-        kept = float(work.value("kept")[row, head, place, to]) if work.has("kept") else 1.0
-        written = "∂L/∂p = k·(μ·v), μ already times what dropout left of p" if work.has("kept") else "∂L/∂p = μ·v"
+        key = one.keys[to]
+        kept = float(work.value("kept")[row, head, place, to]) if one.dropped else 1.0
+        written = "∂L/∂p = k·(μ·v), μ already times what dropout left of p" if one.dropped else "∂L/∂p = μ·v"
         return [
             product_sum(f"head {head}: blame of its share of place {to}", written, heard * kept, value, most=3),
             Line(
@@ -164,55 +247,55 @@ y = output((p @ v).transpose(1, 2).flatten(2))   # F.scaled_dot_product_attentio
             ),
         ]
 
-    def _listened(self, work: Work, row: int, head: int, place: int, scores: Tensor, weights: Tensor) -> Table:
+    def _listened(self, one: Listening) -> Table:
         """Whom one listener attends to in one head, the most attended first."""
-        values = work.value("value")[row, head].norm(dim=1)
-        heard = self._kept(work, self.weights(work))[row, head, place]
-        open_chairs = place + 1 if self._causal(work) else len(weights)
-        order = weights[:open_chairs].argsort(descending=True, stable=True)
+        order = one.shares[: one.opened].argsort(descending=True, stable=True)
         first = order[:SHOWN].tolist()
+        sizes, heard = one.sizes, one.left * one.sizes
         return Table(
-            title=f"head {head}: place {place} listens to",
-            columns=("place", "q·k/√w", "share p", "|value|", "p·|value|" + (" kept" if work.has("kept") else "")),
+            title=f"head {one.head}: place {one.place} listens to",
+            columns=(
+                "place",
+                "q·k/√w" + (" + bias" if one.bias is not None else ""),
+                "share p",
+                "|value|",
+                "p·|value|" + (" kept" if one.dropped else ""),
+            ),
             rows=tuple(
-                (to, float(scores[to]), float(weights[to]), float(values[to]), float(heard[to] * values[to]))
-                for to in first
+                (to, float(one.scores[to]), float(one.shares[to]), float(sizes[to]), float(heard[to])) for to in first
             ),
             left_out=len(order) - len(first),
-            closed=len(weights) - open_chairs,
+            closed=len(one.shares) - one.opened,
         )
 
-    def _lines(self, work: Work, row: int, head: int, place: int, to: int, score: float, weights: Tensor) -> list[Line]:
-        query, key = work.value("query")[row, head, place], work.value("key")[row, head, to]
-        root = math.sqrt(len(query))
-        bias = float(work.value("bias")[head, place, to]) if work.has("bias") else None
+    def lines(self, one: Listening, to: int) -> list[Line]:
+        """How a listener's query meets the key of place `to`, what share that place gets, and a number of what is heard."""
+        root = math.sqrt(len(one.query))
+        bias = None if one.bias is None else float(one.bias[to])
         meets = product_sum(
-            f"head {head}: query of {place} · key of {to}, / √{len(query)}" + (" + bias" if bias is not None else ""),
+            f"head {one.head}: query of {one.place} · key of {to}, / √{len(one.query)}"
+            + (" + bias" if bias is not None else ""),
             "s = Σ (q/√w)·k" + (" + bias" if bias is not None else ""),
-            query / root,
-            key,
+            one.query / root,
+            one.keys[to],
             name="q·k",
             bias=bias,
         )
-        share = weights[head, place]
-        closed = place + 1 if self._causal(work) else weights.shape[2]
-        heard = self.scores(work)[row, head, place, :closed]
+        heard = one.scores[: one.opened]
         highest = float(heard.amax())
         total = float((heard - highest).exp().sum())
         softmax = Line(
-            what=f"head {head}: its share of all {closed:,} places that {place} may hear",
+            what=f"head {one.head}: its share of all {one.opened:,} places that {one.place} may hear",
             formula="p = e^(s - highest)/Σ e^(s - highest)",
-            filled=f"e^({number(score)} - {signed(highest)})/{number(total)}",
-            result=float(share[to]),
+            filled=f"e^({number(float(one.scores[to]))} - {signed(highest)})/{number(total)}",
+            result=float(one.shares[to]),
         )
-        values = work.value("value")[row, head]
-        mixed = self._kept(work, self.weights(work))[row, head, place]
-        unit = int((mixed @ values).abs().argmax())
+        unit = int(one.heard.abs().argmax())
         sum_of = product_sum(
-            f"head {head}: number {unit} of what is heard" + (", of what dropout left" if work.has("kept") else ""),
+            f"head {one.head}: number {unit} of what is heard" + (", of what dropout left" if one.dropped else ""),
             f"m{low(unit)} = Σ p·v{low(unit)}",
-            mixed[:closed],
-            values[:closed, unit],
+            one.left[: one.opened],
+            one.values[: one.opened, unit],
         )
         return [meets, softmax, sum_of]
 

@@ -1,8 +1,9 @@
 """Whom each head listens to, in a few numbers: how widely, how far back, and by which of the known habits.
 
 `entropy` is that of its shares in nats, 0 for one speaker alone; `distance` how many places back it listens on average;
-`previous` and `first` the shares of the token before and of the first one; `induction` the share of what came after earlier
-occurrences of the listener's own token (prefix matching; Olsson et al. 2022), over the listeners that have such a speaker.
+`itself`, `previous` and `first` the shares of the listener's own place, of the token before and of the first one; `same` the
+share of earlier occurrences of the listener's own token, and `induction` that of what came after them (prefix matching; Olsson et
+al. 2022), each over the listeners that have such a speaker.
 Means over records and listeners; listeners that have no choice, the first, are left out.
 """
 
@@ -23,7 +24,7 @@ class Attention:
     """Scores of each head."""
 
     axes: ClassVar[dict[str, tuple[str, ...]]] = dict.fromkeys(
-        ("entropy", "distance", "previous", "first", "induction"), HEAD
+        ("entropy", "distance", "itself", "previous", "first", "same", "induction"), HEAD
     )
 
     def of(self, look: Look) -> dict[str, Tensor]:
@@ -49,14 +50,15 @@ def scores(weights: Tensor, tokens: Tensor | None) -> dict[str, Tensor]:
     found = {"entropy": entropy.mean((0, 2)), "distance": (weights * apart).sum(-1).mean((0, 2))}
     if tokens is None:
         return found
+    found["itself"] = weights[:, :, 1:].diagonal(1, 2, 3).mean((0, 2))
     found["previous"] = weights.diagonal(-1, 2, 3).mean((0, 2))
     found["first"] = weights[:, :, 1:, 0].mean((0, 2))
-    # A speaker follows an earlier occurrence of the listener's token.
-    alike = tokens[:, :, None] == tokens[:, None, :-1]  # [batch, listener, speaker - 1]
-    follows = torch.zeros_like(weights[:, 0], dtype=torch.bool)
-    follows[:, :, 1:] = alike & (places[None, 1:] <= places[:, None])[None]
-    has = follows.any(-1)
-    if has.any():
-        share = (weights * follows[:, None]).sum(-1)  # [batch, head, listener]
-        found["induction"] = (share * has[:, None]).sum((0, 2)) / has.sum()
+    alike = tokens[:, :, None] == tokens[:, None, :]  # [batch, listener, speaker]
+    follows = torch.zeros_like(alike)
+    follows[:, :, 1:] = alike[:, :, :-1]  # a speaker that follows an earlier occurrence of the listener's token
+    for name, speakers in (("same", alike.tril(-1)), ("induction", follows.tril())):
+        has = speakers.any(-1)
+        if has.any():
+            share = (weights * speakers[:, None]).sum(-1)  # [batch, head, listener]
+            found[name] = (share * has[:, None]).sum((0, 2)) / has.sum()
     return found

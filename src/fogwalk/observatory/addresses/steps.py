@@ -6,14 +6,12 @@ After this    server.py collects them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fogwalk.errors import UsageError
-from fogwalk.observatory.place import RUN, Place, where, whole
+from fogwalk.observatory.place import RUN, Place, floats, where, whole
 from fogwalk.observatory.work import steps
 
 MOST_BINS = 200
@@ -54,11 +52,9 @@ def routes(place: Place) -> list[Route]:
         return JSONResponse(await place.ask(request, steps.histogram, request.path_params["step"], name, bins))
 
     async def tensor(request: Request) -> Response:
-        """Little-endian float32, its shape in a header."""
         name, row = request.query_params.get("name", ""), whole(request, "row")
         shape, content = await place.ask(request, steps.tensor, request.path_params["step"], name, row)
-        headers: dict[str, Any] = {"x-shape": ",".join(map(str, shape))}
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return floats(shape, content)
 
     async def nudge(request: Request) -> Response:
         """The slope along one weight by moving it `by` so much to either side, beside its gradient."""

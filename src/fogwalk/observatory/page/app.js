@@ -41,7 +41,7 @@ async function show() {
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
     if (recording && view !== start) place.append(banner(view, name));
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
-    const drawn = await view.draw(place, { list, opened, step, picks: picked, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
+    const drawn = await view.draw(place, { list, opened, step, picks: picked, moved: (to) => { if (mine === turn) bar.at(to); }, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
     if (mine !== turn) ends(drawn);
     else left = drawn ?? null;
     document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;

@@ -13,8 +13,9 @@ function mixed(colours, share) {
 
 export const rgb = (parts) => `rgb(${parts.join(",")})`;
 
-/** Of a share from 0 to 1. */
-export const viridis = (share) => rgb(mixed(VIRIDIS, share));
+/** Of a share from 0 to 1, as [red, green, blue] and as CSS has it. */
+export const viridisOf = (share) => mixed(VIRIDIS, share);
+export const viridis = (share) => rgb(viridisOf(share));
 
 /** Of a share from -1 to 1, as [red, green, blue]. */
 export const signed = (share) => mixed(SIGNED, (Math.max(-1, Math.min(1, share)) + 1) / 2);

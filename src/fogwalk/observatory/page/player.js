@@ -96,6 +96,12 @@ export function player(move, stands) {
 
   return {
     place,
+    /** The screen has gone to a step by itself. */
+    at(step) {
+      if (!open) return;
+      shown = Math.min(made, Math.max(open.first, step));
+      draw();
+    },
     /** The frame shows this run now, on a screen that has steps, or on one that has none. */
     open(opened, wanted, first) {
       if (!opened || first === null) {

@@ -12,6 +12,7 @@ from typing import Any
 
 from fogwalk.errors import RunError
 from fogwalk.events import finite
+from fogwalk.observatory.work.wire import wired
 
 REMEMBERED = 2  # steps, each with all its numbers
 _STEPS: OrderedDict[tuple[str, int], Any] = OrderedDict()
@@ -170,11 +171,11 @@ def tensor(path: str, number: int, name: str, row: int | None) -> tuple[list[int
     if name not in tensors:
         raise RunError(f"this step has no tensor '{name[:80]}'")
     axes = {f"{kind}/{value['name']}": value["axes"] for value in structure["values"] for kind in ("value", "blame")}
-    value = tensors[name].detach().float()
+    value = tensors[name]
     if row is not None and axes.get(name, ["batch"])[0] == "batch":
         made.require_row(row)
         value = value[row]
-    return list(value.shape), value.contiguous().cpu().numpy().astype("<f4").tobytes()
+    return wired(value)
 
 
 def nudge(path: str, number: int, name: str, at: tuple[int, ...], by: float | None) -> dict[str, Any]:

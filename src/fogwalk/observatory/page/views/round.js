@@ -1,64 +1,256 @@
 import { go } from "../address.js";
-import { draw, make } from "../make.js";
-import { heatmap } from "../heatmap.js";
-import { ask, run as at } from "../server.js";
+import { make } from "../make.js";
+import { film } from "../round/film.js";
+import { heads } from "../round/heads.js";
+import { matrix } from "../round/matrix.js";
+import { headOf, MEASURES } from "../round/names.js";
+import { numbers } from "../round/numbers.js";
+import { side } from "../round/side.js";
+import { ask, floats, run as at } from "../server.js";
+import { number } from "../words.js";
 
-const MOST = 60; // arcs that are drawn
-const LEAST = 0.02; // share below which no arc is drawn
+const PLAIN = new Set(["mixed", "all alike"]); // habits that are none: another head is shown first
+const KEPT = 80; // answers of the server that are kept, so that a film can be played again
 
 export const round = {
   id: "round",
   title: "Round table",
   question: "Who listens to whom?",
   needs: ["run"],
+  steps: (opened) => (opened.kind === "transformer" && opened.step ? 0 : null),
 
-  async draw(place, { opened, picks }) {
-    if (opened.kind !== "transformer") throw new Error("Only a transformer of text has a round table: here no token listens to another.");
-    const field = make("input", { value: picks.prompt ?? "", placeholder: "A text to read", size: 40, "aria-label": "the text to read" });
-    const told = make("div", {}, make("p", { class: "quiet", role: "status" }, picks.prompt ? "Reading …" : "Write a few words: each token takes a chair, and listens to those before it."));
-    place.append(make("h1", {}, this.question), make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: field.value, listener: null }); } }, field, make("button", {}, "Read")), told);
-    if (!picks.prompt) return;
-    const found = await ask(`${at(opened.name)}/answer`, { prompt: picks.prompt, step: picks.step });
-    const tokens = found.structure.tokens, tables = Object.keys(found.tensors).filter((name) => name.startsWith("weights/")).map((name) => name.slice(8));
-    const layer = tables.includes(picks.layer) ? picks.layer : tables[0], heads = found.tensors[`weights/${layer}`];
-    const head = Math.min(heads.length - 1, Number(picks.head ?? 0)), listener = Math.min(tokens.length - 1, Number(picks.listener ?? tokens.length - 1));
-    const pick = (name, value, options) => make("select", { "aria-label": name, onchange: (event) => go({ [name]: event.target.value }) }, options.map((one) => make("option", { value: one, selected: String(one) === String(value) }, `${one}`)));
-    const numbers = make("div", { role: "status" }, make("p", { class: "quiet" }, "Its numbers …"));
-    const weights = heads[head], listen = (token) => go({ listener: token });
-    told.replaceChildren(
-      make("div", { class: "controls" }, make("label", {}, "layer ", pick("layer", layer, tables)), make("label", {}, "head ", pick("head", head, heads.map((_, each) => each)))),
-      make("div", { class: "two" }, seats(tokens, weights, listener, listen),
-        heatmap({ values: weights.map((row, y) => row.map((value, x) => (x > y ? null : value))), title: "rows listen, columns speak; grey chairs are closed: they come later", rows: tokens.map((one, each) => `${each} ${one}`), columns: tokens.map((one, each) => `${each} ${one}`), share: (value) => value, open: listen, size: 16, square: true })),
-      make("h2", {}, `What place ${listener}, ${tokens[listener]}, hears in head ${head}`), numbers,
-    );
-    try {
-      const entry = await ask(`${at(opened.name)}/answer/entry`, { prompt: picks.prompt, step: picks.step, at: layer, place: listener, head });
-      numbers.replaceChildren(make("pre", { tabindex: "0" }, entry.text));
-    } catch (error) {
-      numbers.replaceChildren(make("p", { class: "trouble" }, error.message));
+  async draw(place, { opened, picks, moved }) {
+    place.append(make("h1", {}, this.question));
+    if (opened.kind !== "transformer") {
+      place.append(make("p", {}, "This screen is for transformers that read a text: it shows which earlier tokens each token listens to, head by head, and with which numbers."),
+        make("p", { class: "trouble" }, `${opened.name} is no such model: in it no token listens to another. Train one on any text:`), make("pre", {}, "fogwalk train book.txt"));
+      return null;
     }
+    const screen = new Screen(opened, picks, moved);
+    place.append(screen.place);
+    await screen.begin(picks.prompt);
+    return screen;
   },
 };
 
-/** The tokens on a circle; from the listener an arc to each speaker, as wide as its share; the other listeners' strongest faintly. */
-function seats(tokens, weights, listener, listen) {
-  const size = 420, middle = size / 2, radius = middle - 52, turn = (place) => (place / tokens.length) * 2 * Math.PI - Math.PI / 2;
-  const seat = (place, away = radius) => [middle + away * Math.cos(turn(place)), middle + away * Math.sin(turn(place))];
-  const arcs = [];
-  weights.forEach((row, from) => row.forEach((share, to) => { if (to <= from && share >= LEAST) arcs.push([from, to, share]); }));
-  arcs.sort((one, other) => (other[0] === listener) - (one[0] === listener) || other[2] - one[2]);
-  const shown = arcs.slice(0, MOST);
-  const path = ([from, to, share]) => {
-    const [[x, y], [u, v]] = [seat(from), seat(to)];
-    const shape = from === to ? `M${x},${y} q18,-30 0,-30 q-18,0 0,30` : `M${x},${y} Q${middle},${middle} ${u},${v}`;
-    return draw("path", { d: shape, class: from === listener ? "arc mine" : "arc", "stroke-width": Math.max(0.75, share * 10) }, draw("title", {}, `${from} ${tokens[from]} listens to ${to} ${tokens[to]}: ${share.toFixed(4)}`));
-  };
-  const names = tokens.map((token, place) => {
-    const [x, y] = seat(place, radius + 22);
-    return draw("g", { class: place === listener ? "seat picked" : "seat", role: "button", tabindex: "0", "aria-label": `place ${place}, ${token}`, onclick: () => listen(place), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); listen(place); } } },
-      draw("circle", { cx: x, cy: y, r: 17 }), draw("text", { x, y: y + 1, "text-anchor": "middle" }, token.slice(0, 7)), draw("text", { class: "chair", x, y: y + 12, "text-anchor": "middle" }, String(place)));
-  });
-  const cut = arcs.length > shown.length ? `; the strongest ${shown.length} of ${arcs.length} arcs are drawn` : `; ${arcs.length} arcs`;
-  return make("div", {}, draw("svg", { class: "drawing table", viewBox: `0 0 ${size} ${size}`, role: "group", "aria-label": "the round table" }, shown.toReversed().map(path), names),
-    make("p", { class: "quiet" }, `Place ${listener}, ${tokens[listener]}, listens: wide arcs are large shares. Shares below ${LEAST} are left out${cut}.`));
+/** What is picked, and what is drawn of it. Picks stand in the address; what the server said is remembered. */
+class Screen {
+  constructor({ name, planned }, picks, moved) {
+    const whole = (value) => (/^\d{1,12}$/.test(value ?? "") ? Number(value) : null);
+    [this.run, this.moved] = [name, moved];
+    this.known = new Map();
+    this.turn = 0;
+    this.step = whole(picks.step);
+    this.wanted = { table: picks.layer, head: whole(picks.head) ?? 0 };
+    [this.listener, this.speaker] = [whole(picks.listener), whole(picks.speaker)];
+    this.measure = picks.measure in MEASURES ? picks.measure : "weight";
+    const [table, head, step] = (picks.locked ?? "").split(":");
+    this.locked = table && whole(head) !== null && whole(step) !== null ? { table, head: Number(head), step: Number(step) } : null;
+
+    const context = planned.settings?.["model.context"];
+    this.field = make("textarea", { rows: 2, cols: 48, "aria-label": "the text that is read", onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.read(event); } });
+    this.length = make("p", { class: "quiet" }, context ? `The model looks back over ${context} tokens.` : "");
+    this.status = make("p", { class: "sentence quiet", role: "status" });
+    this.trouble = make("div", {});
+    this.film = film((step) => this.goTo(step));
+    this.heads = heads((each) => this.take(each));
+    this.pickMeasure = make("select", { "aria-label": "what is shown", onchange: () => { this.measure = this.pickMeasure.value; this.redraw(); } });
+    this.pickListener = make("select", { "aria-label": "the listener", onchange: () => this.pick(Number(this.pickListener.value), null) });
+    this.told = make("p", { class: "quiet" });
+    this.lock = make("button", { onclick: () => this.toggleLock() });
+    this.sides = make("div", { class: "sides" });
+    this.difference = make("section", { hidden: true });
+    this.numbers = make("section", {});
+    this.drawing = make("div", { hidden: true },
+      make("h2", {}, "All heads"), this.heads.place,
+      make("h2", {}, "The picked head"), make("div", { class: "controls" }, make("label", {}, "show ", this.pickMeasure), make("label", {}, "listener ", this.pickListener), this.lock), this.told, this.sides, this.difference, this.numbers);
+    this.place = make("div", {},
+      make("form", { class: "controls", onsubmit: (event) => this.read(event) }, this.field, make("button", {}, "Read")),
+      this.length, this.film.place, this.status, this.trouble, this.drawing);
+  }
+
+  async begin(prompt) {
+    this.say("Reading …");
+    try {
+      this.prompt = prompt || (await ask(`${at(this.run)}/round/opening`)).prompt;
+    } catch (error) {
+      this.say("");
+      this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
+      return;
+    }
+    this.field.value = this.prompt;
+    await this.redraw();
+  }
+
+  end() {
+    this.film.stop();
+    this.turn = -1;
+  }
+
+  read(event) {
+    event.preventDefault();
+    this.film.stop();
+    if (!this.field.value) {
+      this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, "There is no text to read. Write a few words: each token takes a chair, and listens to those before it."));
+      return;
+    }
+    this.prompt = this.field.value;
+    [this.listener, this.speaker] = [null, null];
+    this.known.clear();
+    this.redraw();
+  }
+
+  /** The frame's player is at another step. */
+  show(step) {
+    this.film.stop();
+    return this.goTo(step);
+  }
+
+  goTo(step) {
+    this.step = step;
+    return this.redraw();
+  }
+
+  /** Another head of those that are drawn. */
+  take(each) {
+    this.wanted = { ...this.found.heads[each] };
+    this.redraw();
+  }
+
+  toggleLock() {
+    this.locked = this.locked ? null : { table: this.one.table, head: this.one.head, step: this.found.step };
+    this.redraw();
+  }
+
+  /** Another listener, or a speaker too: nothing is asked for but its numbers. */
+  pick(listener, speaker) {
+    [this.listener, this.speaker] = [listener, speaker];
+    this.keep();
+    this.drawSides();
+    this.drawNumbers();
+  }
+
+  say(words) {
+    this.status.textContent = words;
+  }
+
+  keep() {
+    const { locked } = this;
+    go({ prompt: this.prompt, step: this.step, layer: this.one?.table, head: this.one?.head, listener: this.listener, speaker: this.speaker, measure: this.measure === "weight" ? null : this.measure, locked: locked ? `${locked.table}:${locked.head}:${locked.step}` : null }, { quietly: true });
+  }
+
+  /** What the server says, remembered. */
+  async asked(key, ask) {
+    if (!this.known.has(key)) {
+      if (this.known.size >= KEPT) this.known.delete(this.known.keys().next().value);
+      this.known.set(key, await ask());
+    }
+    return this.known.get(key);
+  }
+
+  async tableAt(step) {
+    const query = { prompt: this.prompt, step };
+    const found = await this.asked(`table ${step ?? "best"}`, () => ask(`${at(this.run)}/round`, query));
+    const small = await this.asked(`small ${found.step}`, () => floats(`${at(this.run)}/round/thumbnails`, { ...query, step: found.step }));
+    return { found, small };
+  }
+
+  matrixOf({ table, head, step }) {
+    return this.asked(`${step} ${table} ${head} ${this.measure}`, () => floats(`${at(this.run)}/round/head`, { prompt: this.prompt, step, at: table, head, measure: this.measure }));
+  }
+
+  /** All of it anew; says whether it could be drawn. What was asked for before comes too late and is left. */
+  async redraw() {
+    const mine = ++this.turn;
+    this.say(this.step === null ? "Reading …" : `Reading as it was at step ${this.step.toLocaleString("en")} …`);
+    try {
+      const { found, small } = await this.tableAt(this.step);
+      if (mine !== this.turn) return true;
+      const last = found.listeners.length - 1, same = (one) => (other) => other.table === one.table && other.head === one.head;
+      this.one = found.heads.find(same(this.wanted)) ?? found.heads.find((one) => !PLAIN.has(one.short)) ?? found.heads[0];
+      if (found.untold && this.measure === "effect") this.measure = "weight";
+      this.listener = Math.min(last, this.listener ?? last);
+      if (this.speaker !== null && this.speaker > this.listener) this.speaker = null;
+      if (this.locked && !found.heads.some(same(this.locked))) this.locked = null;
+      const shown = [...(this.locked ? [this.locked] : []), { ...this.one, step: found.step }];
+      const every = [];
+      for (const one of shown) {
+        const there = one.step === found.step ? found : (await this.tableAt(one.step)).found;
+        every.push({ head: there.heads.find(same(one)), step: one.step, numbers: await this.matrixOf(one) });
+      }
+      if (mine !== this.turn) return true;
+      Object.assign(this, { found, every, last: { prompt: this.prompt, step: this.step } });
+      this.film.show({ steps: found.steps, step: found.step, best: this.step === null });
+      this.moved(found.step);
+      this.length.textContent = `${found.listeners.length === 1 ? "1 token" : `${found.listeners.length} tokens`}; the model looks back over ${found.context}. ${this.step === null ? `This is the run's best model, of step ${found.step.toLocaleString("en")}.` : `The model as it was after ${found.step.toLocaleString("en")} steps.`}`;
+      this.heads.show(found, small, found.heads.indexOf(this.one), this.locked ? found.heads.findIndex(same(this.locked)) : -1);
+      this.pickMeasure.replaceChildren(...Object.entries(MEASURES).map(([name, { title }]) => make("option", { value: name, selected: name === this.measure, disabled: name === "effect" && !!found.untold }, title)));
+      this.pickListener.replaceChildren(...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${token}`)));
+      this.told.textContent = `${MEASURES[this.measure].told}${found.untold ? ` The effect on the answer's score cannot be told of this model: ${found.untold}.` : ""}`;
+      this.lock.textContent = this.locked ? "Unlock" : "Lock, to compare with another head or step";
+      this.trouble.replaceChildren();
+      this.drawing.hidden = false;
+      this.keep();
+      this.drawSides();
+      this.say("");
+      this.drawNumbers();
+      return true;
+    } catch (error) {
+      if (mine !== this.turn) return false;
+      Object.assign(this, this.last); // what is drawn still
+      this.say("");
+      this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
+      return false;
+    }
+  }
+
+  /** The circles and matrices, those of both sides to one scale, and what is between them. */
+  drawSides() {
+    const { found, every } = this, measure = MEASURES[this.measure], pick = (listener, speaker) => this.pick(listener, speaker);
+    this.pickListener.value = this.listener;
+    const most = measure.scale ?? largest(...every.map((one) => one.numbers.values));
+    if (this.shown?.length !== every.length) {
+      this.shown = every.map(() => side(pick));
+      this.sides.replaceChildren(...this.shown.map((one) => one.place));
+      this.sides.classList.toggle("both", every.length > 1);
+    }
+    const data = (numbers) => ({ names: found.listeners, side: numbers.shape[0], block: Math.ceil(found.listeners.length / numbers.shape[0]), values: numbers.values, listener: this.listener, speaker: this.speaker, measure, most, signed: measure.signed });
+    every.forEach(({ head, step, numbers }, each) => {
+      const which = every.length > 1 ? ["First: ", "Second: "][each] : "";
+      this.shown[each].show(`${which}${headOf(head)}, step ${step.toLocaleString("en")}: ${head.said}`, data(numbers));
+    });
+    this.difference.hidden = every.length < 2;
+    if (every.length < 2) return;
+    const [first, second] = every, values = second.numbers.values.map((value, one) => value - first.numbers.values[one]), far = largest(values);
+    this.less ??= matrix(pick, "the second less the first, as a matrix");
+    const named = ({ head, step }) => `${headOf(head)} at step ${step.toLocaleString("en")}`;
+    this.difference.replaceChildren(make("h3", {}, "The second less the first"),
+      make("p", {}, `Blue, +: more in ${named(second)}; orange, −: more in ${named(first)}. ${alike(found, values, far)}`), this.less.place);
+    this.less.show({ ...data(second.numbers), values, most: far, signed: true, measure: { is: "difference" } });
+  }
+
+  async drawNumbers() {
+    const { found, one, listener, speaker } = this, query = { prompt: this.prompt, step: found.step, at: one.table, head: one.head, place: listener, speaker };
+    const mine = this.asking = {};
+    try {
+      const told = await this.asked(`numbers ${found.step} ${one.table} ${one.head} ${listener} ${speaker}`, () => ask(`${at(this.run)}/round/listener`, query));
+      if (mine !== this.asking || this.turn < 0) return;
+      const within = this.numbers.contains(document.activeElement), open = [...this.numbers.querySelectorAll("details")].map((each) => each.open);
+      this.numbers.replaceChildren(...numbers(told, { found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place) }));
+      this.numbers.querySelectorAll("details").forEach((each, number) => { each.open = open[number] ?? false; });
+      if (within) this.numbers.querySelector("tr.picked button")?.focus();
+    } catch (error) {
+      if (mine === this.asking) this.numbers.replaceChildren(make("p", { class: "trouble" }, error.message));
+    }
+  }
+}
+
+/** The number furthest from 0 of several lists. */
+const largest = (...lists) => lists.reduce((most, values) => values.reduce((far, value) => Math.max(far, Math.abs(value)), most), 1e-30);
+
+/** Where two heads differ most. */
+function alike({ listeners }, values, far) {
+  if (far <= 1e-12) return "They are the same.";
+  const side = Math.round(Math.sqrt(values.length)), at = values.findIndex((value) => Math.abs(value) === far), [from, to] = [Math.floor(at / side), at % side];
+  return side < listeners.length ? "" : `They differ most where place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}: by ${values[at] > 0 ? "+" : ""}${number(values[at])}.`;
 }
