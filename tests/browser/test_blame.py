@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import Window, serving
 
 from fogwalk import load
 from fogwalk.insight.form import of_measures
 from fogwalk.runs.folder import RunFolder
+from tests.browser.conftest import Window, serving
 
 
 def ready(page: Page) -> None:

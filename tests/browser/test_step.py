@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import Window
 
 from fogwalk import load
+from tests.browser.conftest import Window
 
 NAMES = ["book", "moons", "digits", "people"]
 STATIONS = ["batch", "forward", "loss", "blame", "update", "again"]

@@ -14,6 +14,7 @@ from typing import Any
 from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.events import finite
 from fogwalk.observatory.work.kept import Kept, opened, remembered
+from fogwalk.observatory.work.opening import begun
 from fogwalk.observatory.work.wire import wired
 
 WORST = 24  # records told of those that it gets most wrong
@@ -37,7 +38,7 @@ def form(path: str, prompt: str, held: int | None) -> dict[str, Any]:
     was written, holds; of an image which one. Where the data are gone that is said, and a row is of what is usual."""
     _, run = opened(path)
     if run.settings.task == "language":
-        return {"kind": "text", "prompt": _opening(run)}
+        return {"kind": "text", "prompt": begun(run)}
     gone, records = "", None
     try:
         records = held_back(path)
@@ -62,16 +63,6 @@ def form(path: str, prompt: str, held: int | None) -> dict[str, Any]:
         "right": None if held is None or records is None else _right(run, records, held),
     }
     return finite(told | _asked(run, records, prompt, held))  # type: ignore[no-any-return]
-
-
-def _opening(run: Any) -> str:
-    """The prompt that the run was sampled with, as much of its end as the model looks back over; else its first token."""
-    prompts = [record["prompt"] for record in run.events() if record["event"] == "sampled" and record["prompt"]]
-    prompt, tokenizer = str(run.settings.training.sample_prompt or (prompts[-1] if prompts else "")), run.tokenizer
-    ids, context = tokenizer.encode(prompt).tolist(), run.settings.context
-    if len(ids) > context:
-        return str(tokenizer.decode(ids[-context:]))
-    return prompt or str(tokenizer.decode([0]))
 
 
 def _asked(run: Any, records: Any, prompt: str, held: int | None) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fogwalk.errors import FogwalkError, UsageError
+from fogwalk.errors import UsageError
 from fogwalk.events import finite
+from fogwalk.observatory.work.kept import Kept, opened, remembered
+from fogwalk.observatory.work.opening import begun
 from fogwalk.observatory.work.wire import wired
 from fogwalk.runs.folder import RunFolder
 
@@ -21,43 +23,20 @@ if TYPE_CHECKING:
 
     from fogwalk.insight.answer import Answering
     from fogwalk.insight.listening import Heard
-    from fogwalk.run import Run
 
 THUMBNAIL = 32  # squares along each side of a thumbnail, at most; of a longer text each is the largest of its block
 LARGEST = 512  # of a head that is drawn whole
 MOST_HEADS = 1024  # that have a thumbnail
 MOST_NUMBERS = 64  # of a vector
-REMEMBERED = 2  # passes, each with all its numbers: as many as are compared
-_SEEN: OrderedDict[tuple[str, str, int], Answering] = OrderedDict()
+_SEEN: Kept = OrderedDict()  # passes, each with all its numbers: as many as are compared
 
 
 def opening(path: str) -> str:
-    """A text to begin with, as long as the model looks back at most: what the run's samples go on from, and how the last of them
-    went on, up to the end of its first line; before there is one the prompt of the settings, or the beginning of the text; and
-    where that is gone the first token that the model knows."""
-    from fogwalk.run import load
-
-    run = load(path)
+    """A text to begin with: what the run's samples go on from, and how the last of them went on."""
+    _, run = opened(path)
     if run.settings.task != "language":
         raise UsageError("this run reads no text")
-    tokenizer, context = run.tokenizer, run.settings.context
-    begun = tokenizer.decode(tokenizer.encode(_begun(run)).tolist()[:context])
-    while len(tokenizer.encode(begun)) > context:  # read again, half a word may fall into more tokens
-        begun = begun[:-1]
-    return begun or tokenizer.decode([0])
-
-
-def _begun(run: Run) -> str:
-    from fogwalk.tasks.language import Language
-
-    sampled = [record for record in run.events() if record["event"] == "sampled"]
-    if sampled:
-        prompt, text = str(sampled[-1]["prompt"]), str(sampled[-1]["text"])
-        return prompt + text.lstrip("\n").partition("\n")[0][:48].rstrip() if len(prompt) < 24 else prompt
-    try:
-        return run.settings.training.sample_prompt or Language(run.settings, run.checkpoint / "encoding").opening()
-    except FogwalkError:
-        return ""
+    return begun(run, further=True)
 
 
 def table(path: str, prompt: str, at: int | None) -> dict[str, Any]:
@@ -155,20 +134,17 @@ def listener(
 def _answer(path: str, prompt: str, at: int | None) -> tuple[Answering, int]:
     """The pass that makes an answer, and its step: of the run's best model where none is named."""
     from fogwalk.insight.listening import tables
-    from fogwalk.run import load
 
-    run = load(path)
+    key, run = opened(path, at)
     step = run.step if at is None else at
-    key = (run.folder.identity, prompt, step)
-    if key not in _SEEN:
-        while len(_SEEN) >= REMEMBERED:
-            _SEEN.popitem(last=False)
-        seen = run.seen(prompt, step=step)
+
+    def make() -> Answering:
+        seen: Answering = run.seen(prompt, step=step)
         if not tables(seen):
             raise UsageError("this model has no round table: no token listens to another")
-        _SEEN[key] = seen
-    _SEEN.move_to_end(key)
-    return _SEEN[key], step
+        return seen
+
+    return remembered(_SEEN, (*key, prompt, step), make), step
 
 
 def _looks(folder: RunFolder) -> list[int]:

@@ -1,0 +1,198 @@
+"""The Network screen and the frame's player: neurons by their pixels, steps played, trained and waited for, a weight tried."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fogwalk.runs.control import Wish, wish, wished
+from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import loss_trace
+from tests.browser.conftest import Server, Window, serving, when
+
+SIGNED = ((230, 159, 0), (246, 224, 178), (247, 247, 247), (166, 206, 229), (0, 114, 178))
+PIXELS = """(image) => new Promise((done) => {
+  const read = new Image();
+  read.onload = () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [read.width, read.height];
+    const ink = canvas.getContext("2d");
+    ink.drawImage(read, 0, 0);
+    done([...ink.getImageData(0, 0, read.width, read.height).data]);
+  };
+  read.src = image.getAttribute("href");
+})"""
+
+
+def signed(share: float) -> list[int]:
+    """The colour of a share from -1 to 1: orange below, pale, blue above."""
+    place = (share + 1) / 2 * (len(SIGNED) - 1)
+    at = min(len(SIGNED) - 2, int(place))
+    pairs = zip(SIGNED[at], SIGNED[at + 1], strict=True)
+    return [int(low + (place - at) * (high - low) + 0.5) for low, high in pairs]
+
+
+def frame(server: Server, run: str, step: int, edit: str = "") -> Any:
+    with urlopen(f"{server.address}/api/runs/{run}/frames/{step}?edit={edit}") as answer:
+        return json.load(answer)
+
+
+def shown(page: Page) -> dict[str, str]:
+    """The facts on the screen by name."""
+    names, values = page.locator(".facts dt").all_inner_texts(), page.locator(".facts dd").all_inner_texts()
+    return dict(zip(names, values, strict=True))
+
+
+def step_of(page: Page) -> int:
+    return int(parse_qs(urlsplit(page.url).query).get("step", ["-1"])[0])
+
+
+@pytest.mark.parametrize("step", [0, 13])
+def test_each_neuron_has_the_colours_of_what_it_makes_of_the_plane(step: int, window: Window, server: Server) -> None:
+    page = window.open("network", "moons", step=step)
+    told = frame(server, "moons", step)
+    images = page.locator("svg.net image")
+    expect(images).to_have_count(2 + 4 + 2)
+    units = [None, None, *told["plane"]["units"]["layers.0"], *told["plane"]["units"]["head"]]
+    for each, values in enumerate(units):
+        if values is None:
+            continue
+        pixels = images.nth(each).evaluate(PIXELS)
+        largest = max(map(abs, values))
+        for at in range(0, len(values), 37):
+            wanted = [*signed(values[at] / largest), 255]
+            assert pixels[at * 4 : at * 4 + 4] == pytest.approx(wanted, abs=1), (each, at)
+
+
+def test_the_answer_over_the_plane_is_that_of_the_likelier_class(window: Window, server: Server) -> None:
+    window.allowed = ("willReadFrequently",)  # advice to this test's own reading
+    page = window.open("network", "moons", step=20)
+    plane = frame(server, "moons", 20)["plane"]
+    pixel = "(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data]"
+    size = int(page.locator("canvas.answer-plane").get_attribute("width") or 0)
+    side = plane["side"]
+    for column, row in ((0, 0), (side - 1, 0), (0, side - 1), (side - 1, side - 1)):  # no point lies in a corner
+        blue, orange = (unit[row * side + column] for unit in plane["units"]["head"])
+        at = [int((column + 0.5) * size / side), int((row + 0.5) * size / side)]
+        red, _, last, _ = page.locator("canvas.answer-plane").evaluate(pixel, at)
+        assert (last > red) == (blue > orange)
+
+
+def test_the_frame_goes_through_the_steps_and_says_each_ones_numbers(window: Window, server: Server) -> None:
+    page = window.open("network", "moons", step=3)
+    losses = loss_trace(server.runs / "moons" / "events.jsonl")
+    page.get_by_label("one step on").click()
+    expect(page.locator(".facts dd").first).to_have_text("4 of 20")
+    assert float(shown(page)["loss of the update's batch"]) == pytest.approx(losses[4], rel=1e-3)
+    page.get_by_label("one step back").click()
+    expect(page.locator(".facts dd").first).to_have_text("3 of 20")
+    page.get_by_label("to the first step").click()
+    expect(page.locator(".facts dd").first).to_have_text("0 of 20")
+    assert step_of(page) == 0
+    expect(page.get_by_label("one step back")).to_be_disabled()
+    page.get_by_role("button", name="play the steps").click()
+    expect(page.locator(".facts dd").first).to_have_text("20 of 20")
+    expect(page.get_by_role("button", name="play the steps")).to_be_disabled()
+    expect(page.get_by_label("one step on")).to_be_disabled()
+    assert step_of(page) == 20
+    page.reload()
+    window.drawn()
+    expect(page.locator(".facts dd").first).to_have_text("20 of 20")
+
+
+def test_every_screen_with_steps_keeps_the_step(window: Window, server: Server) -> None:
+    page = window.open("network", "moons", step=7)
+    expect(page.get_by_label("number of the step")).to_have_value("7")
+    page.get_by_label("number of the step").fill("5")
+    page.get_by_label("number of the step").press("Enter")
+    expect(page.locator(".facts dd").first).to_have_text("5 of 20")
+    window.open("step", "moons", step=5)
+    expect(page.get_by_label("number of the step")).to_have_value("5")
+    page.get_by_label("one step on").click()
+    window.drawn()
+    loss = loss_trace(server.runs / "moons" / "events.jsonl")[6]
+    expect(page.locator("#screen")).to_contain_text(f"in events.jsonl {loss:.6g}")
+    window.open("start")
+    expect(page.get_by_role("group", name="steps")).to_be_hidden()
+
+
+def test_another_weight_is_tried_in_a_copy_by_keyboard_alone(window: Window, server: Server) -> None:
+    page = window.open("network", "moons", step=20)
+    link = page.get_by_role("button", name=re.compile(r"^head\.weight\[1, 2\] weight"))
+    link.focus()
+    link.press("Enter")
+    box = page.get_by_role("region", name=re.compile("try another")).or_(page.locator(".sandbox"))
+    expect(box).to_contain_text("head.weight[1, 2]")
+    field = page.get_by_label("its value as a number")
+    field.fill("4.5")
+    field.press("Enter")
+    told = frame(server, "moons", 20, "head.weight:1,2:4.5")["validation"]["loss"]
+    expect(box).to_contain_text(f"With 4.500: loss of the held-back rows {told:#.4g}")
+    page.reload()
+    window.drawn()
+    expect(page.locator(".sandbox")).to_contain_text(f"With 4.500: loss of the held-back rows {told:#.4g}")
+    page.get_by_label("its value as a number").press("Escape")
+    expect(page.locator(".sandbox")).to_have_count(0)
+    assert "pick=" not in page.url
+
+
+def test_a_network_too_wide_for_links_shows_its_first_neurons(window: Window) -> None:
+    page = window.open("network", "wide", step=4)
+    expect(page.get_by_role("heading", name="layers.0: the first 16 of 17 neurons")).to_be_visible()
+    expect(page.locator(".tiles img")).to_have_count(16 + 2)
+    page.get_by_text("The matrices").click()
+    expect(page.get_by_role("heading", name="layers.0.weight: 17 units from 2 inputs")).to_be_visible()
+
+
+def test_more_than_two_columns_are_told_by_histograms(window: Window) -> None:
+    page = window.open("network", "iris", step=4)
+    expect(page.locator("svg.net .neuron")).to_have_count(4 + 5 + 3)
+    assert all(page.locator("svg.net .bars-of").evaluate_all("all => all.map((one) => one.getAttribute('d'))"))
+    expect(page.locator("canvas.answer-plane")).to_have_count(0)
+
+
+def test_a_network_is_started_waits_makes_one_real_step_plays_and_waits_again(
+    tmp_path: Path, windows: Callable[..., Window]
+) -> None:
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        page = window.open("network", (server.runs / "none").name if (server.runs / "none").exists() else None)
+        if page.get_by_role("button", name="Start anew").is_hidden():
+            page.get_by_text("Try another network").click()
+        page.get_by_label("data").select_option("sample:xor")
+        page.get_by_label("a neuron more in layer 1").click()
+        page.get_by_role("button", name="Start anew").click()
+        page.wait_for_url(re.compile(r"run=[a-z]+-[a-z]+"))
+        window.drawn()
+        folder = RunFolder(server.runs / parse_qs(urlsplit(page.url).query)["run"][0])
+        try:
+            expect(page.locator("#state")).to_have_text(re.compile("paused, step 0"))
+            assert loss_trace(folder.events) == {}
+            page.get_by_label("one step on").click()
+            expect(page.locator(".facts dd").first).to_have_text(re.compile("^1 of"))
+            assert list(loss_trace(folder.events)) == [1], "one real step"
+            page.get_by_role("button", name="play the steps").click()
+            when(lambda: max(loss_trace(folder.events), default=0) > 20)
+            page.get_by_role("button", name="pause").click()
+            when(lambda: folder.status()["state"] == "paused")
+            made = max(loss_trace(folder.events))
+            expect(page.locator(".facts dd").first).to_have_text(re.compile(f"^{made} of"))
+            assert wished(folder).until is not None
+            page.goto(f"{server.address}/?run={folder.name}&view=live")
+            page.get_by_role("button", name="go on").click()
+            when(lambda: max(loss_trace(folder.events)) > made)
+            page.get_by_role("button", name="save and end").click()
+            when(lambda: folder.status()["state"] == "interrupted")
+            expect(page.get_by_role("button", name="train on")).to_be_visible()
+        finally:
+            if folder.status().get("state") in ("training", "paused"):
+                wish(folder, Wish(stop=True))
+                when(lambda: folder.status()["state"] == "interrupted")
