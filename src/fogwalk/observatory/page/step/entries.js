@@ -2,11 +2,11 @@
 
 import { make } from "../make.js";
 
-export function entries(step) {
+export function entries(step, wanted = null) {
   const structure = step.found.structure, parameters = new Set(structure.parameters.map((one) => one.name));
   const names = [...structure.modules.map((one) => one.path), ...structure.values.map((one) => one.name), ...parameters, "loss"].filter(Boolean);
-  const told = make("div", { role: "status" }), where = {};
-  const field = make("input", { list: "names", placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss", onchange: () => show() });
+  const told = make("div", { role: "status" }), where = wanted ? { ...step.where } : {};
+  const field = make("input", { list: "names", value: wanted, placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss", onchange: () => show() });
   const flags = ["place", "unit", "head"].map((flag) => make("label", {}, `${flag} `, make("input", { type: "number", min: 0, "aria-label": flag, onchange: (event) => { where[flag] = event.target.value; show(); } })));
   async function show() {
     if (!field.value) return told.replaceChildren();
@@ -17,7 +17,8 @@ export function entries(step) {
       told.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
-  const place = make("details", {}, make("summary", {}, "Any other entry, with its numbers put in"),
+  if (wanted) show();
+  const place = make("details", { open: Boolean(wanted) }, make("summary", {}, "Any other entry, with its numbers put in"),
     make("div", { class: "controls" }, make("label", {}, "look at ", field), make("datalist", { id: "names" }, names.map((one) => make("option", { value: one }))), ...flags), told);
   return { place };
 }

@@ -36,6 +36,7 @@ export const step = {
       told,
     );
     if (!wanted) throw new Error("This run has made no step yet.");
+    if (Number(picks.step) > wanted) told.before(make("p", { class: "trouble" }, `This run has no step ${picks.step}; its last, ${wanted}, is shown.`));
     one.found = await madeAgain(opened.name, wanted, told, { row });
     await one.start(told, rows.querySelector("input"));
     const leave = (event) => { if (event.key === "Escape" && one.wanted) { event.preventDefault(); one.pin(null); } };
@@ -63,7 +64,8 @@ class OneStep {
 
   async start(told, rowField) {
     this.rowField = rowField;
-    if (!this.found.layers.some((one) => one.path === this.layer)) this.layer = null;
+    const other = this.found.structure.modules.some((one) => one.path === this.layer) ? null : this.layer;
+    if (other) this.layer = null; // a value, a parameter or the loss: told below
     this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, make("p", { class: "quiet", role: "status" }, "The station is drawn …"));
     this.strip = make("div", {});
     this.text = make("div", {});
@@ -76,7 +78,7 @@ class OneStep {
       this.to(STATIONS[Math.min(this.tabs.length - 1, Math.max(0, moves[event.key]))][0]);
     });
     this.headline = make("p", { class: "told" });
-    this.entries = entries(this);
+    this.entries = entries(this, other);
     told.replaceChildren(this.headline, this.strip, list, this.panel, this.text, this.entries.place);
     await this.redraw();
   }
