@@ -14,9 +14,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import pytest
-
-pytest.importorskip("tests.browser.chromium", reason="the browser's fixtures are not here")
-
 from playwright.sync_api import Browser, Page
 
 from fogwalk.observatory.report import MOST_BYTES

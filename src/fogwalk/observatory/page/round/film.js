@@ -2,6 +2,7 @@
 // them. The frame's player has all steps.
 
 import { make } from "../make.js";
+import { shown } from "../recorded.js";
 
 const STOPS = 24; // of a film, at most
 const EACH = 800; // milliseconds that a stop stands, at least
@@ -15,7 +16,7 @@ export function film(go) {
 
   /** `steps` there are, the one that is shown, and whether it is so because it is the best. */
   function show({ steps, step, best }) {
-    now = { steps, step };
+    now = { steps: shown(steps), step };
     const every = steps.includes(step) ? steps : [...steps, step].sort((one, other) => one - other);
     pick.replaceChildren(make("option", { value: "", selected: best }, best ? `the best, of step ${step.toLocaleString("en")}` : "the best"),
       ...every.map((one) => make("option", { value: one, selected: !best && one === step }, `as it was after step ${one.toLocaleString("en")}`)));
