@@ -21,9 +21,9 @@ MOST_BYTES = 1_000_000  # of all of them
 COMMANDS = {
     "two-moons": "sample:moons --model.hidden 8,8 --model.activation tanh --optimizer.name sgd --optimizer.momentum 0 "
     "--optimizer.learning-rate 0.5 --training.steps 500",
-    "coriolanus": "sample:coriolanus --model.layers 2 --model.heads 2 --model.width 24 --model.context 48 --training.batch 32 "
+    "handbook": "sample:handbook --model.layers 2 --model.heads 2 --model.width 24 --model.context 48 --training.batch 32 "
     "--training.steps 800 --training.save-every 400 --training.keep 2 --insight.every 100 "
-    "--training.precision float32 --training.sample-prompt CORIOLANUS:",
+    "--training.precision float32 --training.sample-prompt 'The network '",
 }
 
 

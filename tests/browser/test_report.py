@@ -166,12 +166,12 @@ def test_the_page_of_an_empty_folder_shows_the_runs_that_come_along(browser: Bro
     with serving(tmp_path / "runs", tmp_path / "cache") as server:
         window = Window.of(browser, server)
         page = window.open("start")
-        assert page.locator("#screen .card strong a").all_inner_texts() == ["two-moons", "coriolanus"]
+        assert page.locator("#screen .card strong a").all_inner_texts() == ["two-moons", "handbook"]
         for run, view in (
             ("two-moons", "network"),
-            ("coriolanus", "round"),
+            ("handbook", "round"),
             ("two-moons", "step"),
-            ("coriolanus", "live"),
+            ("handbook", "live"),
         ):
             page = window.open(view, run)
             assert not page.locator("#screen [role=alert]").count(), (run, view)

@@ -78,7 +78,7 @@ def test_the_page_of_an_empty_folder_shows_them(empty: TestClient) -> None:
         assert len(empty.get(f"{run}/measures").json()["form"]["steps"]) >= 9
     assert empty.get("/api/runs/two-moons/frames/500").json()["plane"]["side"]
     assert empty.get("/api/runs/two-moons/answer", params={"prompt": "x=1, y=0.5"}).status_code == 200
-    assert empty.get("/api/runs/coriolanus/answer", params={"prompt": "CORIOLANUS:"}).status_code == 200
+    assert empty.get("/api/runs/handbook/answer", params={"prompt": "The network "}).status_code == 200
     assert files(PLACE) == before, "nothing is written into them"
 
 
@@ -106,7 +106,7 @@ def test_a_run_of_the_same_name_stands_for_itself(shelf: Path, tmp_path: Path) -
     shutil.copytree(shelf / "moons", tmp_path / "two-moons")
     with TestClient(application(tmp_path), base_url="http://localhost") as client:
         told = {run["name"]: run["recorded"] for run in client.get("/api/runs").json()["runs"]}
-        assert told == {"two-moons": False, "coriolanus": True}
+        assert told == {"two-moons": False, "handbook": True}
         assert client.get("/api/runs/two-moons").json()["step"] == 20
 
 

@@ -49,15 +49,15 @@ def _sources(root: Path) -> Iterator[str]:
                 continue
 
 
-def coriolanus() -> str:
-    """The beginning of Shakespeare's Coriolanus, about 80,000 characters: the same on every machine."""
-    return (Path(__file__).parent / "texts" / "coriolanus.txt").read_text(encoding="utf-8")
+def handbook() -> str:
+    """What Fogwalk's own documents say, as they once stood, about 140,000 characters: the same on every machine."""
+    return (Path(__file__).parent / "texts" / "handbook.txt").read_text(encoding="utf-8")
 
 
 SAMPLES: dict[str, Callable[[], str]] = {
     "sample:python-docs": python_docs,
     "sample:python-source": python_source,
-    "sample:coriolanus": coriolanus,
+    "sample:handbook": handbook,
 }
 
 

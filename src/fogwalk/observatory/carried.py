@@ -14,7 +14,7 @@ PLACE = Path(__file__).parent / "recorded"
 CARRIED = {
     "two-moons": "A plain network of two layers of eight learns to part two half moons. Look at its Network, and at one update "
     "of one weight: plain gradient descent, the simplest there is.",
-    "coriolanus": "A transformer of two layers with two heads each reads a play, letter by letter. Look at its Round table: one "
+    "handbook": "A transformer of two layers with two heads each reads what Fogwalk says of itself, letter by letter. Look at its Round table: one "
     "head listens mostly to the letter before.",
 }
 

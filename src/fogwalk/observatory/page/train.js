@@ -4,7 +4,7 @@ import { go } from "./address.js";
 import { make } from "./make.js";
 import { ask, tell } from "./server.js";
 
-const WHAT = { "sample:python-docs": "English prose, as the demo reads", "sample:python-source": "Python's own source", "sample:coriolanus": "a play", "sample:digits": "images of digits" };
+const WHAT = { "sample:python-docs": "English prose, as the demo reads", "sample:python-source": "Python's own source", "sample:handbook": "what Fogwalk says of itself", "sample:digits": "images of digits" };
 const TOYS = ["sample:moons", "sample:circles", "sample:xor", "sample:spirals"];
 
 /** The form; what is offered is asked for first. */
