@@ -14,8 +14,8 @@ PLACE = Path(__file__).parent / "recorded"
 CARRIED = {
     "two-moons": "A plain network of two layers of eight learns to part two half moons. Look at its Network, and at one update "
     "of one weight: plain gradient descent, the simplest there is.",
-    "handbook": "A transformer of two layers with two heads each reads, letter by letter, what Fogwalk says of itself. Look at its "
-    "Round table: in each layer one head looks mostly at the letter before.",
+    "handbook": "A transformer of two layers with two heads each reads, letter by letter, what Fogwalk says of itself. Look at "
+    "its Round table: in each layer one head looks mostly at the letter before.",
 }
 
 
