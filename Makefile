@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow trials lint types bench recorded clean
+.PHONY: demo test test-slow trials lint types bench recorded pictures clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -46,6 +46,10 @@ bench: .venv/tools
 # Train the runs that come along with Fogwalk once more; needed where a run's form has changed.
 recorded: .venv/tools
 	$(BIN)/python -m benchmarks.recorded
+
+# Take the tutorial's pictures of the page anew.
+pictures: .venv/browser
+	$(BIN)/python -m docs.pictures
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

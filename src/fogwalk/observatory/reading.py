@@ -35,6 +35,8 @@ class Story:
     offset: int = 0
     records: list[dict[str, Any]] = field(default_factory=list)
     planned: dict[str, Any] = field(default_factory=dict)
+    _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what was asked for since the last new line
+    _spark: list[float | None] | None = None
 
     def read(self) -> Story:
         """Take in what was written since. A file that became shorter is read anew."""
@@ -42,6 +44,7 @@ class Story:
             size = self.path.stat().st_size
             if size < self.offset:
                 self.offset, self.records, self.planned = 0, [], {}
+                self._sorted, self._spark = {}, None
             if size > self.offset:
                 with self.path.open("rb") as file:
                     file.seek(self.offset)
@@ -53,6 +56,7 @@ class Story:
     def _take(self, content: bytes) -> None:
         whole = content.rfind(b"\n") + 1
         self.offset += whole
+        self._sorted, self._spark = {}, None
         for line in content[:whole].splitlines():
             if (record := record_of(line)) is not None:
                 self.records = told_again(self.records, record)
@@ -61,7 +65,15 @@ class Story:
 
     def of(self, event: str) -> list[dict[str, Any]]:
         """The events of a name, in order."""
-        return [record for record in self.records if record["event"] == event]
+        if event not in self._sorted:
+            self._sorted[event] = [record for record in self.records if record["event"] == event]
+        return self._sorted[event]
+
+    def spark(self) -> list[float | None]:
+        """The highest losses of a small curve."""
+        if self._spark is None:
+            self._spark = [high for *_, high in _ranges(self.of("step"), SPARK)]
+        return self._spark
 
 
 class Shelf:
@@ -122,7 +134,7 @@ class Shelf:
         losses = [record["validation_loss"] for record in story.of("evaluated")]
         losses = [loss for loss in losses if isinstance(loss, float | int)]
         told["best"] = min(losses, default=None)
-        told["spark"] = [point[3] for point in decimated(_steps(story), SPARK)]
+        told["spark"] = story.spark()
         return finite(told)  # type: ignore[no-any-return]  # a dict stays one
 
     def opened(self, folder: RunFolder) -> dict[str, Any]:
@@ -186,23 +198,27 @@ def _steps(story: Story) -> list[dict[str, Any]]:
 def decimated(steps: list[dict[str, Any]], width: int) -> list[list[float | None]]:
     """[first step, last step, lowest, highest, smoothed] of neighbouring steps' losses: no spike is lost. Losses that are not
     finite are left out of a bucket; a bucket of none has null."""
-    if not steps:
-        return []
-    width = max(2, width)
     smooth, weight, smoothed = 0.0, 0.0, []
     for record in steps:
         if _number(record["loss"]):
             smooth = SMOOTH * smooth + (1 - SMOOTH) * record["loss"]
             weight = SMOOTH * weight + (1 - SMOOTH)
         smoothed.append(smooth / weight if weight else None)
-    each = -(-len(steps) // width)
-    points: list[list[float | None]] = []
+    return [
+        [steps[first]["step"], steps[last]["step"], low, high, smoothed[last]]
+        for first, last, low, high in _ranges(steps, width)
+    ]
+
+
+def _ranges(steps: list[dict[str, Any]], width: int) -> list[tuple[int, int, float | None, float | None]]:
+    """(place of the first step, of the last, lowest, highest loss) of neighbouring steps in at most so many buckets."""
+    each = -(-len(steps) // max(2, width)) or 1
+    found = []
     for first in range(0, len(steps), each):
-        bucket = steps[first : first + each]
-        losses = [record["loss"] for record in bucket if _number(record["loss"])]
-        low, high = min(losses, default=None), max(losses, default=None)
-        points.append([bucket[0]["step"], bucket[-1]["step"], low, high, smoothed[first + len(bucket) - 1]])
-    return points
+        losses = [record["loss"] for record in steps[first : first + each] if _number(record["loss"])]
+        last = min(first + each, len(steps)) - 1
+        found.append((first, last, min(losses, default=None), max(losses, default=None)))
+    return found
 
 
 def _pace(steps: list[dict[str, Any]]) -> dict[str, float | None]:

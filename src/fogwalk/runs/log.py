@@ -129,7 +129,8 @@ def _without(story: list[dict[str, Any]], event: str, step: int) -> list[dict[st
     place = len(story)
     while place and story[place - 1]["step"] >= step:
         place -= 1
-    return story[:place] + [record for record in story[place:] if record["event"] != event]
+    story[place:] = [record for record in story[place:] if record["event"] != event]
+    return story
 
 
 def loss_trace(path: Path) -> dict[int, float]:
