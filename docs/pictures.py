@@ -12,6 +12,7 @@ import io
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -46,7 +47,7 @@ class Picture:
     name: str
     view: str
     run: str
-    picks: dict[str, str | int]
+    picks: Mapping[str, str | int]
     high: int
     needs: str
 

@@ -87,7 +87,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Path:
     """runs/ with a book, tables, a network too wide to draw and an image run, of twenty steps each."""
     place = tmp_path_factory.mktemp("observed")
     (place / "book.txt").write_text(small_text, encoding="utf-8")
-    sorts = {
+    sorts: dict[str, dict[str, Any]] = {
         "book": {"data.path": (str(place / "book.txt"),)} | SMALL,
         "moons": {"data.path": ("sample:moons",), "model.hidden": (4,)},
         "iris": {"data.path": ("sample:iris",), "model.hidden": (5,)},
