@@ -140,14 +140,16 @@ def test_a_text_to_begin_with_is_the_run_s_own_and_fits(
 ) -> None:
     sampled = [record for record in read_all(shelf / "book" / "events.jsonl") if record["event"] == "sampled"][-1]
     prompt = page.get("/api/runs/book/round/opening").json()["prompt"]
-    assert prompt == (sampled["prompt"] + sampled["text"])[:8]
+    said = sampled["text"].lstrip("\n").partition("\n")[0][:48].rstrip()
+    whole = sampled["prompt"] + said if len(sampled["prompt"]) < 24 else sampled["prompt"]
+    assert prompt == whole[-8:], "as much as it looks back over"
     assert "reads no text" in page.get("/api/runs/moons/round/opening").json()["error"]
     shutil.copytree(shelf / "book", tmp_path / "runs" / "book")
     events = tmp_path / "runs" / "book" / "events.jsonl"
     kept = [line for line in events.read_text().splitlines() if '"sampled"' not in line]
     events.write_text("\n".join(kept) + "\n")
     with TestClient(application(tmp_path / "runs"), base_url="http://localhost") as client:
-        assert client.get("/api/runs/book/round/opening").json()["prompt"] == sampled["prompt"][:8]
+        assert client.get("/api/runs/book/round/opening").json()["prompt"] == sampled["prompt"][-8:]
 
     def gone(task: Language) -> str:
         raise DataError("the text is gone")
