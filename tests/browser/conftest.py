@@ -23,7 +23,10 @@ from tests.conftest import SMALL, train_short
 HARM = "<img src=x onerror=\"document.title='struck'\">"  # what would be markup, were it not told as text
 PATIENCE = 20_000  # milliseconds for which a screen is waited for
 # A screen is drawn when it says what is wrong, or has a title and nothing on it says that it waits still.
-WAITS = "[...document.querySelectorAll('#screen p')].some((one) => one.textContent.trim().endsWith(' …'))"
+WAITS = (
+    "(document.querySelector('#screen [aria-busy=true]') !== null || "
+    "[...document.querySelectorAll('#screen p')].some((one) => one.textContent.trim().endsWith(' …')))"
+)
 DRAWN = f"document.querySelector('#screen [role=alert]') || (document.querySelector('#screen h1') && !{WAITS})"
 
 

@@ -59,7 +59,7 @@ export function player(move, stands) {
   function pause() {
     playing = false;
     draw();
-    if (steered()) wishFor({ until: made }).then(() => to(made));
+    if (steered()) wishFor({ until: made }).then(() => { settling = true; });
   }
 
   async function step() {
@@ -68,10 +68,11 @@ export function player(move, stands) {
     await wishFor({ until: made + 1 });
     awaited = made + 1;
   }
-  let awaited = 0;
+  let awaited = 0, settling = false; // a step that the trainer was asked for; a pause, after which its last step is shown
 
   function start() {
     playing = true;
+    settling = false;
     draw();
     if (steered()) wishFor({});
     if (shown >= made && !steered()) { playing = false; draw(); return; }
@@ -129,7 +130,7 @@ export function player(move, stands) {
       }, (now) => {
         [state, wish] = [now.state, now.wish];
         words = `${state}, step ${(now.step ?? 0).toLocaleString("en")}`;
-        calmly.soon();
+        if (settling && state !== "training") { settling = false; to(made); } else calmly.soon();
       });
       shown = Math.min(made, Math.max(first, wanted ?? made));
       place.hidden = false;

@@ -37,7 +37,7 @@ export const start = {
 
 function card(run) {
   const ask = (view, title) => make("a", { href: addressWith({ run: run.name, view }, {}) }, title);
-  if (run.wrong) return make("li", { class: "card" }, make("strong", {}, run.name), make("span", { class: "trouble" }, run.wrong), ...(run.recorded ? [] : [make("span", { class: "quiet" }, "It hides no other run. Mend what is said, or take it away: "), make("code", {}, `fogwalk remove ${run.name}`)]));
+  if (run.wrong) return make("li", { class: "card" }, make("strong", {}, run.name), make("span", { class: "quiet" }, "damaged"), make("span", { class: "trouble" }, run.wrong), ...(run.recorded ? [] : [make("span", { class: "quiet" }, "It hides no other run. Mend what is said, or take it away: "), make("code", {}, `fogwalk remove ${run.name}`)]));
   const best = run.best === null ? "" : `, best validation loss ${number(run.best)}`;
   const steps = run.steps ? ` of ${run.steps.toLocaleString("en")}` : "";
   return make("li", { class: "card" },
