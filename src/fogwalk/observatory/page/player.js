@@ -128,7 +128,7 @@ export function player(move, stands) {
         words = seconds > 3 ? `lost contact ${seconds} s` : null;
         calmly.soon();
       }, (now) => {
-        [state, wish] = [now.state, now.wish];
+        [state, wish, made] = [now.state, now.wish, Math.max(made, now.step ?? 0)];
         words = `${state}, step ${(now.step ?? 0).toLocaleString("en")}`;
         if (settling && state !== "training") { settling = false; to(made); } else calmly.soon();
       });
