@@ -42,7 +42,8 @@ RUNS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """What of the page: a screen of a run, what is picked on it, down to which pixel, and what must be there before."""
+    """What of the page: a screen of a run, what is picked on it, how many pixels of it, what must be there before, and below what
+    it begins (the top of the page)."""
 
     name: str
     view: str
@@ -50,21 +51,22 @@ class Picture:
     picks: Mapping[str, str | int]
     high: int
     needs: str
+    begins: str = ""
 
 
 ANSWERED = "main pre, main table, main svg, main canvas"
 DRAWING = "main svg, main canvas"
 PROMPT = {"prompt": "The first"}
-PICTURES = (  # name, screen, run, what is picked, down to which pixel, what must be there
+PICTURES = (  # name, screen, run, what is picked, so many pixels of it, what must be there
     Picture("start", "start", "", {}, 800, ".cards"),
     Picture("live", "live", "book", {}, 900, "svg[role=slider] .smooth"),
     Picture("answer", "answer", "book", PROMPT, 900, ANSWERED),
-    Picture("round", "round", "book", PROMPT, 1000, "main svg .seat"),
+    Picture("round", "round", "book", PROMPT, 800, "main svg .seat", "main h2:has-text('picked head')"),
     Picture("neuron", "network", "neuron", {"step": 600}, 860, DRAWING),
     Picture("four", "network", "four", {"step": 600}, 900, DRAWING),
-    Picture("update", "step", "four", {"step": 300, "station": "update"}, 900, "[role=tabpanel]"),
+    Picture("update", "step", "four", {"step": 300, "station": "update"}, 1100, "[role=tabpanel]"),
     Picture("table", "answer", "diabetes", {"prompt": "age=42, bmi=30.6, bp=101"}, 900, ANSWERED),
-    Picture("blame", "blame", "digits", {}, 800, "main canvas"),
+    Picture("blame", "blame", "digits", {}, 615, "main canvas"),
     Picture("loss", "step", "digits", {"step": 100, "station": "loss"}, 800, "[role=tabpanel]"),
 )
 
@@ -86,7 +88,14 @@ def trained(runs: Path) -> None:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def taken(page: Page, picture: Picture, address: str) -> bytes:
+# Whoever looks at the pictures need not know in which folder they were made.
+NOWHERE = """(folder) => {
+  for (const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); walk.nextNode();)
+    walk.currentNode.data = walk.currentNode.data.replaceAll(folder, "~/fogwalk");
+}"""
+
+
+def taken(page: Page, picture: Picture, address: str, folder: Path) -> bytes:
     """A picture as PNG, of few colours."""
     query = {"run": picture.run, "view": picture.view, **picture.picks}
     page.goto(f"{address}/?{urlencode({name: value for name, value in query.items() if value != ''})}")
@@ -94,8 +103,14 @@ def taken(page: Page, picture: Picture, address: str) -> bytes:
     page.locator(picture.needs).first.wait_for()
     page.mouse.move(0, 0)
     page.evaluate("() => document.activeElement?.blur()")
-    high = min(picture.high, page.evaluate("document.documentElement.scrollHeight"))
-    shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDE, "height": high})
+    page.evaluate(NOWHERE, str(folder))
+    begins = (
+        page.locator(picture.begins).evaluate("one => one.getBoundingClientRect().top + scrollY - 12")
+        if picture.begins
+        else 0
+    )
+    high = min(picture.high, page.evaluate("document.documentElement.scrollHeight") - begins)
+    shot = page.screenshot(full_page=True, clip={"x": 0, "y": begins, "width": WIDE, "height": high})
     few = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     written = io.BytesIO()
     few.save(written, "PNG", optimize=True)
@@ -112,14 +127,14 @@ def main() -> int:
     PLACE.mkdir(exist_ok=True)
     wrong = []
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
-        runs: Path = found.runs or Path(name) / "runs"
+        runs: Path = (found.runs or Path(name) / "runs").absolute()
         trained(runs)
         with serving(runs, Path(name) / "cache") as server:
             page = browser.new_page(
                 viewport={"width": WIDE, "height": 900}, color_scheme="light", reduced_motion="reduce"
             )
             for picture in PICTURES:
-                content = taken(page, picture, server.address)
+                content = taken(page, picture, server.address, runs.parent)
                 (PLACE / f"{picture.name}.png").write_bytes(content)
                 troubles = page.locator("main [role=alert]").all_inner_texts()
                 wrong += [f"{picture.name}: {words}" for words in troubles]
