@@ -18,9 +18,9 @@ FURTHER = 48  # letters of what was said after it
 
 
 def begun(run: Run, *, further: bool = False) -> str:
-    """What the run's samples go on from, as much of its end as the model looks back over; with `further` and how the last of them went
-    on, up to the end of its first line. Before there is a sample the prompt of the settings, or the beginning of the text; and
-    where that is gone the first token that the model knows."""
+    """What the run's samples go on from, as much of its end as the model looks back over; with `further` and how the last of them
+    went on, up to the end of its first line. Before there is a sample the prompt of the settings, or the beginning of the text;
+    and where that is gone the first token that the model knows."""
     tokenizer, context = run.tokenizer, run.settings.context
     words = tokenizer.decode(tokenizer.encode(_begun(run, further)).tolist()[-context:])
     while len(tokenizer.encode(words)) > context:  # read again, half a word may fall into more tokens
