@@ -21,7 +21,7 @@ from fogwalk.errors import DataError, FogwalkError, RunError, SettingError
 from fogwalk.events import FINISHED, Listener
 from fogwalk.insight.watching import Watcher
 from fogwalk.registry import TASKS
-from fogwalk.runs.control import Wish
+from fogwalk.runs.control import Wish, forget
 from fogwalk.runs.folder import RATES, RunFolder, create, find, require_free
 from fogwalk.runs.lock import holding
 from fogwalk.runs.log import read_all
@@ -87,6 +87,7 @@ def resume(
     folder = find(name)
     with holding(folder):
         folder.sweep()
+        forget(folder)
         if not folder.steps_saved() and not any(folder.checkpoints.glob("*")):
             _require_nothing_lost(folder)
             _start_over(folder, asked, listeners, tell, wish)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from starlette.testclient import TestClient
 
-from fogwalk import load
+from fogwalk import load, trainer
+from fogwalk.observatory.server import application
 from fogwalk.observatory.work.frames import BINS
 from fogwalk.runs.log import loss_trace, read_all
+from fogwalk.settings import Source
 
 
 def test_weights_gradients_and_changes_are_those_of_explain(page: TestClient, shelf: Path) -> None:
@@ -95,6 +98,28 @@ def test_a_weight_can_be_another_in_a_copy_and_the_run_keeps_its_own(page: TestC
     assert tried["plane"]["units"]["head"][0] != plain["plane"]["units"]["head"][0]
     assert tried["plane"]["units"]["head"][1] == plain["plane"]["units"]["head"][1]
     assert page.get("/api/runs/moons/frames/20").json() == plain
+
+
+def test_a_run_that_goes_on_or_another_of_its_name_has_frames_and_steps_of_its_own(shelf: Path, tmp_path: Path) -> None:
+    """What was looked at before is forgotten: the course is another."""
+    run = tmp_path / "runs" / "moons"
+    shutil.copytree(shelf / "moons", run)
+    with TestClient(application(tmp_path / "runs"), base_url="http://127.0.0.1") as client:
+        client.get("/api/runs/moons/frames/18")
+        client.get("/api/runs/moons/steps/18")
+        trainer.resume(str(run), [Source("test", {"training.steps": 40})])
+        for step in (19, 30, 40):
+            told = client.get(f"/api/runs/moons/frames/{step}").json()
+            assert told["loss"] == told["logged"] == loss_trace(run / "events.jsonl")[step]
+            assert told["steps"] == (40 if step > 20 else 20), "the course it was on then"
+        shutil.rmtree(run)
+        shutil.copytree(shelf / "wide", run)
+        for step in (18, 20):
+            loss = loss_trace(run / "events.jsonl")[step]
+            assert client.get(f"/api/runs/moons/frames/{step}").json()["loss"] == loss
+            assert client.get(f"/api/runs/moons/steps/{step}").json()["structure"]["loss"]["logged"] == loss
+        points = client.get("/api/runs/moons/curves").json()["points"]
+        assert [point[2] for point in points] == list(loss_trace(run / "events.jsonl").values())
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,16 @@ def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
             assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.parametrize(
+    "headers", [{"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}]
+)
+def test_another_site_is_answered_nothing_even_when_it_only_asks(headers: dict[str, str], tmp_path: Path) -> None:
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        assert client.get("/api/runs", headers=headers).status_code == 403
+        assert client.get("/api/runs", headers={"sec-fetch-site": "same-origin"}).status_code == 200
+        assert client.get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200, "a link may lead here"
+
+
 async def taken(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"done"})

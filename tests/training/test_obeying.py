@@ -70,11 +70,22 @@ def test_a_wish_that_cannot_be_read_is_none(content: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"until": -1}, {"until": 1.5}, {"until": True}, {"pace": 0}, {"pace": -1}, {"pace": float("nan")}, {"stop": 1}],
+    [
+        {"until": -1},
+        {"until": 1.5},
+        {"until": True},
+        {"pace": 0},
+        {"pace": -1},
+        {"pace": float("nan")},
+        {"pace": 10**400},
+        {"stop": 1},
+    ],
 )
 def test_what_cannot_be_wished_is_said(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Wish(**wrong)
+    with pytest.raises(UsageError):
+        Wish(pace=10**400)
 
 
 def test_it_waits_goes_on_by_single_steps_and_ends_with_the_same_numbers(
@@ -132,6 +143,17 @@ def test_it_ends_as_ctrl_c_ends_it_even_while_it_waits(first: Wish, tmp_path: Pa
     assert len(ended) == 1
     assert state_of(folder) == "interrupted"
     assert folder.steps_saved()[-1] == folder.status()["step"], "it is saved"
+
+
+def test_what_is_wished_while_it_is_planned_holds(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+
+    def plan(told: Any) -> None:  # it is a run from before its first words on
+        wish(folder, Wish(stop=True))
+
+    with pytest.raises(Interrupted):
+        trained(folder.path, Wish(pace=100), tell=plan)
+    assert loss_trace(folder.events) == {}
 
 
 def test_a_wish_of_an_earlier_session_holds_no_longer(tmp_path: Path, plain: dict[int, float]) -> None:

@@ -50,7 +50,12 @@ def run(found: argparse.Namespace) -> int:
     asked = ({"run": found.run, "view": "live"} if found.run else {}) | ({"token": token} if token else {})
     host = f"[{found.host}]" if ":" in found.host else found.host
     address = f"http://{host}:{taken.getsockname()[1]}/{'?' if asked else ''}{urlencode(asked)}"
-    print(f"{address}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training", flush=True)
+    print(
+        f"{address}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training but one that waits for it",
+        flush=True,
+    )
+    if found.port is None and taken.getsockname()[1] != PORT:
+        print(f"  port {PORT} is taken, perhaps by another page", flush=True)
     if token:
         print("  whoever has this address may look at the runs and begin trainings; it is sent unencrypted", flush=True)
     if not found.no_open:
@@ -60,7 +65,7 @@ def run(found: argparse.Namespace) -> int:
         threading.Timer(0.5, webbrowser.open, (address,)).start()
     config = uvicorn.Config(
         application(root, token),
-        log_level="error",
+        log_level="error" if found.debug else "critical",
         access_log=False,
         limit_concurrency=100,
         timeout_graceful_shutdown=1,

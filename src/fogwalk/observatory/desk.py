@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from fogwalk.errors import FogwalkError, RunError
+
+Gone = Callable[[], Awaitable[bool]]
 
 
 class Refused(FogwalkError):
@@ -30,9 +32,17 @@ class Desk:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._turn = asyncio.Lock()
 
-    async def ask(self, work: Callable[..., Any], *given: Any) -> Any:
-        """What `work` gives back there. Raises Refused for what it raised, RunError where the process died."""
+    async def ask(self, work: Callable[..., Any], *given: Any, gone: Gone | None = None) -> Any:
+        """What `work` gives back there. Raises Refused for what it raised, RunError where the process died, or where whoever
+        asked is `gone` by the time it is their turn: then nothing is done."""
+        async with self._turn:
+            if gone is not None and await gone():
+                raise RunError("nobody waits for this any longer")
+            return await self._asked(work, given)
+
+    async def _asked(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
         try:
@@ -54,6 +64,18 @@ class Desk:
             self._pool = None
 
 
+FAULTS = (
+    RuntimeError,
+    MemoryError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    AssertionError,
+)
+
 # -- what runs in the other process --------------------------------------------------------------------------------------
 
 
@@ -63,5 +85,5 @@ def _done(work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[bool, Any]:
         return True, work(*given)
     except FogwalkError as error:
         return False, (str(error), error.exit_code)
-    except (RuntimeError, MemoryError) as error:  # torch refuses memory with a bare RuntimeError
-        return False, (f"this could not be done: {error}", 1)
+    except FAULTS as error:  # torch refuses memory with a bare RuntimeError
+        return False, (f"this could not be done: {type(error).__name__}: {error}", 1)

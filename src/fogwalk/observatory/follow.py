@@ -27,6 +27,8 @@ def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]]:
                 offset = 0
             file.seek(offset)
             content = file.read(AT_ONCE)
+            if not content.endswith(b"\n"):
+                content += file.readline()  # a longer line is read whole
     except OSError:
         return []
     lines = []

@@ -47,7 +47,7 @@ class Place:
 
     async def ask(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
         """What `work` gives back at the desk for the folder of the run that is named, and whatever else it is given."""
-        return await self.desk.ask(work, str(self.run(request).path), *given)
+        return await self.desk.ask(work, str(self.run(request).path), *given, gone=request.is_disconnected)
 
 
 def whole(request: Request, name: str, default: int | None = None) -> int | None:

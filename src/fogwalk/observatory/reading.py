@@ -7,6 +7,7 @@ After this    server.py sends it. Nothing here writes, and nothing loads a model
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,15 @@ class Story:
     planned: dict[str, Any] = field(default_factory=dict)
     _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what was asked for since the last new line
     _spark: list[float | None] | None = None
+    _file: int | None = None
 
     def read(self) -> Story:
-        """Take in what was written since. A file that became shorter is read anew."""
+        """Take in what was written since. A file that became shorter, or is another, is read anew."""
         try:
-            size = self.path.stat().st_size
-            if size < self.offset:
+            told = self.path.stat()
+            size, same = told.st_size, self._file in (None, told.st_ino)
+            self._file = told.st_ino
+            if size < self.offset or not same:
                 self.offset, self.records, self.planned = 0, [], {}
                 self._sorted, self._spark = {}, None
             if size > self.offset:
@@ -155,6 +159,13 @@ class Shelf:
         steps = _steps(self.story(folder))
         return steps[-1]["step"] if steps else 0
 
+    def logged(self, folder: RunFolder, step: int) -> float | None:
+        """The loss of an update as events.jsonl has it; None where it is not there, or no number."""
+        steps = self.story(folder).of("step")
+        at = bisect_left(steps, step, key=lambda record: record["step"])
+        loss = steps[at]["loss"] if at < len(steps) and steps[at]["step"] == step else None
+        return loss if _number(loss) else None
+
     def curves(self, folder: RunFolder, width: int) -> dict[str, Any]:
         """The losses in so many buckets at most, each with its first and last step, lowest, highest and smoothed loss; every
         validation, sample and warning; and the losses of guessing and of counting."""
@@ -179,6 +190,7 @@ class Shelf:
                     name: last.get(name) for name in ("step", "loss", "gradient_norm", "learning_rate", "seconds")
                 },
                 "pace": _pace(steps),
+                "counted": sum(_number(record["loss"]) for record in steps),
                 "steps": (story.of("replanned") or story.of("resumed") or [story.planned])[-1].get("steps"),
             }
         )

@@ -22,7 +22,7 @@ from fogwalk.observatory.reading import Shelf
 from fogwalk.observatory.server import application
 from fogwalk.runs.folder import RunFolder
 
-SECONDS, EACH = 100.0, 15.0  # after which no further step is recorded; and that one of them is asked about
+SECONDS, EACH = 100.0, 40.0  # after which no further step is recorded; and that one of them is asked about
 ANSWERS, ANSWER_SECONDS = 0.3, 40.0  # the share of the room, and the time, for what the model answers
 FILM = 0.4  # the share of what is left then for a plain network's film
 MOST_STEPS = 12  # that can be looked into

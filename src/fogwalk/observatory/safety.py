@@ -77,11 +77,16 @@ class Guard:
             return 400, f"This page answers to {LOOPBACK[0]} and {LOOPBACK[1]} alone, and was asked for '{host[:80]}'."
         if self.token and not self._known(scope, headers):
             return 401, "Open the address with its token, as it was printed when the server began."
+        origin = headers.get("origin", "")
+        foreign = origin and urlsplit(origin).netloc != headers.get("host", "")
+        if scope["path"].startswith("/api") and (
+            foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        ):
+            return 403, "Another site may not ask for anything here."
         if scope["method"] in ("GET", "HEAD"):
             return None
         if scope["method"] != "POST":
             return 405, "Only GET and POST are answered."
-        origin = headers.get("origin", "")
         if urlsplit(origin).netloc != headers.get("host", ""):
             return 403, "Another site may not change anything here."
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":

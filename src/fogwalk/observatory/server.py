@@ -43,7 +43,7 @@ def application(root: Path, token: str = "") -> Guard:
             Mount("/page", StaticFiles(directory=PAGE)),
             *(route for family in (runs, steps, frames, answers, tables, trainings) for route in family.routes(place)),
         ],
-        exception_handlers={FogwalkError: _in_words, HTTPException: _not_there},
+        exception_handlers={FogwalkError: _in_words, HTTPException: _not_there, Exception: _failed},
         lifespan=lifespan,
     )
     app.state.place = place
@@ -58,6 +58,11 @@ async def _in_words(request: Request, error: Exception) -> Response:
     """What a person can do about it; never a traceback."""
     assert isinstance(error, FogwalkError)
     return JSONResponse({"error": str(error)}, status_code=404 if error.exit_code == UsageError.exit_code else 409)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of ours: it is said in a line, and the page goes on."""
+    return JSONResponse({"error": f"the server could not answer: {type(error).__name__}: {error}"}, status_code=500)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

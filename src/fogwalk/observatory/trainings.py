@@ -26,7 +26,7 @@ from fogwalk.data.toys import TOYS
 from fogwalk.errors import RunError, UsageError
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import state_of
-from fogwalk.runs.control import Wish, wish
+from fogwalk.runs.control import Wish, wish, wished
 from fogwalk.runs.folder import RunFolder, fresh_name, is_run
 from fogwalk.settings import declared, flag
 
@@ -62,6 +62,7 @@ class Begun:
     folder: RunFolder
     process: subprocess.Popen[bytes]
     said: IO[bytes]
+    waits: bool  # before its first step
 
     def refused(self) -> str:
         """What it said when it ended without a run; nothing while it goes on, or where it ended well."""
@@ -126,9 +127,10 @@ class Trainings:
                 stderr=said,
                 start_new_session=True,  # Ctrl+C on the page is none on the training
             )
-        except OSError as error:
-            raise RunError(f"a training could not be begun: {error.strerror}") from None
-        begun = Begun(RunFolder(place), process, said)
+        except (OSError, ValueError) as error:  # no such program, no memory; letters that no word may hold
+            said.close()
+            raise RunError(f"a training could not be begun: {error}") from None
+        begun = Begun(RunFolder(place), process, said, "--pace=0" in words)
         self._begun.append(begun)
         before = begun.folder.status().get("heartbeat")
         for _ in range(int(PATIENCE / LOOKS)):
@@ -146,9 +148,12 @@ class Trainings:
             one.said.close()
             if one.process.poll() is None:
                 _LEFT.append(one.process)
-                if state_of(one.folder) == "paused":
-                    with suppress(RunError):
+                state, until = state_of(one.folder), wished(one.folder).until
+                with suppress(RunError):
+                    if state == "paused" or (state == "planning" and one.waits):
                         wish(one.folder, Wish(stop=True))
+                    elif until is not None:
+                        wish(one.folder, Wish())  # it would wait there with nobody to tell it to go on
         self._begun = []
 
     def refused(self, name: str) -> str:

@@ -7,14 +7,16 @@ After this    training/obeying.py waits, slows down or stops; observatory/ write
 from __future__ import annotations
 
 import json
-import math
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fogwalk.errors import UsageError
+from fogwalk.errors import RunError, UsageError
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.publish import cannot_write, write_atomically
+
+FASTEST = 1_000_000  # steps a second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +31,10 @@ class Wish:
     def __post_init__(self) -> None:
         until, pace = self.until, self.pace
         if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
-            raise UsageError(f"a run cannot wait at step {until!r}", expected="It is a number of updates.")
+            raise UsageError(f"a run cannot wait at step {until!r:.40}", expected="It is a number of updates.")
         number = isinstance(pace, int | float) and not isinstance(pace, bool)
-        if pace is not None and not (number and math.isfinite(pace) and pace > 0):
-            raise UsageError(f"the pace cannot be {pace!r}", expected="It is steps a second, more than 0.")
+        if pace is not None and not (number and 0 < pace <= FASTEST):
+            raise UsageError(f"the pace cannot be {pace!r:.40}", expected=f"It is steps a second, up to {FASTEST:,}.")
         if not isinstance(self.stop, bool):
             raise UsageError(f"stop cannot be {self.stop!r}", expected="It is true or false.")
 
@@ -46,10 +48,18 @@ def wish(folder: RunFolder, wished: Wish) -> None:
     """Put it there, in place of the one before. Raises RunError where that cannot be written."""
     file = place(folder)
     try:
+        if file.parent.is_symlink():  # of a run that came from elsewhere: nothing is written where it leads
+            raise RunError(f"{file.parent} is a link", expected="It is a folder of the run's own.")
         file.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(file.parent, error) from error
     write_atomically(file, json.dumps(asdict(wished)) + "\n", durable=False)
+
+
+def forget(folder: RunFolder) -> None:
+    """What was wished of an earlier session holds no longer."""
+    with suppress(OSError):
+        place(folder).unlink(missing_ok=True)
 
 
 def wished(folder: RunFolder) -> Wish:

@@ -39,14 +39,13 @@ class Obeying:
         self._last = time.monotonic()
 
     def begin(self, first: Wish, tell: Callable[[str], None]) -> None:
-        """Forget what was wished of an earlier session, before anybody can see that this one has begun."""
+        """The first wish holds, unless the page wished something while the run was planned."""
         self.tell = tell
-        self._mark = mark(self.folder)
-        if self._mark is not None or first != Wish():
+        if mark(self.folder) is None and first != Wish():
             with suppress(RunError):  # a page cannot steer a run that it cannot write to
                 wish(self.folder, first)
-        self.wish = first
         self._mark = mark(self.folder)
+        self.wish = wished(self.folder) if self._mark else first
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepDone):

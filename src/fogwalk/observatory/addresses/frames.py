@@ -20,7 +20,8 @@ def routes(place: Place) -> list[Route]:
     async def frame(request: Request) -> Response:
         words = request.query_params.get("edit", "")
         edit = frames.edited(words) if words else None
-        made = place.shelf.made(place.run(request))
-        return JSONResponse(await place.ask(request, frames.frame, request.path_params["step"], made, edit))
+        step, folder = request.path_params["step"], place.run(request)
+        told = await place.ask(request, frames.frame, step, place.shelf.made(folder), edit)
+        return JSONResponse(told | {"logged": place.shelf.logged(folder, step)})
 
     return [Route(f"{RUN}/frames/{{step:int}}", frame)]

@@ -40,6 +40,7 @@ async function show() {
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
     if (recording && view !== start) place.append(banner(view, name));
+    for (const name of ["step", "row"]) if (picked[name] !== undefined && !/^\d{1,9}$/.test(picked[name])) throw new Error(`The address names a ${name} '${picked[name]}', and it is a whole number, as 7.`);
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
     const drawn = await view.draw(place, { list, opened, step, picks: picked, moved: (to) => { if (mine === turn) bar.at(to); }, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
     if (mine !== turn) ends(drawn);
@@ -58,6 +59,7 @@ const ends = (drawn) => (typeof drawn === "function" ? drawn() : drawn?.end?.())
 async function move(step) {
   go({ step }, { quietly: true });
   if (!left?.show) return show();
+  screen.querySelector(":scope > .trouble")?.remove();
   try {
     await left.show(step);
   } catch (error) {
@@ -79,4 +81,5 @@ document.addEventListener("click", (event) => {
   show().then(() => screen.focus({ preventScroll: true }));
 });
 addEventListener("popstate", show);
+if (picks().token) go({ token: null }, { quietly: true }); // the browser has it as a cookie by now: it need not be seen
 show();

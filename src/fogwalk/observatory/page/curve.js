@@ -7,14 +7,14 @@ import { number } from "./words.js";
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 12, 20, 28];
 export const MARKS = { guessing: "guessing", frequencies: "counting alone" };
 
-/** Marks by name, those at one height together. */
-function alike(marks) {
+/** Marks by name, those `near` one another together. */
+function alike(marks, near) {
   const found = new Map();
   for (const [name, loss] of Object.entries(marks)) {
-    const same = [...found.keys()].find((one) => Math.abs(one - loss) < 1e-6 * Math.abs(loss)) ?? loss;
-    found.set(same, [...(found.get(same) ?? []), MARKS[name]]);
+    const same = [...found.keys()].find((one) => Math.abs(one - loss) < near) ?? loss;
+    found.set(same, [...(found.get(same) ?? []), same === loss || Math.abs(same - loss) < 1e-6 * Math.abs(loss) ? MARKS[name] : `${MARKS[name]} ${number(loss)}`]);
   }
-  return [...found].map(([loss, names]) => [names.join(" and "), loss]);
+  return [...found].map(([loss, names]) => [names.toReversed().join(" and "), loss]);
 }
 
 /** Round places of an axis between two values. */
@@ -62,7 +62,7 @@ export function curve(open) {
       lines.push(draw("line", { class: "axis", x1: LEFT, x2: wide - RIGHT, y1: y(tick), y2: y(tick) }), draw("text", { x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, String(Number(tick.toPrecision(6)))));
     }
     for (const tick of ticks(0, last, wide < 500 ? 3 : 6)) lines.push(draw("text", { x: x(tick), y: high - 8, "text-anchor": "middle" }, tick.toLocaleString("en")));
-    for (const [name, loss] of alike(story.marks)) {
+    for (const [name, loss] of alike(story.marks, ((top - low) * 15) / (high - TOP - BOTTOM))) {
       if (loss <= top) lines.push(draw("line", { class: "mark", x1: LEFT, x2: wide - RIGHT, y1: y(loss), y2: y(loss) }), draw("text", { x: wide - RIGHT, y: y(loss) - 4, "text-anchor": "end" }, `${name} ${number(loss)}`));
     }
     const middle = (point) => x((point[0] + point[1]) / 2).toFixed(1);

@@ -12,7 +12,7 @@ const GOING = ["planning", "training", "paused"];
 
 /** `move(step)` draws a step and is waited for; `stands(words)` tells how the run stands. */
 export function player(move, stands) {
-  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {}, timer = null, hear = null, turn = 0;
+  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {}, timer = null, hear = null, turn = 0, moving = null;
   const button = (words, told, act) => make("button", { title: told, "aria-label": told, onclick: act }, words);
   const first = button("|◀", "to the first step", () => to(open.first));
   const back = button("◀", "one step back", () => to(shown - 1));
@@ -52,7 +52,14 @@ export function player(move, stands) {
     const mine = ++turn;
     shown = held(Math.min(made, Math.max(open.first, Math.round(step) || 0)), shown);
     draw();
-    await move(shown);
+    while (moving) await moving; // of many that are asked meanwhile only the last is drawn
+    if (mine !== turn) return false;
+    moving = move(shown);
+    try {
+      await moving;
+    } finally {
+      moving = null;
+    }
     return mine === turn;
   }
 

@@ -32,7 +32,11 @@ export class Story {
 
   step(event) {
     const loss = Number.isFinite(event.loss) ? event.loss : null;
-    if (loss !== null) this.smooth = this.smooth === null ? loss : SMOOTH * this.smooth + (1 - SMOOTH) * loss;
+    if (loss !== null) { // the mean without the zero it began with, as the server tells it
+      const before = (this.smooth ?? 0) * (1 - SMOOTH ** this.counted);
+      this.counted += 1;
+      this.smooth = (SMOOTH * before + (1 - SMOOTH) * loss) / (1 - SMOOTH ** this.counted);
+    }
     const last = this.points.at(-1);
     if (last && event.step - last[0] < this.each) {
       last[1] = event.step;
@@ -63,7 +67,9 @@ export class Story {
   }
 
   back(step) {
-    this.points = this.points.filter(([first]) => first <= step);
+    this.points = this.points.filter(([, last]) => last <= step);
+    this.warnings = this.warnings.filter(([at]) => at <= step);
+    this.counted = this.points.at(-1)?.[1] ?? 0;
     this.validations = this.validations.filter(([at]) => at <= step);
     this.samples = this.samples.filter(([at]) => at <= step);
     this.smooth = this.points.at(-1)?.[4] ?? null;

@@ -14,10 +14,12 @@ export async function train() {
   const group = (label, names) => (names.length ? [make("optgroup", { label }, names.map((name) => make("option", { value: name }, name.startsWith("sample:") ? `${name} (${kinds(name)})` : name)))] : []);
   const data = make("select", { name: "data", "aria-label": "data" }, ...group("files here", offered.files), ...group("samples", offered.samples));
   const minutes = make("input", { type: "number", min: 0.1, step: "any", value: 2, "aria-label": "minutes" });
-  const more = Object.entries(offered.settings).filter(([key]) => key !== "minutes").map(([key, help]) => {
-    const field = make("input", { name: key, size: 10, "aria-label": key, placeholder: "chosen by itself", title: help });
+  const more = Object.entries(offered.settings).filter(([key]) => key !== "minutes").sort(([one], [other]) => (other === "data.target") - (one === "data.target")).map(([key, help]) => {
+    const field = make("input", { name: key, size: 14, "aria-label": key, placeholder: "chosen by itself", title: help });
     return [key, field, make("li", {}, make("label", {}, make("code", {}, key), " ", field), make("span", { class: "quiet" }, ` ${help}`))];
   });
+  const target = more[0][1]; // of a table; the rest stands below
+  target.placeholder = "of a table";
   const said = make("p", { role: "status" }), begin = make("button", { class: "main" }, "Train");
 
   async function start(event) {
@@ -35,7 +37,7 @@ export async function train() {
     }
   }
   return make("form", { class: "train", onsubmit: start },
-    make("div", { class: "controls" }, make("label", {}, "learn from ", data), make("label", {}, "for about ", minutes, " minutes"), begin),
-    make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, more.map(([, , line]) => line))), said,
+    make("div", { class: "controls" }, make("label", {}, "learn from ", data), make("label", {}, "column to predict ", target), make("label", {}, "for about ", minutes, " minutes"), begin), said,
+    make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, more.slice(1).map(([, , line]) => line))),
     make("p", { class: "quiet" }, `Files are those under ${offered.folder}; a training goes on when this page is closed.`));
 }

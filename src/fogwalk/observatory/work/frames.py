@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.events import finite
+from fogwalk.observatory.work.kept import stamp
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,7 @@ BINS = 12  # of a histogram
 
 Edit = tuple[str, tuple[int, ...], float]
 
-_FILMS: dict[str, Film] = {}
+_FILMS: dict[tuple[Any, ...], Film] = {}
 
 
 def _film(path: str) -> Film:
@@ -34,10 +35,11 @@ def _film(path: str) -> Film:
     from fogwalk.insight.film import Film
     from fogwalk.runs.folder import RunFolder
 
-    if path not in _FILMS:
+    key = stamp(path)
+    if key not in _FILMS:
         _FILMS.clear()
-        _FILMS[path] = Film(RunFolder(Path(path)))
-    return _FILMS[path]
+        _FILMS[key] = Film(RunFolder(Path(path)))
+    return _FILMS[key]
 
 
 def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str, Any]:

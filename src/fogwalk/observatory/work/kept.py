@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from fogwalk.runs.folder import RunFolder
 
 Kept = OrderedDict[tuple[Any, ...], Any]
 REMEMBERED = 2  # runs, each with its model; answers, each with all its numbers; and so on
@@ -23,6 +26,16 @@ def remembered(kept: Kept, key: tuple[Any, ...], make: Callable[[], Any]) -> Any
         kept[key] = make()
     kept.move_to_end(key)
     return kept[key]
+
+
+def stamp(path: str) -> tuple[Any, ...]:
+    """What a run is known by: another that took its place, or another course that it goes on along, is another."""
+    folder = RunFolder(Path(path))
+    try:
+        told = folder.settings.stat()
+    except OSError:
+        return (path, folder.identity)
+    return (path, folder.identity, told.st_ino, told.st_mtime_ns)
 
 
 def opened(path: str, at: int | None = None) -> tuple[tuple[Any, ...], Any]:

@@ -12,23 +12,17 @@ from typing import Any
 
 from fogwalk.errors import RunError
 from fogwalk.events import finite
+from fogwalk.observatory.work.kept import Kept, remembered, stamp
 from fogwalk.observatory.work.wire import wired
 
-REMEMBERED = 2  # steps, each with all its numbers
-_STEPS: OrderedDict[tuple[str, int], Any] = OrderedDict()
+_STEPS: Kept = OrderedDict()
 
 
 def _explained(path: str, number: int) -> Any:
     """A step of a run, made again or remembered."""
     from fogwalk.run import load
 
-    key = (path, number)
-    if key not in _STEPS:
-        while len(_STEPS) >= REMEMBERED:  # before the next is made: each may be large
-            _STEPS.popitem(last=False)
-        _STEPS[key] = load(path).explain(number)
-    _STEPS.move_to_end(key)
-    return _STEPS[key]
+    return remembered(_STEPS, (*stamp(path), number), lambda: load(path).explain(number))
 
 
 def step(path: str, number: int, row: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { signed } from "../colour.js";
 import { draw, make, table } from "../make.js";
 import { number } from "../words.js";
 
-export const LINKS = { weight: "weight", gradient: "blame of the weight, ∂L/∂W", change: "what the last update changed" };
+export const LINKS = { weight: "weight", gradient: "blame of the weight, ∂L/∂W", change: "change of the last update" };
 const MOST = 400; // links that are drawn
 const [TILE, GAP, COLUMN, LEFT, TOP] = [42, 12, 128, 74, 34];
 

@@ -95,7 +95,7 @@ async function film(place, opened, frame, kind, picks) {
 /** How it does, for people. */
 function tell(facts, frame) {
   const scored = frame.validation ?? {};
-  const told = [["step", `${frame.step.toLocaleString("en")} of ${frame.steps.toLocaleString("en")}`], ["loss of the update's batch", number(frame.loss)], ["loss of the held-back rows", number(scored.loss)], ...Object.entries(scored).filter(([name]) => name !== "loss").map(([name, one]) => [name, number(one)])];
+  const told = [["step", `${frame.step.toLocaleString("en")} of ${frame.steps.toLocaleString("en")}`], ["loss of the update's batch", number(frame.loss)], ...(frame.logged !== null && frame.logged !== frame.loss ? [["in events.jsonl it is", number(frame.logged)]] : []), ["loss of the held-back rows", number(scored.loss)], ...Object.entries(scored).filter(([name]) => name !== "loss").map(([name, one]) => [name, number(one)])];
   facts.replaceChildren(...told.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, one))));
 }
 

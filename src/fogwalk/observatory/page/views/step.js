@@ -177,13 +177,20 @@ class OneStep {
   /** Pin a weight that tells much: of the first matrix that multiplies, the one with the largest gradient. */
   async follow() {
     const matrices = this.found.structure.parameters.filter((one) => one.shape.length > 1), first = matrices.find((one) => !/^(embedding|positions)/.test(one.name)) ?? matrices[0] ?? this.found.structure.parameters[0];
-    const { entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }), path = first.name.replace(/\.\w+$/, "");
+    let most;
+    try {
+      ({ entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }));
+    } catch (error) {
+      return this.strip.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
+    }
+    const path = first.name.replace(/\.\w+$/, "");
     if (this.found.layers.some((one) => one.path === path)) {
       this.pickLayer(path);
       if (first.shape.length === 2) this.pickWhere({ unit: most.at[0] });
     }
     this.pickWeight(first.name, most.at);
     await this.pin(written(first.name, most.at));
+    this.strip.querySelector("button")?.focus();
   }
 
   /** Pin a weight, or none: then the focus goes back to where it was pinned, or else to the station. */
