@@ -48,8 +48,9 @@ def root() -> bool:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser, without a window."""
+    place = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"] if root() else [])
+        browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"] if root() else [])
         try:
             yield browser
         finally:
