@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from fogwalk.cli.parsing import Parser
 from fogwalk.errors import UsageError
+from fogwalk.observatory.safety import LOOPBACK
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8777
 TRIED = 20  # ports after it, where it is taken
 

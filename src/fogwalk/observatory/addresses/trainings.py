@@ -22,7 +22,7 @@ def routes(place: Place) -> list[Route]:
     """Each address and what answers there."""
 
     async def offered(request: Request) -> Response:
-        return JSONResponse(place.trainings.offered())
+        return JSONResponse(place.trainings.choices.offered())
 
     async def begin(request: Request) -> Response:
         return JSONResponse({"name": await place.trainings.begin(await told(request))})
