@@ -1,5 +1,6 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
+import { instead } from "../recorded.js";
 import { film } from "../round/film.js";
 import { heads } from "../round/heads.js";
 import { matrix } from "../round/matrix.js";
@@ -87,11 +88,17 @@ class Screen {
     this.turn = -1;
   }
 
+  /** Say why not; what is drawn meanwhile is of what was asked before, and says so. */
+  refuse(error) {
+    const words = error.message ?? error, stale = !this.drawing.hidden && this.drawing.children.length;
+    this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, stale ? `${words}\nWhat stands below is of the text before.` : words), instead(error) ?? "");
+  }
+
   read(event) {
     event.preventDefault();
     this.film.stop();
     if (!this.field.value) {
-      this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, "There is no text to read. Write a few words: each token takes a chair, and listens to those before it."));
+      this.refuse("There is no text to read. Write a few words: each token takes a chair, and listens to those before it.");
       return;
     }
     this.prompt = this.field.value;
@@ -199,7 +206,7 @@ class Screen {
       if (mine !== this.turn) return false;
       Object.assign(this, this.last); // what is drawn still
       this.say("");
-      this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
+      this.refuse(error);
       return false;
     }
   }
