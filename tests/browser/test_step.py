@@ -198,7 +198,10 @@ def test_any_address_opens_the_same_again(run: str, window: Window) -> None:
     page.wait_for_function(IDLE)
     assert page.locator("main").inner_text() == before
     to(page, "forward")
-    page.locator(".bars button").last.click()
+    layer = page.locator(".bars button").last
+    name = layer.inner_text()
+    layer.click()
+    expect(page.locator(".opened h2").first).to_have_text(re.compile(rf"^{re.escape(name)} \("))
     unit = page.locator(".opened input[name=unit]")
     unit.fill("1")
     unit.press("Enter")
