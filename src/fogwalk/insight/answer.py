@@ -50,17 +50,11 @@ class TextAnswer:
 
 
 @dataclass(frozen=True)
-class Answering(Seen):
-    """The pass that made a text's answer: its L, of which blame is told, is the likeliest token's score above the mean of all."""
+class _Pass(Seen):
+    """What a model made of something it was asked, with every value on the way."""
 
     model: nn.Module
     captured: Captured
-    ids: list[int]
-    named: Callable[[int], str]
-
-    @property
-    def title(self) -> str:
-        return "this answer (L is the likeliest token's score above the mean of all)"
 
     @property
     def values(self) -> dict[str, Value]:
@@ -69,6 +63,18 @@ class Answering(Seen):
     @property
     def parameters(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+
+@dataclass(frozen=True)
+class Answering(_Pass):
+    """The pass that made a text's answer: its L, of which blame is told, is the likeliest token's score above the mean of all."""
+
+    ids: list[int]
+    named: Callable[[int], str]
+
+    @property
+    def title(self) -> str:
+        return "this answer (L is the likeliest token's score above the mean of all)"
 
     def answer_name(self, output: int) -> str:
         return self.named(output)
@@ -78,12 +84,10 @@ class Answering(Seen):
 
 
 @dataclass(frozen=True)
-class AnsweringRecord(Seen):
+class AnsweringRecord(_Pass):
     """The pass that made the answer for one row or image: its L, of which blame is told, is the likeliest class's score above the
     mean of all, or the number that comes out. `columns` are the names of what is read, `classes` those of what comes out."""
 
-    model: nn.Module
-    captured: Captured
     columns: list[str]
     classes: Sequence[str]
 
@@ -91,14 +95,6 @@ class AnsweringRecord(Seen):
     def title(self) -> str:
         of = "the likeliest class's score above the mean of all" if self.classes else "the number that comes out"
         return f"this answer (L is {of})"
-
-    @property
-    def values(self) -> dict[str, Value]:
-        return self.captured.values
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
 
     @property
     def input_names(self) -> list[str]:

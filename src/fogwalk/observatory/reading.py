@@ -156,7 +156,7 @@ class Shelf:
 
     def made(self, folder: RunFolder) -> int:
         """How many updates the run has made."""
-        steps = _steps(self.story(folder))
+        steps = self.story(folder).of("step")
         return steps[-1]["step"] if steps else 0
 
     def logged(self, folder: RunFolder, step: int) -> float | None:
@@ -171,7 +171,7 @@ class Shelf:
         validation, sample and warning; and the losses of guessing and of counting."""
         story = self.story(folder)
         facts = story.planned.get("data", {})
-        steps = _steps(story)
+        steps = story.of("step")
         last = steps[-1] if steps else {}
         return finite(  # type: ignore[no-any-return]  # a dict stays one
             {
@@ -201,10 +201,6 @@ def stands(folder: RunFolder) -> dict[str, Any]:
     status = folder.status()
     told = {"state": state_of(folder), "step": _whole(status.get("step")), "steps": _whole(status.get("steps"))}
     return told | {"wish": asdict(wished(folder))}
-
-
-def _steps(story: Story) -> list[dict[str, Any]]:
-    return story.of("step")
 
 
 def decimated(steps: list[dict[str, Any]], width: int) -> list[list[float | None]]:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.observatory.choices import Choices
-from fogwalk.runs.catalogue import state_of
+from fogwalk.runs.catalogue import GOING, state_of
 from fogwalk.runs.control import Wish, wish, wished
 from fogwalk.runs.folder import RunFolder, fresh_name, is_run
 
@@ -68,7 +68,7 @@ class Trainings:
         """Train a run on, up to so many steps. Raises what `begin` does."""
         if not isinstance(steps, int) or isinstance(steps, bool) or not 0 < steps <= 10**9:
             raise UsageError(f"steps cannot be {steps!r:.40}", expected="It is the number of the last step.")
-        if state_of(folder) in ("planning", "training", "paused"):
+        if state_of(folder) in GOING:
             raise RunError(f"{folder.name} is being trained already")
         await self._begun_with(folder.path, ["train", "--training.steps", str(steps), "--resume"])
 
@@ -115,7 +115,3 @@ class Trainings:
                     elif until is not None:
                         wish(one.folder, Wish())  # it would wait there with nobody to tell it to go on
         self._begun = []
-
-    def refused(self, name: str) -> str:
-        """What the training of a run that was begun here said when it was refused later on; nothing where it was not."""
-        return next((one.refused() for one in reversed(self._begun) if one.folder.name == name), "")

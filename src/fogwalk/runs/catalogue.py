@@ -16,6 +16,8 @@ from fogwalk.runs.lock import is_held
 from fogwalk.runs.log import read_story
 from fogwalk.settings import load_settings
 
+GOING = ("planning", "training", "paused")  # states in which a process holds the run
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
@@ -64,7 +66,7 @@ def summarise(folder: RunFolder) -> Summary:
 def state_of(folder: RunFolder) -> str:
     """planning, training, paused, finished, interrupted, diverged or failed; 'stopped' when its process died without a word."""
     state = str(folder.status().get("state", "planning"))
-    if state in ("planning", "training", "paused") and not is_held(folder.path):
+    if state in GOING and not is_held(folder.path):
         return "stopped"
     return state
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.observatory.place import RUN, Place
-from fogwalk.runs.catalogue import state_of
+from fogwalk.runs.catalogue import GOING, state_of
 from fogwalk.runs.control import Wish, wish
 
 
@@ -29,7 +29,7 @@ def routes(place: Place) -> list[Route]:
 
     async def control(request: Request) -> Response:
         folder, asked = place.own(request), await told(request)
-        if state_of(folder) not in ("planning", "training", "paused"):
+        if state_of(folder) not in GOING:
             raise RunError(f"{folder.name} is not being trained", expected="Only a training can be steered.")
         try:
             wished = Wish(**asked)

@@ -5,10 +5,10 @@ import { calm } from "./calm.js";
 import { make } from "./make.js";
 import { held } from "./recorded.js";
 import { listen, run as at, tell } from "./server.js";
+import { GOING } from "./steering.js";
 
 const SPEEDS = [1, 5, 20, 100, 1000]; // steps a second
 const FRAMES = 10; // a second, at most
-const GOING = ["planning", "training", "paused"];
 
 /** `move(step)` draws a step and is waited for; `stands(words)` tells how the run stands. */
 export function player(move, stands) {

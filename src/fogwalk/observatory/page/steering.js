@@ -3,7 +3,8 @@
 import { make } from "./make.js";
 import { run as at, tell } from "./server.js";
 
-const GOING = ["planning", "training", "paused"];
+/** States in which a process holds the run. */
+export const GOING = ["planning", "training", "paused"];
 
 /** Buttons for a run as it stands; `stands` {state, step} tells them when that is another. */
 export function steering(opened) {
