@@ -97,7 +97,8 @@ class Trainings:
             if refused := begun.refused():
                 raise RunError(refused)
             status = begun.folder.status()
-            if status.get("heartbeat") != before and status.get("state") not in ("planning", None):
+            alive = status.get("heartbeat") != before and status.get("state") not in ("planning", None)
+            if alive and begun.folder.steps_saved():  # before its first checkpoint there is nothing to look at
                 break
             await asyncio.sleep(LOOKS)
         return begun.folder.name
