@@ -19,13 +19,16 @@ QUIET = 10.0  # seconds after which something is said, so that a lost contact is
 AT_ONCE = 1_000_000  # bytes read at a time
 
 
-def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]]:
-    """Each whole line from a byte on, with the byte behind it. A shorter file was written anew: from its start."""
+def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]] | None:
+    """Each whole line from a byte on, with the byte behind it; None where no line can end there: the file was written anew."""
+    if not path.is_file():  # none yet, or a pipe, which would be waited for
+        return []
     try:
         with path.open("rb") as file:
-            if file.seek(0, 2) < offset:
-                offset = 0
-            file.seek(offset)
+            size = file.seek(0, 2)
+            file.seek(max(0, offset - 1))
+            if size < offset or (offset and file.read(1) != b"\n"):
+                return None
             content = file.read(AT_ONCE)
             if not content.endswith(b"\n"):
                 content += file.readline()  # a longer line is read whole
@@ -39,6 +42,15 @@ def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]]:
     return lines
 
 
+def _which(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
+
+
 async def followed(
     path: Path,
     offset: int,
@@ -46,23 +58,22 @@ async def followed(
     stands: Callable[[], dict[str, Any]] = dict,
 ) -> AsyncIterator[bytes]:
     """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line. How
-    the run `stands` is an event of that name, whenever it is another, and every QUIET seconds: whoever hears nothing has lost
-    contact."""
-    quiet, since, told = 0.0, STANDS, stands()
+    the run `stands` is an event of that name, whenever it is another, and after QUIET seconds without a word: whoever hears
+    nothing has lost contact. Where another file took the place of the one that was read, `anew` is the last event: whoever reads
+    must begin anew."""
+    quiet, since, told, file = 0.0, STANDS, stands(), _which(path)
     while not await gone():
-        since += LOOKS
-        if since >= STANDS and (now := stands()) != told:
-            told = now
+        now, since = (told, since + LOOKS) if since < STANDS else (stands(), LOOKS)
+        lines, which = whole_lines(path, offset), _which(path)
+        if lines is None or (file is not None and which not in (file, None)):
+            yield b"id: 0\nevent: anew\ndata: {}\n\n"
+            return
+        file = which if file is None else file if which else (0, 0)  # gone once, it is another when it comes back
+        quiet = 0.0 if lines else quiet + LOOKS
+        if now != told or quiet >= QUIET:
+            quiet, told = 0.0, now
             yield b"event: stands\ndata: %s\n\n" % json.dumps(told).encode()
-        since = 0.0 if since >= STANDS else since
-        lines = whole_lines(path, offset)
         if lines:
-            quiet = 0.0
             offset = lines[-1][0]
             yield b"".join(b"id: %d\ndata: %s\n\n" % (behind, line) for behind, line in lines)
-        else:
-            quiet += LOOKS
-            if quiet >= QUIET:
-                quiet = 0.0
-                yield b"event: stands\ndata: %s\n\n" % json.dumps(told).encode()
         await asyncio.sleep(LOOKS)

@@ -32,9 +32,16 @@ class Place:
         self.desk = Desk()
         self.trainings = Trainings(root, Path.cwd())
 
-    def run(self, request: Request) -> RunFolder:
-        """The run that is named in the address. Raises UsageError where there is none."""
+    def named(self, request: Request) -> RunFolder:
+        """The run that is named in the address, of which nothing may be read yet. Raises UsageError where there is none."""
         return self.shelf.find(request.path_params["name"])
+
+    def run(self, request: Request) -> RunFolder:
+        """The run that is named in the address. Raises UsageError where there is none, RunError where it leads elsewhere."""
+        folder = self.named(request)
+        if (strays := self.shelf.stray(folder)) is not None:
+            raise strays
+        return folder
 
     def own(self, request: Request) -> RunFolder:
         """The run that is named, where it may be changed. Raises UsageError for one that comes along with Fogwalk."""

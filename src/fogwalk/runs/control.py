@@ -64,9 +64,9 @@ def forget(folder: RunFolder) -> None:
 
 def wished(folder: RunFolder) -> Wish:
     """What is wished now; nothing where no wish stands or it cannot be read."""
+    file = place(folder)
     try:
-        found = json.loads(place(folder).read_text(encoding="utf-8"))
-        return Wish(**found)
+        return Wish(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Wish()
     except (OSError, ValueError, TypeError, UsageError):
         return Wish()
 

@@ -96,8 +96,11 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """The last status written; empty when there is none or it cannot be read."""
+        file = self.path / "status.json"
         try:
-            status = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
+            status = (
+                json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+            )  # a pipe would be waited for
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
@@ -225,14 +228,19 @@ def fresh_name(root: Path = RUNS) -> Path:
 
 def all_runs(root: Path = RUNS) -> list[RunFolder]:
     """The runs under a folder, oldest first."""
+    return sorted(unsorted_runs(root), key=started)
+
+
+def unsorted_runs(root: Path) -> list[RunFolder]:
+    """The runs under a folder, of which nothing is read."""
     if not root.is_dir():
         return []
-    found = [RunFolder(entry) for entry in root.iterdir() if entry.is_dir() and is_run(entry)]
-    return sorted(found, key=_started)
+    return [RunFolder(entry) for entry in root.iterdir() if entry.is_dir() and is_run(entry)]
 
 
-def _started(folder: RunFolder) -> tuple[float, str]:
-    started = folder.status().get("started")
+def started(folder: RunFolder, *, told: bool = True) -> tuple[float, str]:
+    """What runs are sorted by: when each began as it is `told` there, else when its folder was changed; and its name."""
+    started = folder.status().get("started") if told else None
     if not isinstance(started, int | float):
         started = folder.path.stat().st_mtime
     return (float(started), folder.name)

@@ -6,6 +6,8 @@ After this    server.py collects it.
 
 from __future__ import annotations
 
+from asyncio import to_thread
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +23,7 @@ def routes(place: Place) -> list[Route]:
         words = request.query_params.get("edit", "")
         edit = frames.edited(words) if words else None
         step, folder = request.path_params["step"], place.run(request)
-        told = await place.ask(request, frames.frame, step, place.shelf.made(folder), edit)
-        return JSONResponse(told | {"logged": place.shelf.logged(folder, step)})
+        told = await place.ask(request, frames.frame, step, await to_thread(place.shelf.made, folder), edit)
+        return JSONResponse(told | {"logged": await to_thread(place.shelf.logged, folder, step)})
 
     return [Route(f"{RUN}/frames/{{step:int}}", frame)]

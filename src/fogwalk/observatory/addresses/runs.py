@@ -6,6 +6,8 @@ After this    server.py collects them.
 
 from __future__ import annotations
 
+from asyncio import to_thread
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -22,14 +24,15 @@ def routes(place: Place) -> list[Route]:
     """Each address and what answers there."""
 
     async def runs(request: Request) -> Response:
-        return JSONResponse({"folder": str(place.shelf.root.absolute()), "runs": place.shelf.listed()})
+        listed = await to_thread(place.shelf.listed)
+        return JSONResponse({"folder": str(place.shelf.root.absolute()), "runs": listed})
 
     async def opened(request: Request) -> Response:
-        return JSONResponse(place.shelf.opened(place.run(request)))
+        return JSONResponse(await to_thread(place.shelf.opened, place.named(request)))
 
     async def curves(request: Request) -> Response:
         width = whole(request, "width", 600)
-        return JSONResponse(place.shelf.curves(place.run(request), min(width or 0, WIDEST)))
+        return JSONResponse(await to_thread(place.shelf.curves, place.run(request), min(width or 0, WIDEST)))
 
     async def events(request: Request) -> Response:
         """A stream of the run's events: from the byte that the page last had, or is asked for."""

@@ -39,6 +39,7 @@ async function show() {
     stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
+    if (view !== start) place.append(...(opened?.remarks ?? []).map((words) => make("p", { class: "trouble remark" }, words)));
     if (recording && view !== start) place.append(banner(view, name));
     for (const name of ["step", "row"]) if (picked[name] !== undefined && !/^\d{1,9}$/.test(picked[name])) throw new Error(`The address names a ${name} '${picked[name]}', and it is a whole number, as 7.`);
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);

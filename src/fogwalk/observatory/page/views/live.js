@@ -3,7 +3,7 @@ import { calm } from "../calm.js";
 import { curve } from "../curve.js";
 import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
-import { steering } from "../steering.js";
+import { GOING, steering } from "../steering.js";
 import { Story } from "../story.js";
 import { clock, number, short } from "../words.js";
 
@@ -41,7 +41,7 @@ export const live = {
     const redraw = () => {
       if (!judged && story.last.step) judge();
       stands();
-      tell(facts, story, opened);
+      tell(facts, story, opened, GOING.includes(told));
       loop(whole, story, opened);
       drawing.show(story);
       warnings.replaceChildren(...story.warnings.slice(-6).map(([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`)));
@@ -56,9 +56,9 @@ export const live = {
   },
 };
 
-function tell(place, story, opened) {
+function tell(place, story, opened, going) {
   const { last, pace, steps } = story, unit = opened.planned.unit ?? "token";
-  const left = steps && last.step && pace.steps && !(story.stopped ?? opened.stopped) ? (steps - last.step) / pace.steps : null;
+  const left = steps && last.step && pace.steps && going && !story.stopped ? (steps - last.step) / pace.steps : null;
   const best = story.validations.filter((one) => Number.isFinite(one[1])).reduce((least, one) => (least === null || one[1] < least[1] ? one : least), null);
   const told = [
     ["step", last.step ? `${last.step.toLocaleString("en")} of ${steps && steps < 1e9 ? steps.toLocaleString("en") : "as many as it takes"}` : "none yet"],

@@ -44,6 +44,7 @@ function card(run) {
     make("strong", {}, ask("live", run.name)), make("span", { class: "quiet", title: run.data.join(", ") }, `${run.task} from ${run.data.map((path) => path.split(/[\\/]/).at(-1)).join(", ")}`), drawn(run),
     make("span", {}, `${run.state}, step ${(run.step ?? 0).toLocaleString("en")}${steps}${best}`),
     run.shows ? make("p", {}, run.shows) : null,
+    ...(run.remarks ?? []).map((words) => make("span", { class: "trouble" }, words)),
     make("span", { class: "ways" }, ask("step", "One step"), run.kind === "plain" ? ask("network", "Network") : run.kind === "transformer" ? ask("round", "Round table") : null, ask("answer", "Answer")));
 }
 
