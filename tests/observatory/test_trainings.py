@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from fogwalk.observatory.server import application
-from fogwalk.runs.control import Wish, wished
+from fogwalk.runs.catalogue import GOING, state_of
+from fogwalk.runs.control import Wish, kept, wished
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
 
@@ -148,3 +155,45 @@ def test_what_waits_for_the_page_is_saved_and_ends_with_it(tmp_path: Path, monke
         when(lambda: folder.status().get("state") == "paused")
     when(lambda: folder.status().get("state") == "interrupted")
     assert folder.steps_saved() == [0]
+
+
+@contextmanager
+def killed_while_one_waits() -> Iterator[RunFolder]:
+    """A training that waits for the page of a server of its own, which was killed."""
+    command = [sys.executable, "-m", "fogwalk", "observe", "--port", "0", "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            address = server.stdout.readline().strip()
+            told = {"data": "sample:xor", "settings": TINY, "pace": 0}
+            headers = {"content-type": "application/json", "origin": address.rstrip("/")}
+            asked = urllib.request.Request(f"{address}api/trainings", json.dumps(told).encode(), headers)
+            for _ in range(200):
+                try:
+                    with urllib.request.urlopen(asked, timeout=60) as answer:
+                        folder = RunFolder(Path("runs") / json.loads(answer.read())["name"])
+                    break
+                except urllib.error.URLError:  # it is not there yet
+                    time.sleep(0.1)
+            when(lambda: folder.status().get("state") == "paused")
+            assert kept(folder) is True
+        finally:
+            server.kill()
+    assert kept(folder) is False
+    yield folder
+    when(lambda: state_of(folder) not in GOING)
+
+
+def test_what_waits_when_the_server_is_killed_is_taken_up_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with killed_while_one_waits() as folder:
+        with TestClient(application(Path("runs")), base_url="http://127.0.0.1:8777") as client:
+            assert kept(folder) is True, "it is no longer alone"
+            assert client.get(f"/api/runs/{folder.name}").json()["state"] == "paused"
+            control = f"/api/runs/{folder.name}/control"
+            assert client.post(control, json={"until": 2}, headers=ORIGIN).status_code == 200
+            when(lambda: folder.status().get("step") == 2 and folder.status().get("state") == "paused")
+        when(lambda: folder.status().get("state") == "interrupted")
+        assert folder.steps_saved()[-1] == 2, "as with the server that began it, it is saved and ends"

@@ -16,10 +16,11 @@ from fogwalk.data.recognise import settled
 from fogwalk.errors import Interrupted, UsageError
 from fogwalk.events import Event, StepDone
 from fogwalk.runs.catalogue import state_of
-from fogwalk.runs.control import Wish, mark, place, wish, wished
+from fogwalk.runs.control import Wish, keep, kept, mark, place, wish, wished
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace, read_all
 from fogwalk.settings import Source
+from fogwalk.training import obeying
 
 SMALL = {
     "data.path": ("sample:xor",),
@@ -168,3 +169,51 @@ def test_a_wish_of_an_earlier_session_holds_no_longer(tmp_path: Path, plain: dic
     assert json.loads(place(folder).read_text())["stop"] is True
     trainer.resume(str(folder.path))
     assert loss_trace(folder.events) == plain
+
+
+def test_what_waits_for_a_page_that_is_gone_is_saved_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(obeying, "PATIENCE", 1.5)
+    folder = RunFolder(tmp_path / "run")
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            trained(folder.path, Wish(until=3))
+        except Interrupted as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    when(lambda: "heartbeat" in folder.status())
+    assert kept(folder) is None, "no page began it"
+    there = keep(folder)
+    assert there is not None
+    assert keep(folder) is None, "one is there for it, and no other"
+    when(lambda: folder.status().get("state") == "paused")
+    thread.join(3)
+    assert thread.is_alive(), "while the server is there it waits"
+    there.release()
+    when(lambda: kept(folder) is False)
+    another = keep(folder)
+    assert another is not None
+    thread.join(3)
+    assert thread.is_alive(), "and another may be there in its place"
+    another.release()
+    thread.join(60)
+    assert len(ended) == 1
+    assert (state_of(folder), folder.steps_saved()[-1]) == ("interrupted", 3)
+
+
+def test_where_the_page_is_gone_before_it_waits_it_goes_on(
+    tmp_path: Path, plain: dict[int, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(obeying, "PATIENCE", 1.0)
+
+    def plan(told: Any) -> None:
+        if (there := keep(RunFolder(tmp_path / "run"))) is not None:
+            there.release()
+
+    folder = trained(tmp_path / "run", Wish(until=3), tell=plan)
+    assert state_of(folder) == "finished"
+    assert loss_trace(folder.events) == plain
+    assert wished(folder) == Wish()

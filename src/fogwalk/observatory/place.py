@@ -32,6 +32,12 @@ class Place:
         self.desk = Desk()
         self.trainings = Trainings(root, Path.cwd())
 
+    def take_up(self) -> None:
+        """Be there for the trainings that wait for a page whose server was killed."""
+        for folder in self.shelf.runs():
+            if shows(folder) is None and self.shelf.stray(folder) is None:
+                self.trainings.take_up(folder)
+
     def named(self, request: Request) -> RunFolder:
         """The run that is named in the address, of which nothing may be read yet. Raises UsageError where there is none."""
         return self.shelf.find(request.path_params["name"])

@@ -7,6 +7,7 @@ After this    cli/observe.py runs it; page/ draws.
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ def application(root: Path, token: str = "") -> Guard:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await to_thread(place.take_up)
         yield
         place.desk.close()
         place.trainings.close()

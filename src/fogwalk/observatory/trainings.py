@@ -1,4 +1,5 @@
-"""Trainings that the page begins: each a process of its own, as if it had been typed, that goes on when the page ends.
+"""Trainings that the page begins: each a process of its own, as if it had been typed, that goes on when the page ends. One
+that waits for the page is taken up by the next server where this one was killed.
 
 Before this   choices.py says what may be chosen; `fogwalk train` trains; runs/control.py steers.
 After this    addresses/trainings.py asks.
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock
+
 from fogwalk.errors import RunError, UsageError
 from fogwalk.observatory.choices import Choices
 from fogwalk.runs.catalogue import GOING, state_of
-from fogwalk.runs.control import Wish, wish, wished
+from fogwalk.runs.control import Wish, keep, kept, wish, wished
 from fogwalk.runs.folder import RunFolder, fresh_name, is_run
 
 MOST_AT_ONCE = 4  # trainings that the page has begun and that go on
@@ -55,6 +58,7 @@ class Trainings:
         self.folder = folder
         self.choices = Choices(root, folder)
         self._begun: list[Begun] = []
+        self._kept: dict[str, tuple[RunFolder, FileLock]] = {}  # those that this server is there for
 
     async def begin(self, asked: dict[str, Any]) -> str:
         """Begin a training on `data` with `settings` at `pace`; gives back the run's name once it is a run, or is taking long.
@@ -71,6 +75,15 @@ class Trainings:
         if state_of(folder) in GOING:
             raise RunError(f"{folder.name} is being trained already")
         await self._begun_with(folder.path, ["train", "--training.steps", str(steps), "--resume"])
+
+    def take_up(self, folder: RunFolder) -> None:
+        """Be there for a training that waits and whose page's server has died: it waits on, and ends with this one."""
+        if state_of(folder) == "paused" and kept(folder) is False:
+            self._keep(folder)
+
+    def _keep(self, folder: RunFolder) -> None:
+        if str(folder.path) not in self._kept and (lock := keep(folder)) is not None:
+            self._kept[str(folder.path)] = (folder, lock)
 
     async def _begun_with(self, place: Path, words: list[str]) -> str:
         going = [one for one in self._begun if one.process.poll() is None]
@@ -97,6 +110,8 @@ class Trainings:
             if refused := begun.refused():
                 raise RunError(refused)
             status = begun.folder.status()
+            if status.get("heartbeat") != before:
+                self._keep(begun.folder)
             alive = status.get("heartbeat") != before and status.get("state") not in ("planning", None)
             if alive and begun.folder.steps_saved():  # before its first checkpoint there is nothing to look at
                 break
@@ -109,10 +124,15 @@ class Trainings:
             one.said.close()
             if one.process.poll() is None:
                 _LEFT.append(one.process)
-                state, until = state_of(one.folder), wished(one.folder).until
-                with suppress(RunError):
-                    if state == "paused" or (state == "planning" and one.waits):
-                        wish(one.folder, Wish(stop=True))
-                    elif until is not None:
-                        wish(one.folder, Wish())  # it would wait there with nobody to tell it to go on
-        self._begun = []
+        waits = {str(one.folder.path) for one in self._begun if one.waits}
+        folders = {str(one.folder.path): one.folder for one in self._begun if one.process.poll() is None}
+        for path, folder in (folders | {path: folder for path, (folder, _) in self._kept.items()}).items():
+            state, until = state_of(folder), wished(folder).until
+            with suppress(RunError):
+                if state == "paused" or (state == "planning" and path in waits):
+                    wish(folder, Wish(stop=True))
+                elif until is not None and state in GOING:
+                    wish(folder, Wish())  # it would wait there with nobody to tell it to go on
+        for _, lock in self._kept.values():
+            lock.release()
+        self._begun, self._kept = [], {}

@@ -1,4 +1,5 @@
-"""What a person wishes of a run while it is trained: control/wish.json, written by the page, looked at once a step.
+"""What a person wishes of a run while it is trained: control/wish.json, written by the page, looked at once a step; and whether
+the page's server is still there for it: control/.keeper, a lock that the system frees when the server dies, however it dies.
 
 Before this   folder.py, publish.py.
 After this    training/obeying.py waits, slows down or stops; observatory/ writes.
@@ -11,6 +12,8 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.runs.folder import RunFolder
@@ -57,9 +60,10 @@ def wish(folder: RunFolder, wished: Wish) -> None:
 
 
 def forget(folder: RunFolder) -> None:
-    """What was wished of an earlier session holds no longer."""
-    with suppress(OSError):
-        place(folder).unlink(missing_ok=True)
+    """What was wished of an earlier session holds no longer, and no page has begun this one yet."""
+    for file in (place(folder), _keeper(folder)):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def wished(folder: RunFolder) -> Wish:
@@ -69,6 +73,35 @@ def wished(folder: RunFolder) -> Wish:
         return Wish(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Wish()
     except (OSError, ValueError, TypeError, UsageError):
         return Wish()
+
+
+def _keeper(folder: RunFolder) -> Path:
+    return folder.path / "control" / ".keeper"
+
+
+def keep(folder: RunFolder) -> FileLock | None:
+    """Be there for a training that a page began, until what is given back is released; None where somebody is, or where it cannot
+    be written down."""
+    file = _keeper(folder)
+    lock = FileLock(file, thread_local=False)
+    try:
+        if file.parent.is_symlink() or file.is_symlink():
+            return None
+        file.parent.mkdir(exist_ok=True)
+        lock.acquire(timeout=0)
+    except (OSError, Timeout):
+        return None
+    return lock
+
+
+def kept(folder: RunFolder) -> bool | None:
+    """Whether the server that a training's page was asked from is still there; None where no page began it."""
+    if not _keeper(folder).is_file():
+        return None
+    if (lock := keep(folder)) is None:
+        return True
+    lock.release()
+    return False
 
 
 def mark(folder: RunFolder) -> tuple[int, int] | None:

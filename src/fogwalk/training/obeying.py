@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from fogwalk.errors import RunError
 from fogwalk.events import Event, StepDone
-from fogwalk.runs.control import Wish, mark, wish, wished
+from fogwalk.runs.control import Wish, kept, mark, wish, wished
 from fogwalk.runs.folder import RunFolder
 from fogwalk.training.heartbeat import begun
 from fogwalk.training.state import State
@@ -20,6 +20,7 @@ from fogwalk.training.stopping import Stop
 
 LOOK = 0.02  # seconds between two looks while it waits
 BEAT = 1.0  # seconds between two signs of life while it waits
+PATIENCE = 60.0  # seconds for which it waits for another page's server where its own is gone
 AT_ONCE = 200  # steps a second, below which each is written down at once: somebody is watching
 
 
@@ -88,17 +89,34 @@ class Obeying:
     def _wait(self, step: int) -> None:
         self.write()
         began, beat, told = time.monotonic(), 0.0, False
-        kept = begun(self.folder.status())
+        left, late = None, kept(self.folder) is False
+        stays = begun(self.folder.status())
         while self._waits(step):
             if time.monotonic() - beat >= BEAT:
                 beat = time.monotonic()
+                left = (left or beat) if kept(self.folder) is False else None
+                if left is not None and beat - left >= PATIENCE:
+                    self._left_alone(late)
+                    continue
                 with suppress(RunError):
-                    self.folder.write_status(**kept, state="paused", step=step, steps=self.steps())
+                    self.folder.write_status(**stays, state="paused", step=step, steps=self.steps())
             if not told and time.monotonic() - began > BEAT:
                 told = True
                 self.tell(f"waiting after step {step}, as the page wishes; Ctrl+C saves and ends")
             time.sleep(LOOK)
             self._look()
         with suppress(RunError):
-            self.folder.write_status(**kept, state="training", step=step, steps=self.steps())
+            self.folder.write_status(**stays, state="training", step=step, steps=self.steps())
         self.state.began += time.monotonic() - began
+
+    def _left_alone(self, late: bool) -> None:
+        """Nobody can tell it to go on any more. Where somebody watched it wait it is saved as it stands, and ends; where the page
+        was gone before it came here, too `late` to be watched, it goes on as a training without a page does."""
+        if not late:
+            self.tell("the page that it waited for is gone: saving, and ending")
+            self.stop.ask("interrupted")
+            return
+        self.tell("the page that asked it to wait is gone: going on")
+        with suppress(RunError):
+            wish(self.folder, Wish())
+        self._mark, self.wish = mark(self.folder), Wish()

@@ -7,6 +7,7 @@ After this    server.py collects them.
 from __future__ import annotations
 
 from asyncio import to_thread
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -39,8 +40,13 @@ def routes(place: Place) -> list[Route]:
         folder = place.run(request)
         last = request.headers.get("last-event-id", "")
         offset = int(last) if last.isdecimal() else whole(request, "from", 0)
+
+        def now() -> dict[str, Any]:
+            place.trainings.take_up(folder)  # whoever is watched is not alone
+            return stands(folder)
+
         return StreamingResponse(
-            followed(folder.events, offset or 0, request.is_disconnected, lambda: stands(folder)),
+            followed(folder.events, offset or 0, request.is_disconnected, now),
             media_type="text/event-stream",
             headers={"cache-control": "no-store"},
         )
