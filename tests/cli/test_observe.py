@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from fogwalk.cli import main
-from fogwalk.cli.observe import PORT, TRIED
+from fogwalk.cli.observe import PORT, TRIED, _reached
 from fogwalk.runs.log import loss_trace
 
 
@@ -120,14 +120,30 @@ def test_a_training_opens_its_page_and_goes_on_when_that_dies(tmp_path: Path, sm
     assert max(loss_trace(tmp_path / "runs/otter/events.jsonl")) == 1500
 
 
-def test_another_host_is_answered_only_with_the_token(tmp_path: Path) -> None:
-    with observing(tmp_path, "--port", "0", "--host", "0.0.0.0") as (_, address, _):
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2"])
+def test_another_host_is_answered_only_with_the_token(host: str, tmp_path: Path) -> None:
+    with observing(tmp_path, "--port", "0", "--host", host) as (_, address, _):
         assert "?token=" in address
-        plain, _, token = address.partition("?")
-        near = plain.replace("0.0.0.0", "127.0.0.1")
-        assert b"<title>Fogwalk</title>" in asked(f"{near}?{token}")
+        assert "0.0.0.0" not in address, "nobody can open that elsewhere"
+        plain, _, _ = address.partition("?")
+        assert b"<title>Fogwalk</title>" in asked(address)
         for wrong in ("", "?token=", "?token=wrong"):
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(f"{near}api/runs{wrong}", timeout=5)
+                urllib.request.urlopen(f"{plain}api/runs{wrong}", timeout=5)
             assert refused.value.code == 401
             refused.value.close()
+
+
+def test_an_address_that_stands_for_all_is_told_as_those_that_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [
+        (socket.AF_INET, 1, 6, "", (address, 0)) for address in ("127.0.1.1", "192.0.2.7", "192.0.2.7", "169.254.1.1")
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked: known)
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        told = _reached("0.0.0.0", taken)
+        assert told.count("192.0.2.7") == 1
+        assert not {"0.0.0.0", "127.0.1.1", "169.254.1.1"} & set(told)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert _reached("localhost", taken) == ["localhost"], "one address alone is told as it was named"

@@ -313,7 +313,7 @@ def test_where_the_data_are_gone_the_form_still_works(people: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("book/answer/next?prompt=", "--prompt is empty"),
+        ("book/answer/next?prompt=", "the prompt is empty"),
         ("book/answer/next?prompt=the cat sat on the mat", "looks back over 8"),
         ("book/answer/next?prompt=Ω", "never did"),
         ("book/answer/next?prompt=the&step=99", "has no step 99"),

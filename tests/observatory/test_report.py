@@ -217,6 +217,8 @@ def test_the_command_says_what_it_wrote(
         (["hurt", "--out", "hurt.html"], 1, "is damaged"),
         (["eventless", "--out", "eventless.html"], 1, "has made no step"),
         (["hollow", "--out", "hollow.html"], 1, "no step of"),
+        (["led", "--out", "led.html"], 1, "is a link to"),
+        (["two-mons"], 2, "no run called two-mons"),
     ],
 )
 def test_what_cannot_be_sent_is_said(
@@ -228,12 +230,14 @@ def test_what_cannot_be_sent_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("moons", "hurt", "eventless", "hollow"):
+    for name in ("moons", "hurt", "eventless", "hollow", "led"):
         shutil.copytree(shelf / "moons", tmp_path / "runs" / name)
     for file in (tmp_path / "runs" / "hurt").rglob("settings.toml"):
         file.write_bytes(bytes(range(256)))
     (tmp_path / "runs" / "eventless" / "events.jsonl").unlink()
     shutil.rmtree(tmp_path / "runs" / "hollow" / "checkpoints")
+    (tmp_path / "runs" / "led" / "events.jsonl").rename(tmp_path / "elsewhere.jsonl")
+    (tmp_path / "runs" / "led" / "events.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
     monkeypatch.chdir(tmp_path)
     assert main(["report", *words]) == code
     told = capsys.readouterr().err
@@ -250,3 +254,14 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(
     monkeypatch.setattr("os.access", lambda place, how: False)
     assert main(["report"]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_run_that_comes_along_can_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, most in (("SECONDS", 1.0), ("EACH", 5.0), ("ANSWER_SECONDS", 1.0), ("MOST_STEPS", 1), ("MOST_FRAMES", 2)):
+        monkeypatch.setattr(recording, name, most)
+    assert main(["report", "two-moons"]) == 0
+    assert "wrote two-moons.html (" in capsys.readouterr().out
+    assert Path("two-moons.html").stat().st_size > 100_000

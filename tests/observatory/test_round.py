@@ -169,16 +169,16 @@ def test_a_long_text_is_sent_in_blocks_of_the_number_furthest_from_0() -> None:
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("?prompt=", 404, "--prompt is empty"),
+        ("?prompt=", 404, "the prompt is empty"),
         ("?prompt=the cat sat on", 404, "looks back over 8"),
         ("?prompt=~", 404, "which this model's text never did"),
         ("?prompt=the&step=21", 404, "has no step 21"),
         ("?prompt=the&step=-1", 404, "step cannot be '-1'"),
         ("/head?prompt=the&at=layers.1.atention", 404, "Did you mean layers.1.attention"),
         ("/head?prompt=the&at=head", 404, "head is no round table"),
-        ("/head?prompt=the&at=layers.0.attention&head=2", 404, "--head 2 is outside"),
+        ("/head?prompt=the&at=layers.0.attention&head=2", 404, "head=2 is outside"),
         ("/head?prompt=the&at=layers.0.attention&measure=wieght", 404, "Did you mean weight"),
-        ("/listener?prompt=the&at=layers.0.attention&place=3", 404, "--place 3 is outside"),
+        ("/listener?prompt=the&at=layers.0.attention&place=3", 404, "place=3 is outside"),
         ("/listener?prompt=the&at=layers.0.attention&place=1&speaker=2", 404, "place 2 says nothing to place 1"),
     ],
 )

@@ -48,6 +48,33 @@ def test_another_site_is_answered_nothing_even_when_it_only_asks(headers: dict[s
         assert client.get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200, "a link may lead here"
 
 
+OURS = {"origin": "http://127.0.0.1"}
+EVIL = {"origin": "http://evil.example"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        (OURS, 200),
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, 200),
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"} | OURS, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}, 403),
+        (EVIL, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:8000"}, 403),
+    ],
+)
+@pytest.mark.parametrize("address", ["/", "/?run=book", "/page/app.js", "/page/style.css"])
+def test_the_pages_own_files_are_for_the_page_and_for_links(
+    address: str, headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        assert client.get(address, headers=headers).status_code == status
+
+
 async def taken(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"done"})

@@ -131,12 +131,14 @@ def test_the_stream_says_where_each_line_ends(shelf: Path) -> None:
         ("/api/runs/..%2F..%2Fetc", 404, ""),
         ("/api/runs/book/steps/21", 404, "has no step 21"),
         ("/api/runs/book/steps/0", 404, "counted from 1"),
-        ("/api/runs/book/steps/3?row=99", 404, "--row 99 is outside"),
+        ("/api/runs/book/steps/3?row=99", 404, "row=99 is outside"),
+        ("/api/runs/book/steps/3/entry?at=head&unit=999", 404, "unit=999 is outside"),
+        ("/api/runs/book/steps/3/layer?at=head&place=999", 404, "place=999 is outside"),
         ("/api/runs/book/steps/3?row=-1", 404, "row cannot be '-1'"),
         ("/api/runs/book/steps/3/entry?at=hed", 404, "Did you mean head"),
         ("/api/runs/book/steps/3/tensor?name=../../x", 409, "has no tensor"),
         ("/api/runs/book/curves?width=many", 404, "width cannot be 'many'"),
-        ("/api/runs/book/answer?prompt=", 404, "--prompt is empty"),
+        ("/api/runs/book/answer?prompt=", 404, "the prompt is empty"),
         ("/api/runs/moons/answer?prompt=%00", 409, "could not be done"),
         ("/api/runs/moons/answer/inside?held=0", 409, "could not be done"),
         ("/api/runs/book/answer?prompt=the cat sat on the mat", 404, "looks back over 8"),
@@ -149,6 +151,7 @@ def test_what_is_asked_wrongly_is_answered_in_words(address: str, status: int, w
     answer = page.get(address)
     assert answer.status_code == status
     assert words in answer.json()["error"]
+    assert "--" not in answer.json()["error"], "there is no command line to write a flag in"
     assert "Traceback" not in answer.text
 
 

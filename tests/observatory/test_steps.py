@@ -158,11 +158,11 @@ def test_layers_weights_entries_and_histograms_are_those_of_insight(
     ("address", "words"),
     [
         ("stations/lunch", "There are: batch, loss"),
-        ("stations/loss?row=99", "--row 99 is outside"),
+        ("stations/loss?row=99", "row=99 is outside"),
         ("layer?at=head.weight", "no layer of this step"),
         ("layer?at=hed", "Did you mean head"),
         ("weight?name=head.weight&at=9,9", "has no entry [9, 9]"),
-        ("weight?name=head.weight&at=0,0&row=999", "--row 999"),
+        ("weight?name=head.weight&at=0,0&row=999", "row=999"),
         ("entries?name=nothing", "learns no 'nothing'"),
         ("entries?name=head.weight&by=luck", "index, gradient or change"),
         ("histogram?name=old/none", "no tensor 'old/none'"),

@@ -6,6 +6,9 @@ import argparse
 import errno
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -48,21 +51,25 @@ def run(found: argparse.Namespace) -> int:
     from fogwalk.observatory.server import application
 
     asked = ({"run": found.run, "view": "live"} if found.run else {}) | ({"token": token} if token else {})
-    host = f"[{found.host}]" if ":" in found.host else found.host
-    address = f"http://{host}:{taken.getsockname()[1]}/{'?' if asked else ''}{urlencode(asked)}"
+    first, *others = [
+        f"http://{f'[{host}]' if ':' in host else host}:{taken.getsockname()[1]}/{'?' if asked else ''}{urlencode(asked)}"
+        for host in _reached(found.host, taken)
+    ]
     print(
-        f"{address}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training but one that waits for it",
+        f"{first}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training but one that waits for it",
         flush=True,
     )
     if found.port is None and taken.getsockname()[1] != PORT:
         print(f"  port {PORT} is taken, perhaps by another page", flush=True)
+    for other in others:
+        print(f"  it stands at {other} too", flush=True)
     if token:
         print("  whoever has this address may look at the runs and begin trainings; it is sent unencrypted", flush=True)
     if not found.no_open:
         import threading
         import webbrowser
 
-        threading.Timer(0.5, webbrowser.open, (address,)).start()
+        threading.Timer(0.5, webbrowser.open, (first,)).start()
     config = uvicorn.Config(
         application(root, token),
         log_level="error" if found.debug else "critical",
@@ -73,6 +80,29 @@ def run(found: argparse.Namespace) -> int:
     )
     uvicorn.Server(config).run(sockets=[taken])
     return 0
+
+
+def _reached(host: str, taken: socket.socket) -> list[str]:
+    """The addresses under which the page can be opened: of a socket that listens at all of this machine's, those that another one
+    can reach, else this machine's own name for itself."""
+    if not ip_address(str(taken.getsockname()[0]).partition("%")[0]).is_unspecified:
+        return [host]
+    both = taken.family == socket.AF_INET6 and not taken.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    families = [taken.family, *([socket.AF_INET] if both else [])]
+    found = [address for family in families for address in _addresses(family)]
+    return list(dict.fromkeys(found)) or [LOOPBACK[2] if taken.family == socket.AF_INET6 else LOOPBACK[0]]
+
+
+def _addresses(family: int) -> Iterator[str]:
+    """This machine's addresses in a network: the one it would send from (nothing is sent), then those of its name."""
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))  # kept free for examples
+        yield str(one.getsockname()[0])
+    with suppress(OSError):
+        for *_, (address, *_) in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
+            known = ip_address(str(address).partition("%")[0])
+            if not (known.is_loopback or known.is_link_local or known.is_unspecified):
+                yield str(address)
 
 
 def _socket(host: str, port: int | None) -> socket.socket:

@@ -24,7 +24,7 @@ def parser(summary: str) -> Parser:
 
 def run(found: argparse.Namespace) -> int:
     """Ask the page's server everything, and write what it said with the page."""
-    folder = find(found.run)
+    folder = _found(found.run)
     out = _out(found.out, folder, force=found.force)
     from fogwalk.cli.plain import printable
     from fogwalk.cli.tables import size
@@ -47,6 +47,19 @@ def run(found: argparse.Namespace) -> int:
         print(printable(f"  it is larger than {size(MOST_BYTES)}, which many a mailbox refuses"), file=sys.stderr)
     print(printable(f"next    open {out} in a browser, or send it; fogwalk observe shows every step of the run"))
     return 0
+
+
+def _found(name: str) -> RunFolder:
+    """The run of a name; of those that come along with Fogwalk too, where none here is called so. Raises what `find` does."""
+    try:
+        return find(name)
+    except UsageError:
+        from fogwalk.observatory.carried import carried
+
+        for folder in carried():
+            if folder.name == name:
+                return folder
+        raise
 
 
 def _out(named: str | None, folder: RunFolder, *, force: bool) -> Path:

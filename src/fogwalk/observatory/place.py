@@ -7,6 +7,7 @@ After this    addresses/ answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,21 @@ class Place:
     async def ask(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
         """What `work` gives back at the desk for the folder of the run that is named, and whatever else it is given."""
         return await self.desk.ask(work, str(self.run(request).path), *given, gone=request.is_disconnected)
+
+
+_NUMBERED = re.compile(r"--(row|place|unit|head|step) (-?\d+)")
+_QUOTED = re.compile(r"--prompt (?=[\"'])")
+_NAMED = re.compile(r"--(row|place|unit|head|step|prompt)\b")
+
+
+def as_asked(words: str) -> str:
+    """An error's words with what stands in the page's address where a command line has flags: row=9 for --row 9. A line to type
+    stays as it is typed."""
+    lines = words.split("\n")
+    for place, line in enumerate(lines):
+        if "fogwalk " not in line:
+            lines[place] = _NAMED.sub(r"the \1", _QUOTED.sub("", _NUMBERED.sub(r"\1=\2", line)))
+    return "\n".join(lines)
 
 
 def whole(request: Request, name: str, default: int | None = None) -> int | None:

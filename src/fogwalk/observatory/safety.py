@@ -79,9 +79,9 @@ class Guard:
             return 401, "Open the address with its token, as it was printed when the server began."
         origin = headers.get("origin", "")
         foreign = origin and urlsplit(origin).netloc != headers.get("host", "")
-        if scope["path"].startswith("/api") and (
-            foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        ):
+        elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        led = not scope["path"].startswith("/api") and headers.get("sec-fetch-mode", "navigate") == "navigate"
+        if foreign or (elsewhere and not led):  # a link may lead here, and no more
             return 403, "Another site may not ask for anything here."
         if scope["method"] in ("GET", "HEAD"):
             return None

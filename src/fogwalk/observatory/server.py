@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.observatory.addresses import answers, frames, runs, steps, trainings
 from fogwalk.observatory.addresses import round as tables
-from fogwalk.observatory.place import Place
+from fogwalk.observatory.place import Place, as_asked
 from fogwalk.observatory.safety import Guard
 
 PAGE = Path(__file__).parent / "page"
@@ -59,7 +59,10 @@ async def _page(request: Request) -> Response:
 async def _in_words(request: Request, error: Exception) -> Response:
     """What a person can do about it; never a traceback."""
     assert isinstance(error, FogwalkError)
-    return JSONResponse({"error": str(error)}, status_code=404 if error.exit_code == UsageError.exit_code else 409)
+    words = (
+        as_asked(str(error)) if request.method == "GET" else str(error)
+    )  # a training that was begun says what may be typed
+    return JSONResponse({"error": words}, status_code=404 if error.exit_code == UsageError.exit_code else 409)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
