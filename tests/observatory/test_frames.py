@@ -131,7 +131,7 @@ def test_a_run_that_goes_on_or_another_of_its_name_has_frames_and_steps_of_its_o
         ("moons/frames/3?edit=head.weight:0,0:nan", "edit cannot be"),
         ("moons/frames/3?edit=head.weight:9,0:1", "has no entry"),
         ("moons/frames/3?edit=head.weight:0:1", "has no entry"),
-        ("moons/frames/3?edit=hed.weight:0,0:1", "no parameter is called"),
+        ("moons/frames/3?edit=hed.weight:0,0:1", "learns no 'hed.weight'\n  Did you mean head.weight"),
         ("book/frames/3", "plain networks"),
         ("digits/frames/3", "plain networks"),
     ],

@@ -260,7 +260,7 @@ def test_a_run_that_comes_along_can_be_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, most in (("SECONDS", 1.0), ("EACH", 5.0), ("ANSWER_SECONDS", 1.0), ("MOST_STEPS", 1), ("MOST_FRAMES", 2)):
+    for name, most in (("SECONDS", 1.0), ("EACH", 5.0), ("ANSWER_SECONDS", 1.0), ("MOST_STEPS", 3), ("MOST_FRAMES", 3)):
         monkeypatch.setattr(recording, name, most)
     assert main(["report", "two-moons"]) == 0
     assert "wrote two-moons.html (" in capsys.readouterr().out

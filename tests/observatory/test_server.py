@@ -218,6 +218,15 @@ def test_one_run_alone_can_be_observed(shelf: Path) -> None:
         assert [one["name"] for one in client.get("/api/runs").json()["runs"]] == ["book"]
 
 
+def test_a_training_comes_before_what_the_desk_does(page: TestClient) -> None:
+    import os
+
+    assert page.get("/api/runs/moons/steps/3").status_code == 200
+    (process,) = page.app.app.state.place.desk._pool._processes.values()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + 10)
+
+
 def test_a_desk_that_dies_is_said_and_comes_back(page: TestClient) -> None:
     assert page.get("/api/runs/moons/steps/3").status_code == 200
     desk = page.app.app.state.place.desk

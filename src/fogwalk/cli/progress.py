@@ -34,6 +34,7 @@ from fogwalk.events import (
     Warned,
     to_record,
 )
+from fogwalk.runs.smoothing import Smooth
 from fogwalk.settings.fields import counted
 from fogwalk.training.course import UNTIL_CONVERGED
 
@@ -65,8 +66,7 @@ class Progress:
         if self.console.is_terminal and self.file.isatty() and not dumb and not as_json:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
         self._unread = False
-        self._smooth = 0.0
-        self._seen = 0
+        self._smooth = Smooth()
         self._validated = ""
         self._unit = "token"
         self._label = ""
@@ -126,8 +126,7 @@ class Progress:
             self._stopped(event)
 
     def _step(self, event: StepDone) -> None:
-        self._seen += 1
-        self._smooth = 0.9 * self._smooth + 0.1 * float(event.loss)
+        self._smooth.take(float(event.loss))
         share = event.step / max(self._left.steps, 1)
         now = time.monotonic()
         due = now - self._printed_at >= (0.1 if self.live else 10)
@@ -141,7 +140,8 @@ class Progress:
                 self._print(line)
 
     def _line(self, event: StepDone) -> str:
-        smooth = self._smooth / (1 - 0.9**self._seen)
+        smooth = self._smooth.value
+        assert smooth is not None
         pace = self._left.pace()
         endless = self._left.steps >= UNTIL_CONVERGED
         # Each part with its rank: on a narrow terminal the highest ranks are left out, so that the rest is whole.

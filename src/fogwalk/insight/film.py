@@ -19,6 +19,7 @@ from fogwalk.batches.batch import Batch
 from fogwalk.errors import UsageError
 from fogwalk.insight.again import nearest_checkpoint
 from fogwalk.insight.capture import Captured, capture
+from fogwalk.insight.nudge import require_entry
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
 from fogwalk.training.evaluation import Result, evaluate
@@ -88,11 +89,8 @@ class Film:
     def altered(self, name: str, at: tuple[int, ...], value: float) -> Iterator[None]:
         """The model with one entry of a parameter put to another value meanwhile. Raises UsageError where there is none such."""
         parameters = dict(self.replay.state.model.named_parameters())
-        if name not in parameters:
-            raise UsageError(f"no parameter is called '{name[:80]}'", expected=f"There are: {', '.join(parameters)}.")
+        require_entry(parameters, name, at)
         parameter = parameters[name]
-        if len(at) != parameter.dim() or not all(place < size for place, size in zip(at, parameter.shape, strict=True)):
-            raise UsageError(f"{name} has no entry {list(at)}", expected=f"Its shape is {list(parameter.shape)}.")
         with torch.no_grad():
             before = float(parameter[at])
             parameter[at] = value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -86,8 +86,18 @@ def tried(step: Step, name: str, at: tuple[int, ...], value: float) -> Tried:
 
 def require_weight(step: Step, name: str, at: tuple[int, ...]) -> None:
     """Raise UsageError where the model has no such parameter, or that no such entry."""
-    require_parameter(step, name)
-    shape = tuple(step.moved[name].old.shape)
+    require_entry({name: moved.old for name, moved in step.moved.items()}, name, at)
+
+
+def require_parameter(step: Step, name: str) -> None:
+    """Raise UsageError where the model has no such parameter."""
+    _require_named(step.moved, name)
+
+
+def require_entry(parameters: Mapping[str, Tensor], name: str, at: tuple[int, ...]) -> None:
+    """Raise UsageError where no such parameter is among these, or where it has no such entry."""
+    _require_named(parameters, name)
+    shape = tuple(parameters[name].shape)
     if len(at) != len(shape) or not all(0 <= place < size for place, size in zip(at, shape, strict=True)):
         raise UsageError(
             f"{name} has no entry [{', '.join(map(str, at))}]",
@@ -95,10 +105,9 @@ def require_weight(step: Step, name: str, at: tuple[int, ...]) -> None:
         )
 
 
-def require_parameter(step: Step, name: str) -> None:
-    """Raise UsageError where the model has no such parameter."""
-    if name not in step.moved:
-        raise UsageError(f"this model learns no '{name[:80]}'", remedy=did_you_mean(name, list(step.moved)))
+def _require_named(parameters: Mapping[str, object], name: str) -> None:
+    if name not in parameters:
+        raise UsageError(f"this model learns no '{name[:80]}'", remedy=did_you_mean(name, list(parameters)))
 
 
 class _Trial:

@@ -7,6 +7,7 @@ After this    recording.py says what is asked; report.py puts the recording into
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import struct
@@ -70,7 +71,7 @@ class Asking:
         self.recording = Recording(name)
         self.size = 0  # bytes of the answers so far, packed
         self._packer = zlib.compressobj()
-        self._bodies: set[int] = set()
+        self._bodies: set[bytes] = set()  # by their digests
         self.began = time.monotonic()
         self.most, self.until = float(MOST_BYTES), float("inf")
         places = sorted(hidden, key=len, reverse=True)
@@ -108,7 +109,7 @@ class Asking:
 
     def _count(self, body: bytes) -> None:
         """What one more answer takes beside the others: of what stood before only a mention."""
-        if (seen := hash(body)) not in self._bodies:
+        if (seen := hashlib.sha256(body).digest()) not in self._bodies:
             self._bodies.add(seen)
             self.size += len(self._packer.compress(body))
         self.size += 30  # of the header

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -44,7 +45,8 @@ class Desk:
 
     async def _asked(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_yielding)
         try:
             fine, result = await asyncio.get_running_loop().run_in_executor(self._pool, _done, work, given)
         except BrokenProcessPool:
@@ -77,6 +79,15 @@ FAULTS = (
 )
 
 # -- what runs in the other process --------------------------------------------------------------------------------------
+
+
+NICER = 10  # by which a training that goes on meanwhile comes before what the page asks for
+
+
+def _yielding() -> None:
+    """Fewer threads would make other sums than the run's, to the last bit; so it keeps them, and lets a training go first."""
+    if hasattr(os, "nice"):
+        os.nice(NICER)
 
 
 def _done(work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -25,10 +25,10 @@ from fogwalk.runs.catalogue import GOING, newest_settings, state_of
 from fogwalk.runs.control import Wish, wished
 from fogwalk.runs.folder import RunFolder, is_run, started, unsorted_runs
 from fogwalk.runs.log import record_of, told_again
+from fogwalk.runs.smoothing import Smooth
 from fogwalk.settings import load_settings
 
 MOST_RUNS = 200  # of a folder, the newest
-SMOOTH = 0.9  # share of the last smoothed loss that is kept
 SPARK = 60  # points of a run's small curve
 MOST_STORIES = 8  # runs whose events are kept, those looked at last
 # What is read of an event; a line without it holds none.
@@ -314,12 +314,9 @@ def stands(folder: RunFolder) -> dict[str, Any]:
 def decimated(steps: list[dict[str, Any]], width: int) -> list[list[float | None]]:
     """[first step, last step, lowest, highest, smoothed] of neighbouring steps' losses: no spike is lost. Losses that are not
     finite are left out of a bucket; a bucket of none has null."""
-    smooth, weight, smoothed = 0.0, 0.0, []
+    smooth, smoothed = Smooth(), []
     for record in steps:
-        if _number(record["loss"]):
-            smooth = SMOOTH * smooth + (1 - SMOOTH) * record["loss"]
-            weight = SMOOTH * weight + (1 - SMOOTH)
-        smoothed.append(smooth / weight if weight else None)
+        smoothed.append(smooth.take(record["loss"]) if _number(record["loss"]) else smooth.value)
     return [
         [steps[first]["step"], steps[last]["step"], low, high, smoothed[last]]
         for first, last, low, high in _ranges(steps, width)
