@@ -21,7 +21,6 @@ from fogwalk.observatory.reading import MOST_STORIES, Shelf, Story
 from fogwalk.observatory.server import application
 from fogwalk.runs.folder import RunFolder
 
-SECRET = "what stands elsewhere"
 ADDRESSES = ("/curves", "/events", "/verdicts", "/measures", "/steps/7", "/frames/1", "/answer?prompt=the", "/round")
 
 
