@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fogwalk import load
+from fogwalk.insight.accounts.protocol import number
+from fogwalk.insight.telling.overview import ratio, size
 from tests.browser.conftest import Window
 
 NAMES = ["book", "moons", "digits", "people"]
@@ -152,6 +154,75 @@ def test_a_newcomer_follows_one_weight_through_all_stations(run: str, window: Wi
     moved = load(observed / run).explain(7).step.moved[matrix]
     assert abs(float(moved.gradient[at])) == float(moved.gradient.abs().max())
     assert fact(page, "change") == pytest.approx(float(moved.change[at]), rel=1e-3)
+
+
+@pytest.mark.parametrize("run", NAMES)
+def test_a_newcomer_reads_first_what_the_screen_does(run: str, window: Window) -> None:
+    page = opened(window, run)
+    words = page.locator(".purpose").inner_text()
+    assert words.startswith("One real step of this run, done again exactly: step 7 of 20.")
+    assert not any(word in words for word in ("checkpoint", "bit", "float", "events.jsonl")), "that is for whoever asks"
+    how = page.locator(".how")
+    expect(how.locator(".told")).to_be_hidden()
+    how.locator("summary").click()
+    expect(how.locator(".told")).to_contain_text("the same to the bit")
+
+
+@pytest.mark.parametrize("run", NAMES)
+def test_the_weight_to_follow_moves_by_a_rule_of_its_own(run: str, window: Window, observed: Path) -> None:
+    page = opened(window, run)
+    page.get_by_role("button", name="Follow one weight").click()
+    name = page.locator(".pinned strong").inner_text().partition("[")[0]
+    moved = load(observed / run).explain(7).step.moved
+    assert moved[name].optimizer != "Muon", "one that Muon turns with its whole matrix is hard to follow"
+    if run in ("book", "digits"):
+        assert name == "head.weight"
+        expect(page.locator(".pinned")).to_contain_text("the score of")
+
+
+def test_a_pinned_weight_shows_its_part_and_says_why_bars_are_alike(window: Window, observed: Path) -> None:
+    page = opened(window, "book", station="forward", pin="head.weight[1,2]")
+    part, others, made = values(page, "[aria-label='its part of what is made']")
+    assert part + others == pytest.approx(made, abs=1e-6)
+    output = load(observed / "book").explain(7).step.values["head.output"].value[0, :, 1]
+    assert min(abs(float(one) - made) for one in output) < 1e-5
+    page = opened(window, "moons", station="forward", pin="head.bias[0]")
+    assert page.locator("[aria-label='its part of what is made']").count() == 1
+    page = opened(window, "digits", station="forward", pin="layers.0.bias[0]")
+    assert page.locator("[aria-label='weight times what it met']").count() == 0, "bars that are alike teach nothing"
+    expect(page.locator("#station")).to_contain_text("A bias is added as it is, whatever comes in")
+    expect(page.locator(".pinned")).to_contain_text("it was added as it is, at all 64 places alike")
+
+
+@pytest.mark.parametrize("run", ["book", "moons", "digits"])
+def test_the_parameters_stand_whole_on_a_desk_and_scroll_in_a_hand(run: str, windows: Any, server: Any) -> None:
+    page = opened(windows(server), run, station="update")
+    hidden = "boxes => boxes.map((box) => [box.getAttribute('aria-label'), box.scrollWidth - box.clientWidth])"
+    boxes = dict(page.locator("#station .scroll").evaluate_all(hidden))
+    assert len(boxes) == 2
+    assert not any(boxes.values()), "at 1280 pixels no column is cut off"
+    assert page.locator("#station .wide > .small:visible").count() == 0
+    page = opened(windows(server, 360), run, station="update")
+    boxes = dict(page.locator("#station .scroll").evaluate_all(hidden))
+    assert boxes["parameters"] > 0
+    expect(page.locator(".wide", has=page.get_by_role("region", name="parameters")).locator(".small")).to_be_visible()
+    box = page.get_by_role("region", name="parameters")
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('[aria-label=parameters]').scrollLeft > 0")
+
+
+@pytest.mark.parametrize("run", NAMES)
+def test_what_moved_most_is_told_in_itself_and_beside_its_size(run: str, window: Window, observed: Path) -> None:
+    page = opened(window, run, station="update")
+    moved = load(observed / run).explain(7).step.moved
+    far = max(moved, key=lambda name: size(moved[name].change))
+    much = max(moved, key=lambda name: ratio(moved[name]))
+    words = page.locator("#station .said").first.inner_text()
+    for name in (far, much):
+        assert f"{number(size(moved[name].change))}, which is {number(100 * ratio(moved[name]))} % of its size" in words
+        assert name in words
+    assert ("in itself and beside its size" in words) == (far == much)
 
 
 def test_esc_at_another_station_gives_the_focus_to_its_tab(window: Window) -> None:

@@ -59,7 +59,7 @@ def test_each_share_is_what_the_record_alone_would_blame(runs: dict[str, RunFold
     (use,) = told.uses
     assert (use.place, use.read) == (None, float(read[3]))
     assert use.makes == float(step.captured.outputs[3, 1])
-    assert told.role == "multiplies input 2, on its way to unit 1"
+    assert told.role == "multiplies input 2, on its way to unit 1, which is the score of versicolor"
     assert "petal" in dial(step, "layers.0.weight", (0, 3)).role
 
 

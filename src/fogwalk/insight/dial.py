@@ -76,6 +76,9 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         and step.task.sizes.unit == "token"
     ):
         role += f", the token {step.task.named(at[0])}"
+    stands_for = step.said(f"{work.path}.output", at[:1]) if work and role else ""
+    if stands_for:
+        role += f", which is the score of {stands_for}"
     path = name.rpartition(".")[0]
     lines = (
         [*rule.told(moved, at).forward, given("moved by", "W new - W old", float(moved.change[at]))]

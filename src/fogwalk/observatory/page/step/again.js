@@ -6,27 +6,52 @@ import { bars, signed, signedBars } from "./drawings.js";
 import { explained } from "./say.js";
 
 const MOST = 24; // parameters whose part is drawn
+const CODE = `with torch.no_grad():
+    after = task.loss(model(batch.inputs), batch)
+promised = sum((p.grad * change).sum() for p, change in zip(parameters, changes))`;
 
 export async function again(step) {
   const told = await step.station("again");
   if (told.after === null) return [make("p", {}, "No update was made, so there is nothing to look at again.")];
-  const better = told.came < 0, parts = Object.entries(told.parts).sort((one, other) => Math.abs(other[1]) - Math.abs(one[1]));
-  const share = told.promised ? told.came / told.promised : null;
-  const kept = share === null ? "" : share > 0 ? ` ${Math.round(share * 100)} % of it came: the loss is curved, and the further one steps, the less a straight promise holds.` : " What came went the other way: the loss is curved, and the step was long for it.";
-  const worse = better ? "" : " A batch may get worse by its own step: the optimizer also follows what earlier batches taught.";
-  const rule = told.plain_sgd ? [`-η·|g|² = -${number(told.rate)}·${number(told.squared)} = ${signed(-told.rate * told.squared)}`] : [];
+  const parts = Object.entries(told.parts).sort((one, other) => Math.abs(other[1]) - Math.abs(one[1]));
+  const part = ([name, value]) => ({ name, value, open: () => step.openParameter(name) });
+  const squared = `${number(told.rate)}·${number(told.squared)} = ${signed(-told.rate * told.squared)}`;
   return [
     explained(step.say, {
-      plain: [`The same batch once more, with the weights as they are now: the loss was ${number(told.before)} and is ${number(told.after)}, ${number(Math.abs(told.came))} ${better ? "less" : "more"}.${worse}`, `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.${kept}`, "Then the next batch comes, and all of it begins anew."],
-      maths: [`L(w + Δw) - L(w) = ${number(told.after)} - ${number(told.before)} = ${signed(told.came)}`, `Σ g·Δw = ${signed(told.promised)}`, ...rule],
-      code: "with torch.no_grad():\n    after = task.loss(model(batch.inputs), batch)\npromised = sum((p.grad * change).sum() for p, change in zip(parameters, changes))",
+      plain: [
+        inWords(told),
+        `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.${kept(told)}`,
+        "Then the next batch comes, and all of it begins anew.",
+      ],
+      maths: [
+        `L(w + Δw) - L(w) = ${number(told.after)} - ${number(told.before)} = ${signed(told.came)}`,
+        `Σ g·Δw = ${signed(told.promised)}`,
+        told.plain_sgd ? `-η·|g|² = -${squared}` : null,
+      ],
+      code: CODE,
     }),
     make("h2", {}, "The loss of this batch"),
     bars([{ name: "before", value: told.before }, { name: "after", value: told.after }], "the loss before and after"),
     make("h2", {}, "Promised and come"),
     signedBars([{ name: "promised", value: told.promised }, { name: "came", value: told.came }], "the change of the loss"),
     make("h2", {}, "What each parameter promised"),
-    signedBars(parts.slice(0, MOST).map(([name, value]) => ({ name, value, open: () => step.openParameter(name) })), "each parameter's part"),
+    signedBars(parts.slice(0, MOST).map(part), "each parameter's part"),
     parts.length > MOST ? make("p", { class: "quiet" }, `The ${MOST} largest of ${parts.length}.`) : null,
   ];
+}
+
+function inWords(told) {
+  const better = told.came < 0, changed = `${number(Math.abs(told.came))} ${better ? "less" : "more"}`;
+  const worse = " A batch may get worse by its own step: the optimizer also follows what earlier batches taught.";
+  return "The same batch once more, with the weights as they are now: "
+    + `the loss was ${number(told.before)} and is ${number(told.after)}, ${changed}.${better ? "" : worse}`;
+}
+
+/** How much came of what was promised. */
+function kept(told) {
+  if (!told.promised) return "";
+  const share = told.came / told.promised;
+  if (share <= 0) return " What came went the other way: the loss is curved, and the step was long for it.";
+  const why = "the loss is curved, and the further one steps, the less a straight promise holds";
+  return ` ${Math.round(share * 100)} % of it came: ${why}.`;
 }

@@ -11,21 +11,30 @@ import { explained } from "./say.js";
 
 export async function blame(step) {
   const told = await step.station("blame"), layers = [...step.found.layers].reverse(), open = layer(step, "blame");
-  const known = layers.filter((one) => one.blame > 0), logs = known.map((one) => Math.log10(one.blame));
-  const [low, high] = [Math.min(...logs) - 0.5, Math.max(...logs)], share = (value) => (value > 0 ? Math.max(0.01, (Math.log10(value) - low) / (high - low || 1)) : 0);
-  const list = bars(layers.map((one) => ({ name: one.path, value: one.blame, title: one.chain ?? one.formula, open: () => pick(one.path), picked: one.path === step.opened("blame") })), "blame of what each layer makes", { share, kind: "blame" });
+  const known = layers.filter((one) => one.blame > 0), share = byPowers(known.map((one) => one.blame));
+  const bar = (one) => ({
+    name: one.path, value: one.blame, title: one.chain ?? one.formula,
+    open: () => pick(one.path), picked: one.path === step.opened("blame"),
+  });
+  const list = bars(layers.map(bar), "blame of what each layer makes", { share, kind: "blame" });
   function pick(path) {
     step.pickLayer(path);
-    [...list.querySelectorAll("button")].forEach((button, each) => button.setAttribute("aria-pressed", String(layers[each].path === path)));
+    [...list.querySelectorAll("button")].forEach((button, each) => {
+      button.setAttribute("aria-pressed", String(layers[each].path === path));
+    });
     open.show();
   }
-  const pictures = told.pixels ? await step.station("batch") : null, [first, last] = [known.at(-1), known[0]];
-  const clipped = told.scale < 1 ? ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.` : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
+  const pictures = told.pixels ? await step.station("batch") : null, limit = told.clip ? `, limit ${number(told.clip)}` : "";
   return [
     explained(step.say, {
-      plain: [`Now backwards. For each number made on the way: by how much would the loss grow if it were a little larger? That is its blame, its gradient. It is worked out from the end to the start, each layer passing back what is due to those before it (the chain rule). ${known.length > 1 ? `Here ${last.path} has ${number(last.blame)}, and at the start ${first.path} still ${number(first.blame)}.` : ""}`, `All gradients of the weights together are ${number(told.norm)} long.${clipped}`],
-      maths: ["∂L/∂hₗ₋₁ = ∂L/∂hₗ · ∂hₗ/∂hₗ₋₁", `|g| = √Σ (∂L/∂w)² = ${number(told.norm)}`, told.scale < 1 ? `g ← g·limit/|g| = g·${number(told.scale)}` : null],
-      code: `loss.backward()                      # fills .grad of every parameter\nnorm = clip(parameters, limit)       # ${number(told.norm)}${told.clip ? `, limit ${number(told.clip)}` : ""}`,
+      plain: inWords(told, known),
+      maths: [
+        "∂L/∂hₗ₋₁ = ∂L/∂hₗ · ∂hₗ/∂hₗ₋₁",
+        `|g| = √Σ (∂L/∂w)² = ${number(told.norm)}`,
+        told.scale < 1 ? `g ← g·limit/|g| = g·${number(told.scale)}` : null,
+      ],
+      code: "loss.backward()                      # fills .grad of every parameter\n"
+        + `norm = clip(parameters, limit)       # ${number(told.norm)}${limit}`,
     }),
     step.pinned ? make("h2", {}, "The pinned weight: what each row says of it, and their sum") : null,
     step.pinned ? chain(step.pinned, told.tokens) : null,
@@ -35,22 +44,55 @@ export async function blame(step) {
   ];
 }
 
+/** The length of a bar by powers of ten: the smallest still has a little. */
+function byPowers(values) {
+  const logs = values.map(Math.log10), [low, high] = [Math.min(...logs) - 0.5, Math.max(...logs)];
+  return (value) => (value > 0 ? Math.max(0.01, (Math.log10(value) - low) / (high - low || 1)) : 0);
+}
+
+function inWords(told, known) {
+  const [first, last] = [known.at(-1), known[0]];
+  const ends = `Here ${last?.path} has ${number(last?.blame)}, and at the start ${first?.path} still ${number(first?.blame)}.`;
+  const above = ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.`;
+  const clipped = told.scale < 1 ? above : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
+  return [
+    "Now backwards. For each number made on the way: by how much would the loss grow if it were a little larger? That is its blame, "
+      + "its gradient. It is worked out from the end to the start, each layer passing back what is due to those before it "
+      + `(the chain rule). ${known.length > 1 ? ends : ""}`,
+    `All gradients of the weights together are ${number(told.norm)} long.${clipped}`,
+  ];
+}
+
 /** Layer x place, or layer x record. */
 function map(step, told, pick) {
   const flat = told.places.flat().filter((value) => value > 0), paths = [...told.paths].reverse();
   if (!flat.length || told.places[0].length < 2) return null;
   const low = Math.log10(Math.min(...flat)), high = Math.log10(Math.max(...flat));
-  const columns = told.texts ? told.tokens.map((token, place) => `place ${place} ${visible(token)}`) : told.right.map((right, row) => `row ${row} (${right})`);
+  const columns = told.texts ? told.tokens.map((token, place) => `place ${place} ${visible(token)}`)
+    : told.right.map((right, row) => `row ${row} (${right})`);
   const cut = told.of > columns.length ? ` The first ${columns.length} of ${told.of} are shown.` : "";
-  return make("div", {}, make("h2", {}, told.texts ? `Row ${step.row}: which places are to blame in each layer` : "Which rows are to blame in each layer"),
-    heatmap({ values: [...told.places].reverse(), rows: paths, columns, title: `light is much blame, by powers of ten from ${number(10 ** low)} to ${number(10 ** high)}.${cut} Enter or a click opens the layer.`, share: (value) => (value > 0 ? (Math.log10(value) - low) / (high - low || 1) : 0), open: (row, column) => { pick(paths[row]); if (!told.texts) step.pickRow(column); } }));
+  const range = `from ${number(10 ** low)} to ${number(10 ** high)}`;
+  const title = told.texts ? `Row ${step.row}: which places are to blame in each layer` : "Which rows are to blame in each layer";
+  const drawn = heatmap({
+    values: [...told.places].reverse(), rows: paths, columns,
+    title: `light is much blame, by powers of ten ${range}.${cut} Enter or a click opens the layer.`,
+    share: (value) => (value > 0 ? (Math.log10(value) - low) / (high - low || 1) : 0),
+    open: (row, column) => { pick(paths[row]); if (!told.texts) step.pickRow(column); },
+  });
+  return make("div", {}, make("h2", {}, title), drawn);
 }
 
 /** Of an image: how much the loss hangs on each of its pixels. */
 function pixels(told, pictures, row) {
   if (!told.pixels) return null;
-  const largest = Math.max(...told.pixels.flat(), 1e-30), levels = pictures.pictures?.[row], image = levels ? picture(levels, pictures.shape) : null;
-  if (image) image.style.width = `${12 * told.pixels[0].length}px`;
-  return make("div", {}, make("h2", {}, `How much the loss hangs on each pixel of row ${row}`), image ? make("div", { class: "image" }, image, make("p", { class: "quiet" }, `the image, which is ${pictures.right[row]}; below it the blame of its pixels`)) : null,
-    heatmap({ values: told.pixels, rows: told.pixels.map((_, at) => `pixel row ${at}`), columns: told.pixels[0].map((_, at) => `column ${at}`), title: `light is much, up to ${number(largest)}`, share: (value) => value / largest, square: true, size: 12, twin: told.pixels.length <= 32 }));
+  const high = told.pixels.length, wide = told.pixels[0].length, largest = Math.max(...told.pixels.flat(), 1e-30);
+  const levels = pictures.pictures?.[row], image = levels ? picture(levels, pictures.shape) : null;
+  if (image) image.style.width = `${12 * wide}px`;
+  const words = `the image, which is ${pictures.right[row]}; below it the blame of its pixels`;
+  const drawn = heatmap({
+    values: told.pixels, rows: told.pixels.map((_, at) => `pixel row ${at}`), columns: told.pixels[0].map((_, at) => `column ${at}`),
+    title: `light is much, up to ${number(largest)}`, share: (value) => value / largest, square: true, size: 12, twin: high <= 32,
+  });
+  return make("div", {}, make("h2", {}, `How much the loss hangs on each pixel of row ${row}`),
+    image ? make("div", { class: "image" }, image, make("p", { class: "quiet" }, words)) : null, drawn);
 }

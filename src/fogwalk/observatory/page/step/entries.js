@@ -4,10 +4,16 @@ import { make } from "../make.js";
 
 export function entries(step, wanted = null) {
   const structure = step.found.structure, parameters = new Set(structure.parameters.map((one) => one.name));
-  const names = [...structure.modules.map((one) => one.path), ...structure.values.map((one) => one.name), ...parameters, "loss"].filter(Boolean);
+  const [paths, values] = [structure.modules.map((one) => one.path), structure.values.map((one) => one.name)];
+  const names = [...paths, ...values, ...parameters, "loss"].filter(Boolean);
   const told = make("div", { role: "status" }), where = wanted ? { ...step.where } : {};
-  const field = make("input", { list: "names", value: wanted, placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss", onchange: () => show() });
-  const flags = ["place", "unit", "head"].map((flag) => make("label", {}, `${flag} `, make("input", { type: "number", min: 0, "aria-label": flag, onchange: (event) => { where[flag] = event.target.value; show(); } })));
+  const field = make("input", {
+    list: "names", value: wanted, placeholder: names[0] ?? "loss", "aria-label": "layer, value, parameter or loss",
+    onchange: () => show(),
+  });
+  const flags = ["place", "unit", "head"].map((flag) => make("label", {}, `${flag} `, make("input", {
+    type: "number", min: 0, "aria-label": flag, onchange: (event) => { where[flag] = event.target.value; show(); },
+  })));
   async function show() {
     if (!field.value) return told.replaceChildren();
     try {
@@ -18,7 +24,8 @@ export function entries(step, wanted = null) {
     }
   }
   if (wanted) show();
+  const list = make("datalist", { id: "names" }, names.map((one) => make("option", { value: one })));
   const place = make("details", { open: Boolean(wanted) }, make("summary", {}, "Any other entry, with its numbers put in"),
-    make("div", { class: "controls" }, make("label", {}, "look at ", field), make("datalist", { id: "names" }, names.map((one) => make("option", { value: one }))), ...flags), told);
+    make("div", { class: "controls" }, make("label", {}, "look at ", field), list, ...flags), told);
   return { place };
 }

@@ -10,20 +10,31 @@ import { explained } from "./say.js";
 export async function forward(step) {
   const layers = step.found.layers, last = layers.at(-1), open = layer(step, "forward");
   const largest = layers.reduce((one, other) => (other.size > one.size ? other : one), layers[0]);
-  const list = bars(layers.map((one) => ({ name: one.path, value: one.size, title: one.formula, open: () => pick(one.path), picked: one.path === step.opened("forward") })), "size of what each layer makes");
+  const bar = (one) => ({
+    name: one.path, value: one.size, title: one.formula, open: () => pick(one.path), picked: one.path === step.opened("forward"),
+  });
+  const list = bars(layers.map(bar), "size of what each layer makes");
   function pick(path) {
     step.pickLayer(path);
-    [...list.querySelectorAll("button")].forEach((button, each) => button.setAttribute("aria-pressed", String(layers[each].path === path)));
+    [...list.querySelectorAll("button")].forEach((button, each) => {
+      button.setAttribute("aria-pressed", String(layers[each].path === path));
+    });
     open.show();
   }
-  const pinned = step.pinned && uses(step.pinned, null);
+  const texts = step.found.structure.unit === "token";
+  const tokens = step.pinned && texts ? (await step.station("batch")).tokens : null;
+  const pinned = step.pinned && uses(step.pinned, tokens);
   return [
     explained(step.say, {
-      plain: `Now the batch goes through the network: each of its ${layers.length} layers makes new numbers of what the one before it made. The bars show how large they are, on the whole; the largest are made in ${largest.path}, ${number(largest.size)}. What ${last.path} makes at the end are the answers. Click a layer to see it work.`,
+      plain: `Now the batch goes through the network: each of its ${layers.length} layers makes new numbers of what the one `
+        + `before it made. The bars show how large they are, on the whole: largest in ${largest.path}, ${number(largest.size)}. `
+        + `What ${last.path} makes at the end are the answers. Click a layer to see it work.`,
       maths: ["h₀ = x, hₗ = fₗ(hₗ₋₁)", `size = √mean(h²); of ${last.path}: ${number(last.size)}`],
       code: "outputs = model(batch.inputs)        # the forward pass",
     }),
     pinned ? make("h2", {}, "The pinned weight at work") : null, pinned || null,
-    make("h2", {}, "How large what each layer makes is"), list, open.place,
+    make("h2", {}, "How large what each layer makes is"),
+    pinned ? make("p", { class: "quiet" }, "Of the whole network: these bars are the same whichever weight is pinned.") : null,
+    list, open.place,
   ];
 }

@@ -5,7 +5,7 @@ import { number } from "../words.js";
 import { histogram, toldLines } from "./drawings.js";
 import { explained } from "./say.js";
 
-const FIELDS = { time: "place", patch: "place", row: "place", width: "unit", channel: "unit", head: "head", outputs: "unit" };
+const FIELDS = { time: "place", patch: "place", width: "unit", head: "head", outputs: "unit" };
 
 /** Forward: what it made. Backward: what it passes back. */
 export function layer(step, way) {
@@ -17,7 +17,9 @@ export function layer(step, way) {
       const told = await step.ask("layer", { at: asked, row: step.row, ...step.where });
       if (asked === step.opened(way)) place.replaceChildren(...await drawn(step, told, way, show));
     } catch (error) {
-      place.replaceChildren(make("p", { class: "trouble" }, error.message), make("button", { onclick: () => { step.pickLayer(step.opened(way)); show(); } }, "back to its largest number"));
+      const back = () => { step.pickLayer(step.opened(way)); show(); };
+      const button = make("button", { onclick: back }, "back to its largest number");
+      place.replaceChildren(make("p", { class: "trouble" }, error.message), button);
     }
   }
   show();
@@ -25,32 +27,38 @@ export function layer(step, way) {
 }
 
 async function drawn(step, told, way, show) {
-  const back = way === "blame", lines = back ? told.backward : told.forward;
-  const counts = await step.ask("histogram", { name: `${back ? "blame" : "value"}/${told.name}.output`, bins: 40 }).catch(() => null);
-  const what = told.said ? `, which stands for ${told.said}` : "";
+  const back = way === "blame", lines = back ? told.backward : told.forward, name = `${back ? "blame" : "value"}/${told.name}.output`;
+  const counts = await step.ask("histogram", { name, bins: 40 }).catch(() => null);
+  const title = back ? `blame of what ${told.name} makes` : `what ${told.name} makes, over the whole batch`;
+  const none = "No more is told of this one by itself: look at the layers within it.";
   return [
     make("h2", {}, `${told.name} (${told.type})`),
     explained(step.say, {
-      plain: [back ? told.plain_back : told.plain, sentence(told, back, what)],
+      plain: [back ? told.plain_back : told.plain, back ? null : sentence(told)],
       maths: [told.formula, ...(back ? told.chain.split("    ") : [])],
       code: told.code,
     }),
     make("div", { class: "controls" }, fields(step, told, show)),
-    lines.length ? toldLines(lines) : make("p", { class: "quiet" }, "No more is told of this one by itself: look at the layers within it."),
-    counts ? histogram(counts, back ? `blame of what ${told.name} makes` : `what ${told.name} makes, over the whole batch`) : null,
+    lines.length ? toldLines(lines) : make("p", { class: "quiet" }, none),
+    counts ? histogram(counts, title) : null,
     make("details", {}, make("summary", {}, "as fogwalk explain tells it"), make("pre", { tabindex: "0" }, told.text)),
   ].filter(Boolean);
 }
 
-function sentence(told, back, what) {
+function sentence(told) {
   const named = told.axes.map((axis, each) => `${FIELDS[axis] ?? axis} ${told.at[each]}`).slice(1).join(", ");
-  return back ? null : `Here, at ${named || "its one number"}${what}, it made ${number(told.result)} out of what came in.`;
+  const what = told.said ? `, which stands for ${told.said}` : "";
+  return `Here, at ${named || "its one number"}${what}, it made ${number(told.result)} out of what came in.`;
 }
 
 /** Which entry is looked at: one field for each axis after the record. */
 function fields(step, told, show) {
-  const image = told.axes[1] === "channel";
-  const wanted = image ? [["unit", told.at[1], told.shape[1]], ["place", told.at[2] * told.shape[3] + told.at[3], told.shape[2] * told.shape[3]]]
-    : told.axes.map((axis, each) => [axis === "head" ? "head" : each === told.axes.length - 1 ? "unit" : "place", told.at[each], told.shape[each]]).slice(1);
-  return wanted.map(([name, at, size]) => make("label", {}, `${name} `, make("input", { type: "number", name, min: 0, max: size - 1, value: at, onchange: (event) => { step.pickWhere({ [name]: event.target.value }); show(); } }), make("small", {}, ` of ${size.toLocaleString("en")}`)));
+  const { axes, at, shape } = told, last = axes.length - 1;
+  const kind = (axis, each) => (axis === "head" ? "head" : each === last ? "unit" : "place");
+  const wanted = axes[1] === "channel"
+    ? [["unit", "channel", at[1], shape[1]], ["place", "place", at[2] * shape[3] + at[3], shape[2] * shape[3]]]
+    : axes.map((axis, each) => [kind(axis, each), kind(axis, each), at[each], shape[each]]).slice(1);
+  return wanted.map(([name, words, value, size]) => make("label", {}, `${words} `, make("input", {
+    type: "number", name, min: 0, max: size - 1, value, onchange: (event) => { step.pickWhere({ [name]: event.target.value }); show(); },
+  }), make("small", {}, ` of ${size.toLocaleString("en")}`)));
 }

@@ -14,41 +14,79 @@ export const written = (name, at) => `${name}[${[at].flat().join(",")}]`;
 
 /** The strip above the stations; `told` is the weight as the server tells it. */
 export function strip(told, station, found, { unpin, next }) {
-  const name = written(told.name, told.at);
+  const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${told.role}.` : ".";
+  const change = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
   return make("section", { class: "pinned", "aria-label": "the pinned weight" },
-    make("p", {}, make("strong", {}, name), told.role ? ` ${told.role}.` : ".", ` It is ${number(told.old)}, its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`),
+    make("p", {}, name, role, ` It is ${number(told.old)}, ${change}`),
     make("p", { role: "status" }, HERE[station]?.(told, found) ?? ""),
-    make("div", { class: "controls" }, next ? make("button", { onclick: next.go }, `go on with it: ${next.title} →`) : null, make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
+    make("div", { class: "controls" },
+      next ? make("button", { onclick: next.go }, `go on with it: ${next.title} →`) : null,
+      make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
 }
 
 /** Where none is pinned: one can be picked, to be followed through all stations. */
 export function invitation(follow) {
-  return make("p", { class: "quiet" }, "New here? ", make("button", { onclick: follow }, "Follow one weight"), " through the six stations: what it did, how it was blamed, and how it moved.");
+  const button = make("button", { onclick: follow }, "Follow one weight");
+  const words = " through the six stations: what it did, how it was blamed, and how it moved.";
+  return make("p", { class: "quiet" }, "New here? ", button, words);
+}
+
+/** The parameter whose weights are followed first. Of a table the first matrix, which reads the columns themselves; else the
+ * last, which makes the answers. Muon turns a whole matrix at once: its weights are taken only where there are no others. */
+export function easiest(parameters, columns) {
+  const matrices = parameters.filter((one) => one.shape.length > 1), alone = matrices.filter((one) => one.optimizer !== "Muon");
+  const multiply = (some) => some.filter((one) => !/^(embedding|positions)/.test(one.name));
+  const known = [multiply(alone), alone, multiply(matrices), parameters].find((some) => some.length);
+  return columns.length ? known[0] : known.at(-1);
 }
 
 const place = (told, use) => (use.place === null ? "" : ` at place ${use.place}`);
+const isBias = (told) => /bias$/.test(told.name);
+const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product) > Math.abs(one.product) ? other : one));
 
 /** What it did at each station, in a sentence. */
 const HERE = {
   batch: (told) => `It has not read the batch yet: it is ${number(told.old)}, as the step before left it.`,
   forward(told) {
-    if (!told.used) return told.type === "Embedding" ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
-    const use = told.uses.reduce((one, other) => (Math.abs(other.product) > Math.abs(one.product) ? other : one));
-    if (told.type === "Embedding") return `In row ${told.row} that token stands at ${told.used === 1 ? `place ${use.place}` : `${told.used} places`}: there it was read as it is, ${number(told.old)}.`;
-    const more = told.used > 1 ? ` It was at work at ${told.used.toLocaleString("en")} places of this row; this is where it counted most.` : "";
-    return `In row ${told.row}${place(told, use)} it was multiplied with ${number(use.read)}: ${put(told.old)} · ${put(use.read)} = ${signed(use.product)}, a part of ${number(use.makes)}.${more}`;
+    const embedding = told.type === "Embedding";
+    if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
+    const use = strongest(told.uses), many = told.used.toLocaleString("en");
+    if (embedding) {
+      const where = told.used === 1 ? `place ${use.place}` : `${many} places`;
+      return `In row ${told.row} that token stands at ${where}: there it was read as it is, ${number(told.old)}.`;
+    }
+    if (isBias(told)) {
+      const where = told.used > 1 ? `, at all ${many} places alike` : "";
+      const part = `${signed(told.old)}, a part of ${number(use.makes)}${place(told, use)}`;
+      return `In row ${told.row} it was added as it is${where}: ${part}.`;
+    }
+    const more = told.used > 1 ? ` It was at work at ${many} places of this row; this is where it counted most.` : "";
+    const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}, a part of ${number(use.makes)}`;
+    return `In row ${told.row}${place(told, use)} it was multiplied with ${number(use.read)}: ${product}.${more}`;
   },
-  loss: (told, found) => `The loss, ${number(found.structure.loss.recomputed)}, hangs on it by ${signed(told.gradient)}: so much would the loss change for each 1 that it is larger.`,
-  blame: (told) => (told.shares.length ? `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} rows say; the loudest is row ${told.shares[0][0]} with ${signed(told.shares[0][1])}.` : `Its gradient is ${signed(told.gradient)}.`),
+  loss(told, found) {
+    const loss = number(found.structure.loss.recomputed);
+    const much = "so much would the loss change for each 1 that it is larger";
+    return `The loss, ${loss}, hangs on it by ${signed(told.gradient)}: ${much}.`;
+  },
+  blame(told) {
+    if (!told.shares.length) return `Its gradient is ${signed(told.gradient)}.`;
+    const [[row, share]] = told.shares, loudest = `the loudest is row ${row} with ${signed(share)}`;
+    return `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} rows say; ${loudest}.`;
+  },
   update: (told) => `${told.optimizer} moved it by ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`,
-  again: (told) => `Its gradient times its change, ${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}, is its part of what was promised.`,
+  again(told) {
+    const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
+    return `Its gradient times its change, ${part}, is its part of what was promised.`;
+  },
 };
 
 /** Its gradient as the sum over the batch. */
 export function shares(told, pick) {
-  if (!told.shares.length) return make("p", { class: "quiet" }, "Which row says what of this weight is not told for this kind of layer.");
-  const rows = told.shares.map(([record, value]) => ({ name: `row ${record}`, value, open: () => pick(record), picked: record === told.row }));
-  const others = told.records - told.shares.length;
+  const unknown = "Which row says what of this weight is not told for this kind of layer.";
+  if (!told.shares.length) return make("p", { class: "quiet" }, unknown);
+  const row = ([record, value]) => ({ name: `row ${record}`, value, open: () => pick(record), picked: record === told.row });
+  const rows = told.shares.map(row), others = told.records - told.shares.length;
   if (others > 0) rows.push({ name: `the other ${others}`, value: told.rest });
   rows.push({ name: "sum = gradient", value: told.gradient });
   return signedBars(rows, `what each row says of ${written(told.name, told.at)}`);
@@ -57,14 +95,50 @@ export function shares(told, pick) {
 /** The chain rule in the picked row: the blame of what it makes, times what it met. */
 export function chain(told, tokens) {
   if (!told.blamed.length) return null;
-  return make("div", {}, make("p", { class: "quiet" }, `In row ${told.row}: δ, the blame of what it makes, times the number it met. That is the row's share${told.used > told.blamed.length ? `; the ${told.blamed.length} largest of ${told.used.toLocaleString("en")} places` : ""}.`),
-    signedBars(told.blamed.map((use) => ({ name: named(told, use, tokens), value: use.blame * use.read, note: `${put(use.blame)} · ${put(use.read)} =` })), "blame times what it met"));
+  const shown = told.blamed.length, many = told.used.toLocaleString("en");
+  const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
+  const words = `In row ${told.row}: δ, the blame of what it makes, times the number it met. That is the row's share${few}.`;
+  const share = (use) => ({
+    name: named(told, use, tokens), value: use.blame * use.read, note: `${put(use.blame)} · ${put(use.read)} =`,
+  });
+  return make("div", {}, make("p", { class: "quiet" }, words), signedBars(told.blamed.map(share), "blame times what it met"));
 }
 
-const named = (told, use, tokens) => (use.place === null ? `row ${told.row}` : `place ${use.place}${tokens?.[use.place] ? ` ${visible(tokens[use.place])}` : ""}`);
+const tokenAt = (use, tokens) => (tokens?.[use.place] ? visible(tokens[use.place]) : "");
+const placed = (use, tokens) => `place ${use.place} ${tokenAt(use, tokens)}`.trim();
+const named = (told, use, tokens) => (use.place === null ? `row ${told.row}` : placed(use, tokens));
 
-/** Where it was at work in the picked row. */
+/** At work in the picked row: what it made where it counts most, out of how much; then all places of which is told. */
 export function uses(told, tokens) {
   if (!told.uses.length) return null;
-  return signedBars(told.uses.map((use) => ({ name: named(told, use, tokens), value: use.product, note: `${put(told.old)} · ${put(use.read)} =` })), "weight times what it met");
+  const most = strongest(told.uses), rest = most.makes - most.product, many = told.used.toLocaleString("en");
+  const product = (use) => (isBias(told) ? "" : `${put(told.old)} · ${put(use.read)} =`);
+  const parts = [
+    { name: "its part", value: most.product, note: product(most) },
+    { name: "all others", value: rest },
+    { name: "together", value: most.makes },
+  ];
+  const alone = Math.abs(rest) <= 1e-6 * Math.abs(most.makes); // it makes all of it: nothing to add up
+  const same = told.uses.length > 1 && new Set(told.uses.map((use) => number(use.product))).size === 1;
+  const each = told.uses.map((use) => ({ name: named(told, use, tokens), value: use.product, note: product(use) }));
+  const where = told.used > each.length && !same ? `The ${each.length} places of ${many} in this row where it counts most`
+    : `Its ${many} places in this row`;
+  return make("div", {},
+    alone ? null : make("p", {}, `In row ${told.row}${place(told, most)} it makes this part of the number that comes out there:`),
+    alone ? null : signedBars(parts, "its part of what is made"),
+    told.used > 1 ? make("h3", {}, where) : null,
+    same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);
+}
+
+/** Why it counts the same wherever it was at work: then there is nothing to compare. */
+function alike(told, tokens) {
+  const [use] = told.uses, value = signed(use.product);
+  if (told.type === "Embedding") {
+    return `It is read as it is wherever its token stands: ${value} each time. What differs is what the layers make of it there.`;
+  }
+  if (isBias(told)) return `A bias is added as it is, whatever comes in: ${value} at each of them.`;
+  const there = new Set(told.uses.map((one) => tokenAt(one, tokens))), [token] = there;
+  const counts = `${told.used > told.uses.length ? "Where it counts most it" : "It"} counts the same, ${value}`;
+  if (there.size > 1 || !token) return `${counts}: the number that it met, ${number(use.read)}, is the same at each place.`;
+  return `${counts}: the same token, ${token}, stands there, and so early in the network it is the same numbers wherever it stands.`;
 }

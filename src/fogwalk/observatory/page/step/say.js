@@ -15,7 +15,8 @@ export function way(picks) {
 
 /** The switch; `changed` draws anew. */
 export function saySwitch(picked, changed) {
-  const buttons = Object.entries(WAYS).map(([name, words]) => make("button", { "aria-pressed": String(name === picked), onclick: () => pick(name) }, words));
+  const button = ([name, words]) => make("button", { "aria-pressed": String(name === picked), onclick: () => pick(name) }, words);
+  const buttons = Object.entries(WAYS).map(button);
   function pick(name) {
     try { sessionStorage.setItem(KEPT, name); } catch { /* then the address alone holds it */ }
     go({ say: name }, { quietly: true });

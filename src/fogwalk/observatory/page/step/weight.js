@@ -14,25 +14,56 @@ export async function weight(step, place) {
   } catch (error) {
     return place.replaceChildren(make("p", { class: "trouble" }, error.message));
   }
-  const whole = written(name, at), [was, is] = pair(told.old, told.new), pin = make("button", { id: "pin", "aria-pressed": String(step.isPinned(whole)), onclick: () => step.pin(step.isPinned(whole) ? null : whole) }, step.isPinned(whole) ? "Unpin this weight" : "Pin this weight");
-  const memory = Object.entries(told.memory).filter(([what]) => what !== "step");
+  const whole = written(name, at), pinned = step.isPinned(whole);
+  const pin = make("button", { id: "pin", "aria-pressed": String(pinned), onclick: () => step.pin(pinned ? null : whole) },
+    pinned ? "Unpin this weight" : "Pin this weight");
+  const formula = (line) => (line.filled ? `${line.formula} = ${line.filled}` : line.formula);
   place.replaceChildren(
-    make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : null, make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
+    make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : "",
+    make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
     move(told.old, told.new, told.gradient),
-    explained(step.say, { plain: inWords(told), maths: told.lines.map((line) => (line.filled ? `${line.formula} = ${line.filled} = ${number(line.result)}` : `${line.formula} = ${number(line.result)}`)), code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}` }),
-    make("dl", { class: "facts" }, [["old", was], ["gradient", signed(told.gradient)], ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]), ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]), ["rate", number(told.rate)], ["change", signed(told.change)], ["new", is]].map(([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value)))),
+    explained(step.say, {
+      plain: inWords(told),
+      maths: told.lines.map((line) => `${formula(line)} = ${number(line.result)}`),
+      code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}`,
+    }),
+    facts(told),
     make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
     finite(step, told), trial(step, told),
   );
 }
 
-const REMEMBERED = { exp_avg: "mean of gradients, before → after", exp_avg_sq: "mean of squares, before → after", momentum_buffer: "velocity, before → after", momentum: "mean of gradients, before → after" };
+const REMEMBERED = {
+  exp_avg: "mean of gradients, before → after",
+  exp_avg_sq: "mean of squares, before → after",
+  momentum_buffer: "velocity, before → after",
+  momentum: "mean of gradients, before → after",
+};
+
+function facts(told) {
+  const [was, is] = pair(told.old, told.new), memory = Object.entries(told.memory).filter(([what]) => what !== "step");
+  const all = [
+    ["old", was], ["gradient", signed(told.gradient)],
+    ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]),
+    ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]),
+    ["rate", number(told.rate)], ["change", signed(told.change)], ["new", is],
+  ];
+  const fact = ([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value));
+  return make("dl", { class: "facts" }, all.map(fact));
+}
 
 function inWords(told) {
-  const way = told.gradient > 0 ? "If this weight were larger, the loss of this batch would grow, so the batch asks for less of it" : told.gradient < 0 ? "If this weight were larger, the loss of this batch would shrink, so the batch asks for more of it" : "The loss of this batch does not hang on this weight";
-  const against = told.gradient && told.change && Math.sign(told.gradient) === Math.sign(told.change) ? " It moved the other way nevertheless: the optimizer also follows what earlier batches said, or pulls weights towards 0." : "";
-  return [`${way}: the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger.${against}`, `${told.optimizer} made of it a change of ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`];
+  const would = (what, asks) => `If this weight were larger, the loss of this batch would ${what}, so the batch asks for ${asks} of it`;
+  const none = "The loss of this batch does not hang on this weight";
+  const way = told.gradient > 0 ? would("grow", "less") : told.gradient < 0 ? would("shrink", "more") : none;
+  const other = told.gradient && told.change && Math.sign(told.gradient) === Math.sign(told.change);
+  const against = " It moved the other way nevertheless: the optimizer also follows what earlier batches said, or pulls weights towards 0.";
+  const slope = `the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger`;
+  return [
+    `${way}: ${slope}.${other ? against : ""}`,
+    `${told.optimizer} made of it a change of ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`,
+  ];
 }
 
 /** The gradient checked by moving the weight: no calculus, only two more losses. */
@@ -41,32 +72,50 @@ function finite(step, told) {
   async function check() {
     result.replaceChildren(make("p", { class: "quiet" }, "Two more forward passes …"));
     try {
-      const found = await step.ask("nudge", { name: told.name, at: told.at.join(",") });
-      const largest = Math.max(Math.abs(found.slope), Math.abs(found.gradient)), off = largest ? Math.abs(found.slope - found.gradient) / largest : 0;
-      const exact = (value) => value.toPrecision(found.bits === 64 ? 12 : 8);
-      result.replaceChildren(
-        make("p", {}, `Moved by ${number(found.h)} up, the loss is ${exact(found.up)}; moved down, ${exact(found.down)}; as it is, ${exact(found.loss)}.`),
-        make("p", { class: "formula" }, `(L₊ - L₋)/2h = (${exact(found.up)} - ${exact(found.down)})/(2·${number(found.h)}) = `, make("strong", { "data-slope": found.slope }, number(found.slope))),
-        make("p", { class: off < 0.01 ? "good trouble" : "trouble" }, `The gradient says ${number(found.gradient)}. `, largest ? `They differ by ${(off * 100).toPrecision(2)} %${off < 0.01 ? ": backpropagation is right." : ` of the larger; ${Math.abs(found.gradient) < 1e-7 ? "so small a gradient is within the rounding of float32." : "a bend in the loss, such as ReLU's, may lie between."}`}` : "Both are 0."));
+      result.replaceChildren(...checked(await step.ask("nudge", { name: told.name, at: told.at.join(",") })));
     } catch (error) {
       result.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
-  return make("section", {}, make("h3", {}, "Is that gradient true?"), make("p", { class: "quiet" }, "A gradient is a promise: move the weight a little, and the loss moves by so much. Here it is tried, on the same batch."), button, result);
+  const words = "A gradient is a promise: move the weight a little, and the loss moves by so much. Here it is tried, on the same batch.";
+  return make("section", {}, make("h3", {}, "Is that gradient true?"), make("p", { class: "quiet" }, words), button, result);
+}
+
+function checked(found) {
+  const largest = Math.max(Math.abs(found.slope), Math.abs(found.gradient));
+  const off = largest ? Math.abs(found.slope - found.gradient) / largest : 0, right = off < 0.01;
+  const exact = (value) => value.toPrecision(found.bits === 64 ? 12 : 8), [up, down] = [exact(found.up), exact(found.down)];
+  const why = Math.abs(found.gradient) < 1e-7 ? "so small a gradient is within the rounding of float32."
+    : "a bend in the loss, such as ReLU's, may lie between.";
+  const apart = `They differ by ${(off * 100).toPrecision(2)} %${right ? ": backpropagation is right." : ` of the larger; ${why}`}`;
+  return [
+    make("p", {}, `Moved by ${number(found.h)} up, the loss is ${up}; moved down, ${down}; as it is, ${exact(found.loss)}.`),
+    make("p", { class: "formula" }, `(L₊ - L₋)/2h = (${up} - ${down})/(2·${number(found.h)}) = `,
+      make("strong", { "data-slope": found.slope }, number(found.slope))),
+    make("p", { class: right ? "good trouble" : "trouble" },
+      `The gradient says ${number(found.gradient)}. `, largest ? apart : "Both are 0."),
+  ];
 }
 
 /** The loss if this weight were another, on a copy. */
 function trial(step, told) {
-  const result = make("p", { role: "status" }), field = make("input", { type: "number", step: "any", id: "tried", value: Number(told.new.toPrecision(4)), "aria-label": "another value for this weight" });
+  const result = make("p", { role: "status" });
+  const field = make("input", {
+    type: "number", step: "any", id: "tried", value: Number(told.new.toPrecision(4)), "aria-label": "another value for this weight",
+  });
   async function attempt(event) {
     event.preventDefault();
     try {
-      const found = await step.ask("tried", { name: told.name, at: told.at.join(","), value: field.value });
-      if (found.loss === null) result.textContent = `With ${number(found.value)} the loss would be no number at all.`;
-      else result.textContent = `With ${number(found.value)} instead of ${number(found.old)} the loss of this batch would be ${found.loss.toPrecision(7)}, ${signed(found.loss - found.before)} beside ${found.before.toPrecision(7)}.`;
+      const found = await step.ask("tried", { name: told.name, at: told.at.join(","), value: field.value }), value = number(found.value);
+      result.textContent = found.loss === null ? `With ${value} the loss would be no number at all.`
+        : `With ${value} instead of ${number(found.old)} the loss of this batch would be ${found.loss.toPrecision(7)}, `
+          + `${signed(found.loss - found.before)} beside ${found.before.toPrecision(7)}.`;
     } catch (error) {
       result.textContent = error.message;
     }
   }
-  return make("section", {}, make("h3", {}, "What if it were …"), make("form", { class: "controls", onsubmit: attempt }, make("label", {}, "this weight were ", field), make("button", {}, "Try"), make("span", { class: "quiet" }, "on a copy: nothing of the run changes")), result);
+  const copy = make("span", { class: "quiet" }, "on a copy: nothing of the run changes");
+  return make("section", {}, make("h3", {}, "What if it were …"),
+    make("form", { class: "controls", onsubmit: attempt }, make("label", {}, "this weight were ", field), make("button", {}, "Try"), copy),
+    result);
 }

@@ -7,7 +7,7 @@ import { blame } from "../step/blame.js";
 import { entries } from "../step/entries.js";
 import { forward } from "../step/forward.js";
 import { loss } from "../step/loss.js";
-import { invitation, strip, weightOf, written } from "../step/pin.js";
+import { easiest, invitation, strip, weightOf, written } from "../step/pin.js";
 import { saySwitch, way } from "../step/say.js";
 import { update } from "../step/update.js";
 import { madeAgain, whole } from "../stepper.js";
@@ -29,14 +29,17 @@ export const step = {
   steps: () => 1,
 
   async draw(place, { opened, step: wanted, picks }) {
-    const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0)), one = new OneStep(opened.name, wanted, row, picks);
+    const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0));
+    const one = new OneStep(opened.name, wanted, row, picks);
     place.append(
       make("h1", {}, this.question),
       make("div", { class: "controls" }, rows, saySwitch(one.say, (say) => { one.say = say; one.redraw(); })),
       told,
     );
     if (!wanted) throw new Error("This run has made no step yet.");
-    if (Number(picks.step) > wanted) told.before(make("p", { class: "trouble" }, `This run has no step ${picks.step}; its last, ${wanted}, is shown.`));
+    if (Number(picks.step) > wanted) {
+      told.before(make("p", { class: "trouble" }, `This run has no step ${picks.step}; its last, ${wanted}, is shown.`));
+    }
     one.found = await madeAgain(opened.name, wanted, told, { row });
     await one.start(told, rows.querySelector("input"));
     const leave = (event) => { if (event.key === "Escape" && one.wanted) { event.preventDefault(); one.pin(null); } };
@@ -44,6 +47,17 @@ export const step = {
     return { show: (number) => one.toStep(number), end: () => removeEventListener("keydown", leave) };
   },
 };
+
+/** What this screen does, in a sentence for whoever sees it for the first time. */
+function purposeOf({ step, steps, loss, made }) {
+  const exact = loss.logged !== null && loss.logged === loss.replayed;
+  const again = exact ? "done again exactly" : "done again as nearly as it can be here (see below)";
+  const moved = made ? "and every weight moves a little so that it will be less wrong"
+    : "and here the run ended, for a number was not finite";
+  return `One real step of this run, ${again}: step ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}. `
+    + "The network reads a handful of the data, it answers, the loss says how wrong the answers were, each weight is told its "
+    + `part of the blame, ${moved}. The six stations below show it with all its numbers.`;
+}
 
 /** What is looked at in one step; every pick is written into the address, and only its station is drawn anew. */
 class OneStep {
@@ -66,20 +80,27 @@ class OneStep {
     this.rowField = rowField;
     const other = this.found.structure.modules.some((one) => one.path === this.layer) ? null : this.layer;
     if (other) this.layer = null; // a value, a parameter or the loss: told below
-    this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, make("p", { class: "quiet", role: "status" }, "The station is drawn …"));
+    const waiting = make("p", { class: "quiet", role: "status" }, "The station is drawn …");
+    this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, waiting);
     this.strip = make("div", {});
     this.text = make("div", {});
-    this.tabs = STATIONS.map(([name, title, words]) => make("button", { role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => this.to(name) }, title));
+    const tab = (name, title, words) => make("button", {
+      role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => this.to(name),
+    }, title);
+    this.tabs = STATIONS.map(([name, title, words]) => tab(name, title, words));
     const list = make("div", { role: "tablist", class: "stations", "aria-label": "stations of a step" }, this.tabs);
     list.addEventListener("keydown", (event) => {
-      const now = this.tabs.findIndex((tab) => tab.tabIndex === 0), moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: this.tabs.length - 1 };
+      const now = this.tabs.findIndex((one) => one.tabIndex === 0);
+      const moves = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: this.tabs.length - 1 };
       if (!(event.key in moves)) return;
       event.preventDefault();
       this.to(STATIONS[Math.min(this.tabs.length - 1, Math.max(0, moves[event.key]))][0]);
     });
-    this.headline = make("p", { class: "told" });
+    this.purpose = make("p", { class: "purpose" });
+    this.how = make("p", { class: "told" });
     this.entries = entries(this, other);
-    told.replaceChildren(this.headline, this.strip, list, this.panel, this.text, this.entries.place);
+    const how = make("details", { class: "how" }, make("summary", {}, "How it was done again, and how exactly"), this.how);
+    told.replaceChildren(this.purpose, this.strip, list, this.panel, this.text, how, this.entries.place);
     await this.redraw();
   }
 
@@ -93,10 +114,17 @@ class OneStep {
   /** Draw the station, and the pinned weight above it. What was begun for another pick is dropped. */
   async redraw() {
     const mine = ++this.turn, chosen = STATIONS.find(([id]) => id === this.station_);
-    this.tabs.forEach((tab, each) => { const on = STATIONS[each] === chosen; tab.setAttribute("aria-selected", String(on)); tab.tabIndex = on ? 0 : -1; });
+    this.tabs.forEach((tab, each) => {
+      const on = STATIONS[each] === chosen;
+      tab.setAttribute("aria-selected", String(on));
+      tab.tabIndex = on ? 0 : -1;
+    });
     this.panel.setAttribute("aria-labelledby", `tab-${this.station_}`);
-    this.headline.textContent = this.found.stations.step.split("\n").slice(1).join(" ");
-    this.text.replaceChildren(make("details", {}, make("summary", {}, "this station as fogwalk explain tells it"), make("pre", { tabindex: "0" }, this.found.stations[this.station_] || "Nothing is told here.")));
+    this.purpose.textContent = purposeOf(this.found.structure);
+    this.how.textContent = this.found.stations.step.split("\n").slice(1).join(" ");
+    const words = this.found.stations[this.station_] || "Nothing is told here.";
+    const summary = make("summary", {}, "this station as fogwalk explain tells it");
+    this.text.replaceChildren(make("details", {}, summary, make("pre", { tabindex: "0" }, words)));
     this.panel.setAttribute("aria-busy", "true");
     let drawn;
     try {
@@ -106,9 +134,18 @@ class OneStep {
       drawn = [make("p", { class: "trouble", role: "alert" }, error.message)];
     }
     if (mine !== this.turn) return;
-    this.strip.replaceChildren(...(this.pinned ? [strip(this.pinned, this.station_, this.found, { unpin: () => this.pin(null), next: this.next() })] : !this.lost ? [invitation(() => this.follow())] : [make("p", { class: "trouble" }, `The pinned weight is not here: ${this.lost} `, make("button", { onclick: () => this.pin(null) }, "unpin (Esc)"))]));
+    this.strip.replaceChildren(this.above());
     this.panel.replaceChildren(...drawn.filter(Boolean));
     this.panel.removeAttribute("aria-busy");
+  }
+
+  /** What stands above the stations: the pinned weight, why it is not there, or a word on how to follow one. */
+  above() {
+    const unpin = () => this.pin(null);
+    if (this.pinned) return strip(this.pinned, this.station_, this.found, { unpin, next: this.next() });
+    if (!this.lost) return invitation(() => this.follow());
+    const words = `The pinned weight is not here: ${this.lost} `;
+    return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
   }
 
   async readPinned() {
@@ -136,7 +173,8 @@ class OneStep {
 
   /** What the server tells of the step and the row, drawn; the focus stays on the button that has it. */
   async tellAnew() {
-    const name = (one) => one.getAttribute("aria-label") ?? one.textContent, held = this.panel.contains(document.activeElement) ? name(document.activeElement) : null, number = this.number;
+    const name = (one) => one.getAttribute("aria-label") ?? one.textContent, active = document.activeElement;
+    const held = this.panel.contains(active) ? name(active) : null, number = this.number;
     const found = await ask(`${at(this.run)}/steps/${number}`, { row: this.row });
     if (number !== this.number) return;
     this.found = found;
@@ -174,9 +212,9 @@ class OneStep {
     return id ? { title, go: () => this.to(id) } : null;
   }
 
-  /** Pin a weight that tells much: of the first matrix that multiplies, the one with the largest gradient. */
+  /** Pin a weight that tells much: the one with the largest gradient in a matrix that is easily followed. */
   async follow() {
-    const matrices = this.found.structure.parameters.filter((one) => one.shape.length > 1), first = matrices.find((one) => !/^(embedding|positions)/.test(one.name)) ?? matrices[0] ?? this.found.structure.parameters[0];
+    const { parameters, input_names: columns } = this.found.structure, first = easiest(parameters, columns);
     let most;
     try {
       ({ entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }));
