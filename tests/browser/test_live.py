@@ -83,6 +83,37 @@ def test_what_is_shown_is_what_the_file_says(name: str, window: Window, observed
     ]
 
 
+def test_a_run_that_was_ended_early_is_told_so_and_no_time_is_left(
+    windows: Callable[..., Window], observed: Path, tmp_path: Path
+) -> None:
+    """By Ctrl+C, by the system, or by `save and end`: the folder's word for it is a trainer's. A short one is told to be short."""
+    (tmp_path / "runs").mkdir()
+    for name, ended in (("asked", "interrupted"), ("system", "terminated"), ("whole", "steps")):
+        shutil.copytree(observed / "moons", tmp_path / "runs" / name)
+        folder = RunFolder(tmp_path / "runs" / name)
+        lines = folder.events.read_text(encoding="utf-8").splitlines()
+        told = [json.loads(line) for line in lines]
+        told = [one | {"reason": ended} if one["event"] == "stopped" else one for one in told]
+        folder.events.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
+        folder.write_status(**folder.status() | {"state": "finished" if ended == "steps" else "interrupted"})
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        for name in ("asked", "system"):
+            page = window.open("live", name)
+            assert page.locator("#state").inner_text() == "ended early, on request, step 20"
+            assert "interrupted" not in page.locator("body").inner_text()
+        page = window.open("live", "whole")
+        assert page.locator("#state").inner_text() == "finished, step 20"
+        assert "only 20 steps" in page.locator(".few").inner_text()
+        assert "time left" not in page.locator("main dl").inner_text()
+        page = window.open("start")
+        assert "ended early, on request, step 20 of 20" in page.locator(".cards").first.inner_text()
+        assert page.locator(".few").count() == 0
+        window.open("live", "two-moons")
+        assert page.locator(".few").inner_text() == "", "500 steps are no few"
+        window.close()
+
+
 def test_a_long_run_keeps_its_spikes(windows: Callable[..., Window], observed: Path, tmp_path: Path) -> None:
     lengthen(observed / "moons", tmp_path / "runs" / "long", 30_000)
     losses = loss_trace(tmp_path / "runs" / "long" / "events.jsonl")
@@ -126,6 +157,7 @@ def test_a_training_is_seen_as_it_goes_and_over_a_killed_server(
                 due = [step for at, step in history if at < history[-1][0] - 3]
                 assert shown >= max(due, default=0), "a step is shown within three seconds"
                 page.wait_for_timeout(100)
+            assert "time left" in page.locator("main dl").inner_text()
             server.kill()
             before = written()
             window.until("document.querySelector('header').innerText.includes('lost contact')")

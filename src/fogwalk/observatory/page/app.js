@@ -12,6 +12,7 @@ import { network } from "./views/network.js";
 import { round } from "./views/round.js";
 import { start } from "./views/start.js";
 import { step } from "./views/step.js";
+import { standing } from "./words.js";
 
 export const VIEWS = [start, live, step, network, blame, round, answer];
 
@@ -36,7 +37,7 @@ async function show() {
     if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
     const opened = name ? await ask(at(name)) : null;
     if (mine !== turn) return;
-    stands = opened ? `${opened.state}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
+    stands = opened ? `${standing(opened.state)}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
     if (view !== start) place.append(...(opened?.remarks ?? []).map((words) => make("p", { class: "trouble remark" }, words)));

@@ -6,6 +6,7 @@ import { make } from "./make.js";
 import { held } from "./recorded.js";
 import { listen, run as at, tell } from "./server.js";
 import { GOING } from "./steering.js";
+import { standing } from "./words.js";
 
 const SPEEDS = [1, 5, 20, 100, 1000]; // steps a second
 const FRAMES = 10; // a second, at most
@@ -136,7 +137,7 @@ export function player(move, stands) {
         calmly.soon();
       }, (now) => {
         [state, wish, made] = [now.state, now.wish, Math.max(made, now.step ?? 0)];
-        words = `${state}, step ${(now.step ?? 0).toLocaleString("en")}`;
+        words = `${standing(state)}, step ${(now.step ?? 0).toLocaleString("en")}`;
         if (settling && state !== "training") { settling = false; to(made); } else calmly.soon();
       });
       shown = Math.min(made, Math.max(first, wanted ?? made));

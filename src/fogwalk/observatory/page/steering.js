@@ -1,14 +1,17 @@
-// What can be wished of a training: to wait, make one step, go on, end; and of one that has ended, to go on to a later step.
+// What can be wished of a training: to pause, make one step, go on, end; and of one that has ended, to go on to a later step.
 
 import { make } from "./make.js";
 import { run as at, tell } from "./server.js";
 
 /** States in which a process holds the run. */
 export const GOING = ["planning", "training", "paused"];
+/** States of which it can be trained on. */
+const ENDED = ["finished", "interrupted", "stopped"];
 
 /** Buttons for a run as it stands; `stands` {state, step} tells them when that is another. */
 export function steering(opened) {
-  const place = make("div", { class: "controls", role: "group", "aria-label": "the training" }), said = make("p", { role: "status" });
+  const place = make("div", { class: "controls", role: "group", "aria-label": "the training" });
+  const said = make("p", { role: "status" });
   let [state, step, asked] = [opened.state, opened.step ?? 0, false];
 
   const act = async (path, what) => {
@@ -23,16 +26,31 @@ export function steering(opened) {
     asked = false;
     draw();
   };
-  const button = (words, told, path, what) => make("button", { title: told, disabled: asked, onclick: () => act(path, what) }, words);
+  const button = (words, title, what) => make("button", { title, disabled: asked, onclick: () => act("control", what) }, words);
+  const end = () => button("save and end", "ends the training; what it has learned is saved, and it can be trained on later", { stop: true });
 
   function draw() {
-    if (state === "paused") place.replaceChildren(button("go on", "train on", "control", {}), button("one step", "make one step and wait again", "control", { until: step + 1 }), button("save and end", "as Ctrl+C does", "control", { stop: true }));
-    else if (GOING.includes(state)) place.replaceChildren(button("wait", "wait after the step in hand", "control", { until: 0 }), button("save and end", "as Ctrl+C does", "control", { stop: true }));
-    else if (opened.recorded || !["finished", "interrupted", "stopped"].includes(state)) place.replaceChildren();
-    else {
-      const field = make("input", { type: "number", min: step + 1, value: state === "finished" ? step * 2 : Math.max(opened.steps ?? 0, step + 1), "aria-label": "the step up to which it is trained" });
-      place.replaceChildren(...(state === "stopped" ? [make("span", { class: "quiet" }, "Its process ended without a word; what it had saved can be trained on.")] : []), make("label", {}, "train on to step ", field), make("button", { disabled: asked, onclick: () => act("further", { steps: Number(field.value) }) }, asked ? "starting …" : "train on"));
-    }
+    if (state === "paused") {
+      place.replaceChildren(
+        button("go on", "trains on", {}),
+        button("one step", "makes one step and pauses again", { until: step + 1 }), end());
+    } else if (GOING.includes(state)) {
+      place.replaceChildren(button("pause", "pauses after this step; it can go on at any time", { until: 0 }), end());
+    } else if (opened.recorded || !ENDED.includes(state)) place.replaceChildren();
+    else place.replaceChildren(...further());
+  }
+
+  /** A field and a button to train on, of a run that has ended. */
+  function further() {
+    const value = state === "finished" ? step * 2 : Math.max(opened.steps ?? 0, step + 1);
+    const field = make("input", { type: "number", min: step + 1, value, "aria-label": "the step up to which it is trained" });
+    const go = () => act("further", { steps: Number(field.value) });
+    const words = "Its process ended without a word; what it had saved can be trained on.";
+    return [
+      ...(state === "stopped" ? [make("span", { class: "quiet" }, words)] : []),
+      make("label", {}, "train on to step ", field),
+      make("button", { disabled: asked, onclick: go }, asked ? "starting …" : "train on"),
+    ];
   }
   draw();
   return { place: make("div", {}, place, said), stands(now) {

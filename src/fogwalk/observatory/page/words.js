@@ -37,5 +37,8 @@ export function clock(seconds) {
   return parts.map((part, at) => (at ? String(part).padStart(2, "0") : part)).join(":");
 }
 
+/** How a run stands, for people: the word of its folder where that says it. */
+export const standing = (state) => (state === "interrupted" ? "ended early, on request" : state);
+
 /** 1 step, 2 steps. */
 export const counted = (many, what) => `${many.toLocaleString("en")} ${what}${many === 1 ? "" : "s"}`;

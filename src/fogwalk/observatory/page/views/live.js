@@ -5,9 +5,10 @@ import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
 import { GOING, steering } from "../steering.js";
 import { Story } from "../story.js";
-import { clock, number, short } from "../words.js";
+import { clock, counted, number, short, standing } from "../words.js";
 
 const WIDTH = 600; // buckets of the curve
+const FEW = 50; // steps, below which a run that has ended is told to be short
 const ENDED = { steps: "finished", "stop-below": "finished", converged: "finished", terminated: "interrupted" };
 
 export const live = {
@@ -22,51 +23,83 @@ export const live = {
     const story = new Story(await ask(`${at(name)}/curves`, { width: WIDTH }), WIDTH);
     const drawing = curve((step) => go({ view: "step", step }));
     const whole = make("ol", { class: "story", "aria-label": "the whole story, over and over" });
-    const facts = make("dl", { class: "facts" }), warnings = make("div", {}), samples = make("ol", { class: "samples", reversed: true });
+    const facts = make("dl", { class: "facts" }), few = make("p", { class: "few", role: "status" }), warnings = make("div", {});
+    const samples = make("ol", { class: "samples", reversed: true });
     const steer = steering(opened);
     const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "No step is made yet."));
     place.append(
-      make("h1", {}, this.question), facts, steer.place, drawing.place,
+      make("h1", {}, this.question), facts, few, steer.place, drawing.place,
       make("h2", {}, "The whole story, over and over"), whole,
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
     );
     let heard = false, lost = 0, told = opened.state, judged = false;
-    const stands = () => state(lost > 3 ? `lost contact ${lost} s` : heard ? `${story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null);
+    const now = () => (story.stopped ? ENDED[story.stopped.reason] ?? story.stopped.reason : told);
+    const stands = () => {
+      const words = heard ? `${standing(now())}, step ${(story.last.step ?? 0).toLocaleString("en")}` : null;
+      state(lost > 3 ? `lost contact ${lost} s` : words);
+    };
     const judge = () => {
       judged = true;
       health.replaceChildren(make("p", { class: "quiet" }, "Looking at the run's numbers …"));
-      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message)));
+      const failed = (error) => health.replaceChildren(make("p", { class: "trouble" }, error.message));
+      ask(`${at(name)}/verdicts`).then((found) => health.replaceChildren(...verdicts(found)), failed);
     };
     const redraw = () => {
       if (!judged && story.last.step) judge();
       stands();
-      tell(facts, story, opened, GOING.includes(told));
+      tell(facts, story, opened, now());
+      const short = tooFew(story.last.step, now(), opened.recorded);
+      if (few.textContent !== short) few.textContent = short;
       loop(whole, story, opened);
       drawing.show(story);
-      warnings.replaceChildren(...story.warnings.slice(-6).map(([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`)));
-      samples.replaceChildren(...story.samples.slice(-12).reverse().map(([step, prompt, text]) => make("li", {}, make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text)));
+      const warning = ([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`);
+      warnings.replaceChildren(...story.warnings.slice(-6).map(warning));
+      samples.replaceChildren(...story.samples.slice(-12).reverse().map(sample));
     };
     redraw();
     const calmly = calm(redraw);
-    const end = listen(name, story.offset, (event) => { heard = true; story.hear(event); if (event.event === "stopped") judged = false; calmly.soon(); },
-      (seconds) => { lost = seconds; calmly.soon(); },
-      (now) => { [heard, told] = [true, now.state]; steer.stands(now); calmly.soon(); });
+    const hear = (event) => {
+      heard = true;
+      story.hear(event);
+      if (event.event === "stopped") judged = false;
+      calmly.soon();
+    };
+    const end = listen(name, story.offset, hear, (seconds) => { lost = seconds; calmly.soon(); }, (stand) => {
+      [heard, told] = [true, stand.state];
+      steer.stands(stand);
+      calmly.soon();
+    });
     return () => { end(); calmly.end(); };
   },
 };
 
-function tell(place, story, opened, going) {
+/** The same prompt gone on with at a step. */
+const sample = ([step, prompt, text]) => make("li", {},
+  make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text);
+
+/** Of a run that ended after very few steps: that they are few; else nothing. */
+function tooFew(steps, state, recorded) {
+  if (!steps || steps >= FEW || GOING.includes(state)) return "";
+  const more = recorded ? "" : " It can be trained further below.";
+  return `It made only ${counted(steps, "step")}, each a small change learned from a handful of the data. Most networks need hundreds `
+    + `or thousands of them before they are of use, so do not judge it by this yet.${more}`;
+}
+
+function tell(place, story, opened, state) {
   const { last, pace, steps } = story, unit = opened.planned.unit ?? "token";
-  const left = steps && last.step && pace.steps && going && !story.stopped ? (steps - last.step) / pace.steps : null;
-  const best = story.validations.filter((one) => Number.isFinite(one[1])).reduce((least, one) => (least === null || one[1] < least[1] ? one : least), null);
+  const known = story.validations.filter((one) => Number.isFinite(one[1]));
+  const best = known.reduce((least, one) => (least === null || one[1] < least[1] ? one : least), null);
+  const goal = steps && steps < 1e9 ? steps.toLocaleString("en") : "as many as it takes";
+  const training = state === "training", left = steps && last.step && pace.steps ? (steps - last.step) / pace.steps : null;
   const told = [
-    ["step", last.step ? `${last.step.toLocaleString("en")} of ${steps && steps < 1e9 ? steps.toLocaleString("en") : "as many as it takes"}` : "none yet"],
-    ["loss", number(last.loss)], ["smoothed", number(story.smooth)],
+    ["step", last.step ? `${last.step.toLocaleString("en")} of ${goal}` : "none yet"],
+    ["loss", number(last.loss)], ["loss, smoothed", number(story.smooth)],
     ["best validation", best ? `${number(best[1])} at ${best[0].toLocaleString("en")}` : "-"],
     ...Object.entries(story.validations.at(-1)?.[2] ?? {}).map(([name, value]) => [name, number(value)]),
-    ["rate η", number(last.learning_rate)], ["|gradient|", number(last.gradient_norm)],
-    [`${unit}s a second`, short(pace.examples)], ["run for", clock(last.seconds)], ["left", clock(left)],
+    ["learning rate η", number(last.learning_rate)], ["|gradient|", number(last.gradient_norm)],
+    [`${unit}s a second`, short(pace.examples)], ["trained for", clock(last.seconds)],
+    ...(training ? [["time left", clock(left)]] : []),
   ];
   place.replaceChildren(...told.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }
@@ -76,15 +109,23 @@ function loop(place, story, opened) {
   const { last } = story, settings = opened.planned.settings ?? {}, unit = opened.planned.unit ?? "token";
   const many = (name) => settings[name] ?? "?";
   const batch = unit === "token" ? `${many("training.batch")} x ${many("model.context")} tokens` : `${many("training.batch")} ${unit}s`;
+  const weights = opened.planned.model?.parameters?.toLocaleString("en") ?? "?";
   const told = [
-    ["a piece of work", batch, "batch"], ["the guess", `${opened.planned.model?.parameters?.toLocaleString("en") ?? "?"} dials`, "forward"],
-    ["how wrong it was", `loss ${number(last.loss)}`, "loss"], ["who is to blame", `|gradient| ${number(last.gradient_norm)}`, "blame"],
-    ["each dial moves a little", `rate ${number(last.learning_rate)}`, "update"],
+    ["a piece of work", batch, "batch"],
+    ["the guess", `${weights} weights`, "forward"],
+    ["how wrong it was", `loss ${number(last.loss)}`, "loss"],
+    ["which weight is to blame", `|gradient| ${number(last.gradient_norm)}`, "blame"],
+    ["each weight moves a little", `rate ${number(last.learning_rate)}`, "update"],
   ];
-  place.replaceChildren(...told.map(([title, value, station]) => make("li", {}, make("a", { href: addressWith({ run: opened.name, view: "step", step: last.step, station }, {}) }, make("span", { class: "quiet" }, title), make("strong", {}, value)))));
+  place.replaceChildren(...told.map(([title, value, station]) => {
+    const href = addressWith({ run: opened.name, view: "step", step: last.step, station }, {});
+    return make("li", {}, make("a", { href }, make("span", { class: "quiet" }, title), make("strong", {}, value)));
+  }));
 }
 
 function verdicts(found) {
   if (!found.length) return [make("p", {}, "Nothing is wrong by these numbers.")];
-  return found.map((one) => make("p", { class: one.healthy ? "trouble good" : "trouble" }, make("strong", {}, one.name), `: ${one.seen}. `, one.advice));
+  const verdict = (one) => make("p", { class: one.healthy ? "trouble good" : "trouble" },
+    make("strong", {}, one.name), `: ${one.seen}. `, one.advice);
+  return found.map(verdict);
 }

@@ -3,7 +3,7 @@ import { spark } from "../curve.js";
 import { make } from "../make.js";
 import { listed, recording } from "../recorded.js";
 import { train } from "../train.js";
-import { number } from "../words.js";
+import { number, standing } from "../words.js";
 
 const WAYS = [
   ["A demonstration", "A transformer learns English from the texts that Python carries: about 90 seconds, and no data of your own.", ["fogwalk demo"]],
@@ -42,7 +42,7 @@ function card(run) {
   const steps = run.steps ? ` of ${run.steps.toLocaleString("en")}` : "";
   return make("li", { class: "card" },
     make("strong", {}, ask("live", run.name)), make("span", { class: "quiet", title: run.data.join(", ") }, `${run.task} from ${run.data.map((path) => path.split(/[\\/]/).at(-1)).join(", ")}`), drawn(run),
-    make("span", {}, `${run.state}, step ${(run.step ?? 0).toLocaleString("en")}${steps}${best}`),
+    make("span", {}, `${standing(run.state)}, step ${(run.step ?? 0).toLocaleString("en")}${steps}${best}`),
     run.shows ? make("p", {}, run.shows) : null,
     ...(run.remarks ?? []).map((words) => make("span", { class: "trouble" }, words)),
     make("span", { class: "ways" }, ask("step", "One step"), run.kind === "plain" ? ask("network", "Network") : run.kind === "transformer" ? ask("round", "Round table") : null, ask("answer", "Answer")));

@@ -17,7 +17,7 @@ const STATIONS = [
   ["forward", "2 Forward", "from what is read to the answers", forward],
   ["loss", "3 Loss", "how wrong each answer was", loss],
   ["blame", "4 Blame", "how much the loss hangs on each number", blame],
-  ["update", "5 Update", "every dial moves a little", update],
+  ["update", "5 Update", "every weight moves a little", update],
   ["again", "6 Again", "the same batch after it", again],
 ];
 
