@@ -213,6 +213,51 @@ def test_numbers_are_written_as_explain_writes_them(window: Window) -> None:
     assert page.evaluate("async () => (await import('/page/words.js')).number(-Infinity)") == number(float("-inf"))
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_narrow_window_the_head_is_short_and_opens_whole(
+    scheme: str, windows: Callable[..., Window], server: Server
+) -> None:
+    window = windows(server, 360, color_scheme=scheme)
+    for view, run in (("start", None), ("live", "book"), ("step", "book"), ("network", "moons")):
+        page = window.open(view, run)
+        high, whole = page.evaluate("[document.querySelector('header').offsetHeight, innerHeight]")
+        assert high <= whole / 6, view
+    here = page.evaluate("document.querySelector('nav [aria-current]').getBoundingClientRect().toJSON()")
+    assert here["left"] >= 0 and here["right"] <= 360, "which screen this is can be seen"
+    last = page.locator("nav a").last
+    last.focus()
+    assert last.evaluate("one => one.getBoundingClientRect().right <= 361"), "each screen is reached by keyboard"
+    speed, more = page.get_by_label("speed"), page.locator("#fold")
+    assert not speed.is_visible()
+    more.focus()
+    page.keyboard.press("Enter")
+    assert more.get_attribute("aria-expanded") == "true"
+    assert speed.is_visible() and page.get_by_label("to the first step").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.keyboard.press("Enter")
+    assert more.get_attribute("aria-expanded") == "false"
+    assert not windows(server).open("step", "book").locator("#fold").is_visible(), "a wide window has it whole"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_form_of_a_training_stands_in_line(width: int, windows: Callable[..., Window], server: Server) -> None:
+    page = windows(server, width).open("start")
+    page.get_by_text("More to choose").click()
+    boxes = page.locator(".fields input, .fields select, .fields button").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().toJSON())"
+    )
+    assert len({round(box["height"]) for box in boxes}) == 1
+    along = "bottom" if width == 1280 else "left"
+    assert len({round(box[along]) for box in boxes}) == 1
+    if width == 360:
+        assert len({round(box["width"]) for box in boxes}) == 1
+    choices = page.locator(".choices input").evaluate_all(
+        "all => all.map((one) => [one.offsetWidth, one.offsetHeight].join())"
+    )
+    assert len(choices) > 3
+    assert len(set(choices)) == 1
+
+
 def test_with_no_mouse_one_comes_to_the_last_stations_and_back(window: Window) -> None:
     """From the first key after loading to station 5 of a step, to a weight's entry, and back with Esc."""
     page = window.open("start")

@@ -14,9 +14,9 @@ import { start } from "./views/start.js";
 import { step } from "./views/step.js";
 import { standing } from "./words.js";
 
-export const VIEWS = [start, live, step, network, blame, round, answer];
+const VIEWS = [start, live, step, network, blame, round, answer];
 
-const [picker, state, screens, screen] = ["run", "state", "screens", "screen"].map((id) => document.getElementById(id));
+const [picker, state, fold, screens, screen] = ["run", "state", "fold", "screens", "screen"].map((id) => document.getElementById(id));
 let left = null, turn = 0, stands = "";
 const bar = player(move, (words) => { state.textContent = words ?? stands; });
 document.querySelector("header").append(bar.place);
@@ -42,9 +42,11 @@ async function show() {
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
     if (view !== start) place.append(...(opened?.remarks ?? []).map((words) => make("p", { class: "trouble remark" }, words)));
     if (recording && view !== start) place.append(banner(view, name));
-    for (const name of ["step", "row"]) if (picked[name] !== undefined && !/^\d{1,9}$/.test(picked[name])) throw new Error(`The address names a ${name} '${picked[name]}', and it is a whole number, as 7.`);
+    for (const what of ["step", "row"]) requireWhole(what, picked[what]);
     const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
-    const drawn = await view.draw(place, { list, opened, step, picks: picked, moved: (to) => { if (mine === turn) bar.at(to); }, state: (words) => { if (mine === turn) state.textContent = words ?? stands; } });
+    const moved = (to) => { if (mine === turn) bar.at(to); };
+    const says = (words) => { if (mine === turn) state.textContent = words ?? stands; };
+    const drawn = await view.draw(place, { list, opened, step, picks: picked, moved, state: says });
     if (mine !== turn) ends(drawn);
     else left = drawn ?? null;
     document.title = `${view.title}${name ? ` · ${name}` : ""} · Fogwalk`;
@@ -52,6 +54,11 @@ async function show() {
     if (mine !== turn) return;
     place.append(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
   }
+}
+
+function requireWhole(what, given) {
+  if (given === undefined || /^\d{1,9}$/.test(given)) return;
+  throw new Error(`The address names a ${what} '${given}', and it is a whole number, as 7.`);
 }
 
 /** A screen gives back nothing, what ends it, or an object that can `show` another step and perhaps `end`. */
@@ -70,14 +77,31 @@ async function move(step) {
 }
 
 function frame(list, view, name) {
-  picker.replaceChildren(...(name ? [] : [make("option", { value: "" }, "none picked")]), ...list.runs.map((one) => make("option", { value: one.name, selected: one.name === name }, one.name)));
-  screens.replaceChildren(...VIEWS.map((one) => make("a", { href: addressWith({ view: one.id, run: name }, {}), "aria-current": one === view ? "page" : null }, one.title)));
+  const none = name ? [] : [make("option", { value: "" }, "none picked")];
+  const run = (one) => make("option", { value: one.name, selected: one.name === name }, one.name);
+  picker.replaceChildren(...none, ...list.runs.map(run));
+  const link = (one) => make("a", {
+    href: addressWith({ view: one.id, run: name }, {}), "aria-current": one === view ? "page" : null,
+  }, one.title);
+  screens.replaceChildren(...VIEWS.map(link));
+  const here = screens.querySelector("[aria-current]"); // where the screens stand in one line, this one is in sight
+  screens.scrollLeft = here.offsetLeft - screens.offsetLeft - (screens.clientWidth - here.offsetWidth) / 2;
 }
 
-picker.addEventListener("change", () => go({ run: picker.value, view: picks().view === "start" ? "live" : picks().view }, { base: {} }));
+/** In a narrow window the head of the page is short until it is asked for whole. */
+fold.addEventListener("click", () => {
+  const open = fold.closest("header").classList.toggle("open");
+  fold.setAttribute("aria-expanded", String(open));
+  fold.textContent = open ? "less" : "more";
+});
+picker.addEventListener("change", () => {
+  const { view } = picks();
+  go({ run: picker.value, view: view === "start" ? "live" : view }, { base: {} });
+});
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
-  if (!link || link.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || link.hash || link.pathname !== location.pathname) return;
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (link.origin !== location.origin || link.pathname !== location.pathname || link.hash) return;
   event.preventDefault();
   write(link.href);
   show().then(() => screen.focus({ preventScroll: true }));

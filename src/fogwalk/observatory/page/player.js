@@ -1,5 +1,5 @@
-// Which step is looked at, in the frame: back, play, on, and how fast. Behind the last step of a run that is steered from here, play
-// and on let the trainer make the next; of any other run they stop there.
+// Which step is looked at, in the frame: back, play, on, and how fast. Behind the last step of a run that is steered from here,
+// play and on let the trainer make the next; of any other run they stop there.
 
 import { calm } from "./calm.js";
 import { make } from "./make.js";
@@ -13,17 +13,22 @@ const FRAMES = 10; // a second, at most
 
 /** `move(step)` draws a step and is waited for; `stands(words)` tells how the run stands. */
 export function player(move, stands) {
-  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {}, timer = null, hear = null, turn = 0, moving = null;
-  const button = (words, told, act) => make("button", { title: told, "aria-label": told, onclick: act }, words);
-  const first = button("|◀", "to the first step", () => to(open.first));
+  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {};
+  let timer = null, hear = null, turn = 0, moving = null;
+  const button = (words, told, act, kind) => make("button", { class: kind, title: told, "aria-label": told, onclick: act }, words);
+  const first = button("|◀", "to the first step", () => to(open.first), "rest");
   const back = button("◀", "one step back", () => to(shown - 1));
   const play = button("▶ play", "play the steps one after the other", () => (playing ? pause() : start()));
   const on = button("▶|", "one step on", step);
-  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "step", oninput: () => to(Number(slider.value)) });
-  const field = make("input", { type: "number", min: 0, "aria-label": "number of the step", onchange: () => to(Number(field.value)) });
-  const told = make("span", { class: "quiet" });
-  const speed = make("select", { "aria-label": "speed", onchange: () => { if (playing && steered()) wishFor({}); } }, SPEEDS.map((one) => make("option", { value: one, selected: one === 20 }, `${one} a second`)));
-  const place = make("div", { class: "player", role: "group", "aria-label": "steps" }, first, back, play, on, slider, make("label", {}, "step ", field), told, speed);
+  const goTo = (one) => to(Number(one.value));
+  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "step", oninput: () => goTo(slider) });
+  const field = make("input", { type: "number", min: 0, "aria-label": "number of the step", onchange: () => goTo(field) });
+  const told = make("span", { class: "quiet rest" });
+  const pick = () => { if (playing && steered()) wishFor({}); };
+  const speeds = SPEEDS.map((one) => make("option", { value: one, selected: one === 20 }, `${one} a second`));
+  const speed = make("select", { class: "rest", "aria-label": "speed", title: "steps that are played in a second", onchange: pick }, speeds);
+  const label = make("label", {}, make("span", { class: "rest" }, "step "), field);
+  const place = make("div", { class: "player", role: "group", "aria-label": "steps" }, first, back, play, on, slider, label, told, speed);
   place.hidden = true;
 
   const steered = () => GOING.includes(state) && (wish.pace !== null || wish.until !== null);

@@ -5,8 +5,10 @@ import { make } from "./make.js";
 import { ask, run as at } from "./server.js";
 
 /** A field for a whole number that is kept in the address. */
-export const whole = (name, value, least, most = null) =>
-  make("input", { type: "number", name, min: least, max: most, value, "aria-label": name, onchange: (event) => go({ [name]: event.target.value }) });
+export const whole = (name, value, least, most = null) => make("input", {
+  type: "number", name, min: least, max: most, value, "aria-label": name,
+  onchange: (event) => go({ [name]: event.target.value }),
+});
 
 /** The step as the server tells it; `told` says so until then, and is empty where it cannot be told. */
 export async function madeAgain(name, step, told, query = {}) {

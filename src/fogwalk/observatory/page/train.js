@@ -4,29 +4,43 @@ import { go } from "./address.js";
 import { make } from "./make.js";
 import { ask, tell } from "./server.js";
 
-const WHAT = { "sample:python-docs": "English prose, as the demo reads", "sample:python-source": "Python's own source", "sample:handbook": "what Fogwalk says of itself", "sample:digits": "images of digits" };
+const WHAT = {
+  "sample:python-docs": "English prose, as the demo reads",
+  "sample:python-source": "Python's own source",
+  "sample:handbook": "what Fogwalk says of itself",
+  "sample:digits": "images of digits",
+};
 const TOYS = ["sample:moons", "sample:circles", "sample:xor", "sample:spirals"];
+
+const kindOf = (name) => (TOYS.includes(name) ? "two columns, two classes" : WHAT[name] ?? "a table");
+
+/** What can be learned from, under its heading; nothing where there is none. */
+function group(label, names) {
+  const option = (name) => make("option", { value: name }, name.startsWith("sample:") ? `${name} (${kindOf(name)})` : name);
+  return names.length ? [make("optgroup", { label }, names.map(option))] : [];
+}
 
 /** The form; what is offered is asked for first. */
 export async function train() {
-  const offered = await ask("trainings");
-  const kinds = (name) => (TOYS.includes(name) ? "two columns, two classes" : WHAT[name] ?? "a table");
-  const group = (label, names) => (names.length ? [make("optgroup", { label }, names.map((name) => make("option", { value: name }, name.startsWith("sample:") ? `${name} (${kinds(name)})` : name)))] : []);
-  const data = make("select", { name: "data", "aria-label": "data" }, ...group("files here", offered.files), ...group("samples", offered.samples));
+  const offered = await ask("trainings"), named = (words, field) => make("label", { class: "field" }, make("span", {}, words), field);
+  const groups = [...group("files here", offered.files), ...group("samples", offered.samples)];
+  const data = make("select", { name: "data", "aria-label": "data" }, groups);
   const minutes = make("input", { type: "number", min: 0.1, step: "any", value: 2, "aria-label": "minutes" });
-  const more = Object.entries(offered.settings).filter(([key]) => key !== "minutes").sort(([one], [other]) => (other === "data.target") - (one === "data.target")).map(([key, help]) => {
-    const field = make("input", { name: key, size: 14, "aria-label": key, placeholder: "chosen by itself", title: help });
-    return [key, field, make("li", {}, make("label", {}, make("code", {}, key), " ", field), make("span", { class: "quiet" }, ` ${help}`))];
+  const known = Object.entries(offered.settings).filter(([key]) => key !== "minutes");
+  const more = known.sort(([one], [other]) => (other === "data.target") - (one === "data.target")).map(([key, help]) => {
+    const field = make("input", { name: key, "aria-label": key, placeholder: "chosen by itself", title: help });
+    return [key, field, make("li", {}, named(make("code", {}, key), field), make("span", { class: "quiet" }, help))];
   });
   const target = more[0][1]; // of a table; the rest stands below
-  target.placeholder = "of a table";
+  target.placeholder = "of a table only";
   const said = make("p", { role: "status" }), begin = make("button", { class: "main" }, "Train");
 
   async function start(event) {
     event.preventDefault();
     begin.disabled = true;
     [said.className, said.textContent] = ["quiet", "Starting: a process of its own, which reads the data first …"];
-    const settings = Object.fromEntries(more.map(([key, field]) => [key, field.value.trim()]).filter(([, value]) => value));
+    const given = more.map(([key, field]) => [key, field.value.trim()]).filter(([, value]) => value);
+    const settings = Object.fromEntries(given);
     if (minutes.value && !("training.steps" in settings)) settings.minutes = Number(minutes.value);
     try {
       const { name } = await tell("trainings", { data: data.value, settings });
@@ -37,7 +51,8 @@ export async function train() {
     }
   }
   return make("form", { class: "train", onsubmit: start },
-    make("div", { class: "controls" }, make("label", {}, "learn from ", data), make("label", {}, "column to predict ", target), make("label", {}, "for about ", minutes, " minutes"), begin), said,
+    make("div", { class: "fields" },
+      named("learn from", data), named("column to predict", target), named("for about so many minutes", minutes), begin), said,
     make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, more.slice(1).map(([, , line]) => line))),
     make("p", { class: "quiet" }, `Files are those under ${offered.folder}; a training goes on when this page is closed.`));
 }
