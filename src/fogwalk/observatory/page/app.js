@@ -16,7 +16,8 @@ import { standing } from "./words.js";
 
 const VIEWS = [start, live, step, network, blame, round, answer];
 
-const [picker, state, fold, screens, screen] = ["run", "state", "fold", "screens", "screen"].map((id) => document.getElementById(id));
+const named = (id) => document.getElementById(id);
+const [picker, state, fold, screens, screen] = ["run", "state", "fold", "screens", "screen"].map(named);
 let left = null, turn = 0, stands = "";
 const bar = player(move, (words) => { state.textContent = words ?? stands; });
 document.querySelector("header").append(bar.place);

@@ -15,7 +15,7 @@ const FRAMES = 10; // a second, at most
 export function player(move, stands) {
   let open = null, shown = 0, made = 0, state = "", playing = false, wish = {};
   let timer = null, hear = null, turn = 0, moving = null;
-  const button = (words, told, act, kind) => make("button", { class: kind, title: told, "aria-label": told, onclick: act }, words);
+  const button = (words, title, onclick, kind) => make("button", { class: kind, title, "aria-label": title, onclick }, words);
   const first = button("|◀", "to the first step", () => to(open.first), "rest");
   const back = button("◀", "one step back", () => to(shown - 1));
   const play = button("▶ play", "play the steps one after the other", () => (playing ? pause() : start()));
@@ -26,9 +26,10 @@ export function player(move, stands) {
   const told = make("span", { class: "quiet rest" });
   const pick = () => { if (playing && steered()) wishFor({}); };
   const speeds = SPEEDS.map((one) => make("option", { value: one, selected: one === 20 }, `${one} a second`));
-  const speed = make("select", { class: "rest", "aria-label": "speed", title: "steps that are played in a second", onchange: pick }, speeds);
+  const speed = make("select", { class: "rest", "aria-label": "speed", onchange: pick }, speeds);
   const label = make("label", {}, make("span", { class: "rest" }, "step "), field);
-  const place = make("div", { class: "player", role: "group", "aria-label": "steps" }, first, back, play, on, slider, label, told, speed);
+  const place = make("div", { class: "player", role: "group", "aria-label": "steps" },
+    first, back, play, on, slider, label, told, speed);
   place.hidden = true;
 
   const steered = () => GOING.includes(state) && (wish.pace !== null || wish.until !== null);

@@ -27,7 +27,8 @@ export function steering(opened) {
     draw();
   };
   const button = (words, title, what) => make("button", { title, disabled: asked, onclick: () => act("control", what) }, words);
-  const end = () => button("save and end", "ends the training; what it has learned is saved, and it can be trained on later", { stop: true });
+  const kept = "ends the training; what it has learned is saved, and it can be trained on later";
+  const end = () => button("save and end", kept, { stop: true });
 
   function draw() {
     if (state === "paused") {

@@ -22,7 +22,8 @@ function group(label, names) {
 
 /** The form; what is offered is asked for first. */
 export async function train() {
-  const offered = await ask("trainings"), named = (words, field) => make("label", { class: "field" }, make("span", {}, words), field);
+  const offered = await ask("trainings");
+  const named = (words, field) => make("label", { class: "field" }, make("span", {}, words), field);
   const groups = [...group("files here", offered.files), ...group("samples", offered.samples)];
   const data = make("select", { name: "data", "aria-label": "data" }, groups);
   const minutes = make("input", { type: "number", min: 0.1, step: "any", value: 2, "aria-label": "minutes" });
@@ -33,6 +34,7 @@ export async function train() {
   });
   const target = more[0][1]; // of a table; the rest stands below
   target.placeholder = "of a table only";
+  const rest = more.slice(1).map(([, , line]) => line);
   const said = make("p", { role: "status" }), begin = make("button", { class: "main" }, "Train");
 
   async function start(event) {
@@ -53,6 +55,6 @@ export async function train() {
   return make("form", { class: "train", onsubmit: start },
     make("div", { class: "fields" },
       named("learn from", data), named("column to predict", target), named("for about so many minutes", minutes), begin), said,
-    make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, more.slice(1).map(([, , line]) => line))),
+    make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, rest)),
     make("p", { class: "quiet" }, `Files are those under ${offered.folder}; a training goes on when this page is closed.`));
 }

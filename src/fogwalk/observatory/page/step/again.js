@@ -20,7 +20,8 @@ export async function again(step) {
     explained(step.say, {
       plain: [
         inWords(told),
-        `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.${kept(told)}`,
+        `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.`
+          + kept(told),
         "Then the next batch comes, and all of it begins anew.",
       ],
       maths: [

@@ -6,7 +6,8 @@ import { explained } from "./say.js";
 
 export async function batch(step) {
   const told = await step.station("batch"), texts = told.unit === "token";
-  const shape = texts ? [told.records, told.places] : [told.records, ...(told.shape ?? [step.found.structure.input_names.length])];
+  const each = told.shape ?? [step.found.structure.input_names.length];
+  const shape = texts ? [told.records, told.places] : [told.records, ...each];
   const answers = texts ? told.records * told.places : told.records;
   const product = texts ? `${told.records}·${told.places} = ${answers.toLocaleString("en")}` : answers;
   const target = (texts ? shape : shape.slice(0, 1)).join(", ");
@@ -38,8 +39,9 @@ function shownOnly(told) {
 
 /** A button that picks a row. */
 function picker(step, row, words, ...inside) {
-  const pressed = String(row === step.row);
-  return make("button", { class: "record", "aria-pressed": pressed, "aria-label": words, onclick: () => step.pickRow(row) }, ...inside);
+  return make("button", {
+    class: "record", "aria-pressed": String(row === step.row), "aria-label": words, onclick: () => step.pickRow(row),
+  }, ...inside);
 }
 
 /** The picked row with its places, each token over the one that is asked for; below it all rows. */
@@ -63,9 +65,10 @@ function rowsOfTable(step, told) {
   const line = (cells, row) => make("tr", { class: row === step.row ? "picked" : null },
     make("td", {}, picker(step, row, `row ${row}`, String(row))),
     cells.map((cell) => make("td", { class: "number" }, cell)), make("td", {}, told.right[row]));
-  const table = make("table", { class: "batch" }, make("thead", {}, make("tr", {}, titles)), make("tbody", {}, told.rows.map(line)));
-  return make("div", {},
-    make("p", { class: "quiet" }, "In brackets what the network reads: numbers centred and scaled."), wide(table, "the batch"), left);
+  const head = make("thead", {}, make("tr", {}, titles));
+  const table = make("table", { class: "batch" }, head, make("tbody", {}, told.rows.map(line)));
+  const brackets = make("p", { class: "quiet" }, "In brackets what the network reads: numbers centred and scaled.");
+  return make("div", {}, brackets, wide(table, "the batch"), left);
 }
 
 function pictures(step, told) {

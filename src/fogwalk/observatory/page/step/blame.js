@@ -56,8 +56,8 @@ function inWords(told, known) {
   const above = ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.`;
   const clipped = told.scale < 1 ? above : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
   return [
-    "Now backwards. For each number made on the way: by how much would the loss grow if it were a little larger? That is its blame, "
-      + "its gradient. It is worked out from the end to the start, each layer passing back what is due to those before it "
+    "Now backwards. For each number made on the way: by how much would the loss grow if it were a little larger? That is its "
+      + "blame, its gradient. It is worked out from the end to the start, each layer passing back what is due to those before it "
       + `(the chain rule). ${known.length > 1 ? ends : ""}`,
     `All gradients of the weights together are ${number(told.norm)} long.${clipped}`,
   ];
@@ -90,7 +90,8 @@ function pixels(told, pictures, row) {
   if (image) image.style.width = `${12 * wide}px`;
   const words = `the image, which is ${pictures.right[row]}; below it the blame of its pixels`;
   const drawn = heatmap({
-    values: told.pixels, rows: told.pixels.map((_, at) => `pixel row ${at}`), columns: told.pixels[0].map((_, at) => `column ${at}`),
+    values: told.pixels,
+    rows: told.pixels.map((_, at) => `pixel row ${at}`), columns: told.pixels[0].map((_, at) => `column ${at}`),
     title: `light is much, up to ${number(largest)}`, share: (value) => value / largest, square: true, size: 12, twin: high <= 32,
   });
   return make("div", {}, make("h2", {}, `How much the loss hangs on each pixel of row ${row}`),

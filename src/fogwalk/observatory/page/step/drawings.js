@@ -2,7 +2,7 @@
 
 import { ticks } from "../curve.js";
 import { draw, make, table } from "../make.js";
-import { number } from "../words.js";
+import { briefly, number } from "../words.js";
 
 /** A token as it is shown: without the quotes of its name, a blank as ␣. */
 export function visible(name) {
@@ -34,14 +34,16 @@ function nameOf(row) {
 /** A bar's number, and what it is made of before it. */
 const numberOf = (row, words) => make("span", { class: "number" }, row.note ? make("small", {}, `${row.note} `) : null, words);
 
-/** Bars to the left of a middle for what is below zero, to the right for what is above. `rows` are {name, value, note, open, title}. */
+/** Bars to the left of a middle for what is below zero, to the right for what is above; `rows` are {name, value, note, open,
+ * title}. */
 export function signedBars(rows, title) {
   const largest = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-30);
   return make("ul", { class: "bars signed", "aria-label": title }, rows.map((row) => {
     const share = (Math.abs(row.value) / largest) * 50, below = row.value < 0;
     const style = `left: ${below ? 50 - share : 50}%; width: ${Math.max(share, 0.4)}%`;
     return make("li", { title: row.title, "data-value": row.value }, nameOf(row),
-      make("span", { class: "track" }, make("span", { class: below ? "bar minus" : "bar plus", style })), numberOf(row, signed(row.value)));
+      make("span", { class: "track" }, make("span", { class: below ? "bar minus" : "bar plus", style })),
+      numberOf(row, signed(row.value)));
   }));
 }
 
@@ -55,7 +57,7 @@ export function bars(rows, title, { share = null, kind = "" } = {}) {
   }));
 }
 
-/** What may be wider than its place: it scrolls in a box of its own, and that is said for as long as something of it is hidden. */
+/** What may be wider than its place: it scrolls in a box of its own, and that is said while something of it is hidden. */
 export function wide(inside, title, kind = "") {
   const box = make("div", { class: `scroll ${kind}`, tabindex: "0", role: "region", "aria-label": title }, inside);
   const hint = make("p", { class: "quiet small", hidden: true }, "← It is wider than there is room for: scroll it sideways. →");
@@ -89,13 +91,15 @@ function terms(line) {
 
 /** How often numbers lie where: `told` as the server counts them. */
 export function histogram(told, title) {
-  const most = Math.max(...told.counts, 1), long = 360, high = 110, left = 8, base = 84, each = (long - 2 * left) / told.counts.length;
-  const [low, top] = [told.edges[0], told.edges.at(-1)], x = (value) => left + ((value - low) / (top - low || 1)) * (long - 2 * left);
+  const most = Math.max(...told.counts, 1), long = 360, high = 110, left = 8, base = 84;
+  const inner = long - 2 * left, each = inner / told.counts.length;
+  const [low, top] = [told.edges[0], told.edges.at(-1)], x = (value) => left + ((value - low) / (top - low || 1)) * inner;
   const bar = (count, at) => draw("rect", {
-    class: "count", x: left + at * each, width: Math.max(0.5, each - 0.5), y: base - (count / most) * 72, height: (count / most) * 72,
+    class: "count", x: left + at * each, width: Math.max(0.5, each - 0.5),
+    y: base - (count / most) * 72, height: (count / most) * 72,
   });
   const anchor = (tick) => (x(tick) < 24 ? "start" : x(tick) > long - 24 ? "end" : "middle");
-  const label = (tick) => draw("text", { x: x(tick), y: high - 10, "text-anchor": anchor(tick) }, String(Number(tick.toPrecision(4))));
+  const label = (tick) => draw("text", { x: x(tick), y: high - 10, "text-anchor": anchor(tick) }, briefly(tick));
   const svg = draw("svg", { class: "drawing histogram", viewBox: `0 0 ${long} ${high}`, role: "img", "aria-label": title },
     told.counts.map(bar),
     draw("line", { class: "axis", x1: left, x2: long - left, y1: base, y2: base }),
@@ -121,7 +125,8 @@ export function move(old, fresh, gradient) {
   const x = (value) => long / 2 + ((value - middle) / (away * 3.2)) * long;
   const sign = gradient > 0 ? "to the left: the gradient is positive" : "to the right: the gradient is negative";
   const downhill = gradient ? sign : "nowhere: the gradient is 0";
-  const [was, is] = pair(old, fresh), words = `from ${was} to ${is}, by ${signed(fresh - old)}; this batch's loss falls ${downhill}`;
+  const [was, is] = pair(old, fresh);
+  const words = `from ${was} to ${is}, by ${signed(fresh - old)}; this batch's loss falls ${downhill}`;
   const way = side < 0 ? "← the loss falls this way" : "the loss falls this way →";
   const anchor = side < 0 ? "start" : "end";
   const svg = draw("svg", { class: "drawing move", viewBox: `0 0 ${long} ${high}`, role: "img", "aria-label": words },

@@ -27,7 +27,8 @@ export function layer(step, way) {
 }
 
 async function drawn(step, told, way, show) {
-  const back = way === "blame", lines = back ? told.backward : told.forward, name = `${back ? "blame" : "value"}/${told.name}.output`;
+  const back = way === "blame", lines = back ? told.backward : told.forward;
+  const name = `${back ? "blame" : "value"}/${told.name}.output`;
   const counts = await step.ask("histogram", { name, bins: 40 }).catch(() => null);
   const title = back ? `blame of what ${told.name} makes` : `what ${told.name} makes, over the whole batch`;
   const none = "No more is told of this one by itself: look at the layers within it.";
@@ -58,7 +59,11 @@ function fields(step, told, show) {
   const wanted = axes[1] === "channel"
     ? [["unit", "channel", at[1], shape[1]], ["place", "place", at[2] * shape[3] + at[3], shape[2] * shape[3]]]
     : axes.map((axis, each) => [kind(axis, each), kind(axis, each), at[each], shape[each]]).slice(1);
-  return wanted.map(([name, words, value, size]) => make("label", {}, `${words} `, make("input", {
-    type: "number", name, min: 0, max: size - 1, value, onchange: (event) => { step.pickWhere({ [name]: event.target.value }); show(); },
-  }), make("small", {}, ` of ${size.toLocaleString("en")}`)));
+  const pick = (name) => (event) => {
+    step.pickWhere({ [name]: event.target.value });
+    show();
+  };
+  return wanted.map(([name, words, value, size]) => make("label", {}, `${words} `,
+    make("input", { type: "number", name, min: 0, max: size - 1, value, onchange: pick(name) }),
+    make("small", {}, ` of ${size.toLocaleString("en")}`)));
 }

@@ -27,7 +27,8 @@ const named = (answer, texts) => (texts ? `place ${answer.at}, after ${visible(a
 
 function inWords(step, told, texts, classes) {
   const worst = worstOf(told.answers), at = named(worst, texts), cost = `That cost ${number(worst.loss)}.`;
-  const gave = `to which the network gave ${number(worst.p)}; it expected ${visible(String(worst.best))}, ${number(worst.best_p)}. ${cost}`;
+  const expected = `it expected ${visible(String(worst.best))}, ${number(worst.best_p)}`;
+  const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
   const wrong = classes
     ? `The costliest ${texts ? `of row ${step.row}` : "of all"}: at ${at}, right was ${visible(worst.right)}, ${gave}`
     : `The costliest: ${at}, right was ${worst.right}, the network said ${worst.best}. ${cost}`;
@@ -45,7 +46,9 @@ function worked(told, texts, classes) {
 }
 
 function rows(step, told) {
-  const row = (one) => ({ name: `row ${one.row}`, value: one.loss, open: () => step.pickRow(one.row), picked: one.row === step.row });
+  const row = (one) => ({
+    name: `row ${one.row}`, value: one.loss, open: () => step.pickRow(one.row), picked: one.row === step.row,
+  });
   return [
     make("h2", {}, "The mean of each row; their mean is the loss"),
     bars(told.rows.map(row), "mean loss of each row", { kind: "means" }),
@@ -54,7 +57,8 @@ function rows(step, told) {
 }
 
 function answers(step, told, texts, classes) {
-  const guessed = (one) => (one.best === one.right ? ", its first guess" : `; guessed ${visible(one.best)} ${number(one.best_p)}`);
+  const other = (one) => `; guessed ${visible(one.best)} ${number(one.best_p)}`;
+  const guessed = (one) => (one.best === one.right ? ", its first guess" : other(one));
   return bars(told.answers.map((one) => ({
     name: texts ? `${one.at} ${visible(one.token)} → ${visible(one.right)}` : `row ${one.at}: ${one.right}`,
     value: one.loss,

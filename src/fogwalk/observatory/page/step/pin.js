@@ -26,7 +26,7 @@ export function strip(told, station, found, { unpin, next }) {
 
 /** Where none is pinned: one can be picked, to be followed through all stations. */
 export function invitation(follow) {
-  const button = make("button", { onclick: follow }, "Follow one weight");
+  const button = make("button", { class: "main", onclick: follow }, "Follow one weight");
   const words = " through the six stations: what it did, how it was blamed, and how it moved.";
   return make("p", { class: "quiet" }, "New here? ", button, words);
 }
@@ -140,5 +140,5 @@ function alike(told, tokens) {
   const there = new Set(told.uses.map((one) => tokenAt(one, tokens))), [token] = there;
   const counts = `${told.used > told.uses.length ? "Where it counts most it" : "It"} counts the same, ${value}`;
   if (there.size > 1 || !token) return `${counts}: the number that it met, ${number(use.read)}, is the same at each place.`;
-  return `${counts}: the same token, ${token}, stands there, and so early in the network it is the same numbers wherever it stands.`;
+  return `${counts}: the same token, ${token}, stands there, and so early in the network it is the same numbers wherever it is.`;
 }

@@ -36,7 +36,8 @@ export async function update(step) {
 const most = (given, what) => given.reduce((one, other) => (other[what] > one[what] ? other : one));
 
 function said(step, told, picked) {
-  const rules = Object.values(told.rules), many = told.parameters.reduce((sum, one) => sum + one.shape.reduce((all, size) => all * size, 1), 0);
+  const rules = Object.values(told.rules), size = (shape) => shape.reduce((all, long) => all * long, 1);
+  const many = told.parameters.reduce((sum, one) => sum + size(one.shape), 0);
   const numbers = Object.entries(picked.numbers).map(([name, value]) => `, ${GREEK[name] ?? name} = ${value}`).join("");
   return explained(step.say, {
     plain: [
@@ -53,8 +54,9 @@ function said(step, told, picked) {
 /** Which parameter moved most, in itself and beside its own size, with both numbers of each. */
 function movedMost(told) {
   const far = most(told.parameters, "change"), much = most(told.parameters.filter((one) => Number.isFinite(one.share)), "share");
-  const both = (one) => `a weight of it by ${number(one.change)}, which is ${percent(one.share)} of its size, ${number(one.size)}`;
-  const usual = "Steps of about a thousandth of the size, 0.1 %, are usual; at the start, and in small networks, they are larger.";
+  const beside = (one) => `which is ${percent(one.share)} of its size, ${number(one.size)}`;
+  const both = (one) => `a weight of it by ${number(one.change)}, ${beside(one)}`;
+  const usual = "Steps of about a thousandth, 0.1 %, are usual; at the start, and in small networks, they are larger.";
   if (far === much) return `${far.name} moved most, in itself and beside its size: on the whole ${both(far)}. ${usual}`;
   return `In itself ${far.name} moved most: on the whole ${both(far)}. Beside its size ${much.name} moved most: on the whole `
     + `${both(much)}. ${usual}`;
@@ -64,16 +66,15 @@ const percent = (share) => `${number(100 * share)} %`;
 
 /** Size, gradient and change as roots of mean squares. */
 function parametersOf(told, picked, open) {
-  const button = (one) => make("button", { "aria-pressed": String(one.name === picked), onclick: () => open(one.name) }, one.name);
+  const button = ({ name }) => make("button", { "aria-pressed": String(name === picked), onclick: () => open(name) }, name);
   const buttons = told.parameters.map(button);
   const titles = ["parameter", "shape", "moved by", "size of a weight", "of its gradient", "of its change", "change / size"];
   const cells = (one) => [number(one.size), number(one.gradient), number(one.change), percent(one.share)];
   const row = (one, at) => make("tr", {}, make("td", {}, buttons[at]), make("td", { class: "name" }, one.shape.join(" × ")),
     make("td", {}, one.optimizer), cells(one).map((cell) => make("td", { class: "number" }, cell)));
-  const table = make("table", {},
-    make("thead", {}, make("tr", {}, titles.map((title, at) => make("th", { scope: "col", class: at > 2 ? "number" : null }, title)))),
-    make("tbody", {}, told.parameters.map(row)));
-  const mark = (name) => buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(told.parameters[at].name === name)));
+  const head = titles.map((title, at) => make("th", { scope: "col", class: at > 2 ? "number" : null }, title));
+  const table = make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, told.parameters.map(row)));
+  const mark = (name) => buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === name)));
   return { place: wide(table, "parameters", "low"), mark };
 }
 
@@ -85,9 +86,12 @@ async function entries(step, place, name, by, open, first) {
     "aria-label": "order of the weights", onchange: () => entries(step, place, name, order.value, open, false),
   }, choices);
   const titles = ["weight", "old", "gradient", "change", "new"];
+  const pick = ({ at }) => make("button", {
+    "aria-label": written(name, at), onclick: () => open(name, at),
+  }, `[${at.join(",")}]`);
+  const cells = (one) => [number(one.old), signed(one.gradient), signed(one.change), number(one.new)];
   const row = (one) => make("tr", {},
-    make("td", {}, make("button", { "aria-label": written(name, one.at), onclick: () => open(name, one.at) }, `[${one.at.join(",")}]`)),
-    [number(one.old), signed(one.gradient), signed(one.change), number(one.new)].map((cell) => make("td", { class: "number" }, cell)));
+    make("td", {}, pick(one)), cells(one).map((cell) => make("td", { class: "number" }, cell)));
   let shown = 0;
   async function fill() {
     const told = await step.ask("entries", { name, by, first: shown });

@@ -54,11 +54,13 @@ function facts(told) {
 }
 
 function inWords(told) {
-  const would = (what, asks) => `If this weight were larger, the loss of this batch would ${what}, so the batch asks for ${asks} of it`;
+  const larger = "If this weight were larger, the loss of this batch would";
+  const would = (what, asks) => `${larger} ${what}, so the batch asks for ${asks} of it`;
   const none = "The loss of this batch does not hang on this weight";
   const way = told.gradient > 0 ? would("grow", "less") : told.gradient < 0 ? would("shrink", "more") : none;
   const other = told.gradient && told.change && Math.sign(told.gradient) === Math.sign(told.change);
-  const against = " It moved the other way nevertheless: the optimizer also follows what earlier batches said, or pulls weights towards 0.";
+  const against = " It moved the other way nevertheless: the optimizer also follows what earlier batches said, "
+    + "or pulls weights towards 0.";
   const slope = `the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger`;
   return [
     `${way}: ${slope}.${other ? against : ""}`,
@@ -68,7 +70,8 @@ function inWords(told) {
 
 /** The gradient checked by moving the weight: no calculus, only two more losses. */
 function finite(step, told) {
-  const result = make("div", { role: "status" }), button = make("button", { id: "nudge", onclick: check }, "Check the gradient by moving it");
+  const result = make("div", { role: "status" });
+  const button = make("button", { id: "nudge", onclick: check }, "Check the gradient by moving it");
   async function check() {
     result.replaceChildren(make("p", { class: "quiet" }, "Two more forward passes …"));
     try {
@@ -77,7 +80,8 @@ function finite(step, told) {
       result.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
-  const words = "A gradient is a promise: move the weight a little, and the loss moves by so much. Here it is tried, on the same batch.";
+  const words = "A gradient is a promise: move the weight a little, and the loss moves by so much. "
+    + "Here it is tried, on the same batch.";
   return make("section", {}, make("h3", {}, "Is that gradient true?"), make("p", { class: "quiet" }, words), button, result);
 }
 
@@ -87,7 +91,8 @@ function checked(found) {
   const exact = (value) => value.toPrecision(found.bits === 64 ? 12 : 8), [up, down] = [exact(found.up), exact(found.down)];
   const why = Math.abs(found.gradient) < 1e-7 ? "so small a gradient is within the rounding of float32."
     : "a bend in the loss, such as ReLU's, may lie between.";
-  const apart = `They differ by ${(off * 100).toPrecision(2)} %${right ? ": backpropagation is right." : ` of the larger; ${why}`}`;
+  const verdict = right ? ": backpropagation is right." : ` of the larger; ${why}`;
+  const apart = `They differ by ${(off * 100).toPrecision(2)} %${verdict}`;
   return [
     make("p", {}, `Moved by ${number(found.h)} up, the loss is ${up}; moved down, ${down}; as it is, ${exact(found.loss)}.`),
     make("p", { class: "formula" }, `(L₊ - L₋)/2h = (${up} - ${down})/(2·${number(found.h)}) = `,
@@ -101,12 +106,14 @@ function checked(found) {
 function trial(step, told) {
   const result = make("p", { role: "status" });
   const field = make("input", {
-    type: "number", step: "any", id: "tried", value: Number(told.new.toPrecision(4)), "aria-label": "another value for this weight",
+    type: "number", step: "any", id: "tried", value: Number(told.new.toPrecision(4)),
+    "aria-label": "another value for this weight",
   });
   async function attempt(event) {
     event.preventDefault();
     try {
-      const found = await step.ask("tried", { name: told.name, at: told.at.join(","), value: field.value }), value = number(found.value);
+      const found = await step.ask("tried", { name: told.name, at: told.at.join(","), value: field.value });
+      const value = number(found.value);
       result.textContent = found.loss === null ? `With ${value} the loss would be no number at all.`
         : `With ${value} instead of ${number(found.old)} the loss of this batch would be ${found.loss.toPrecision(7)}, `
           + `${signed(found.loss - found.before)} beside ${found.before.toPrecision(7)}.`;
@@ -115,7 +122,7 @@ function trial(step, told) {
     }
   }
   const copy = make("span", { class: "quiet" }, "on a copy: nothing of the run changes");
-  return make("section", {}, make("h3", {}, "What if it were …"),
-    make("form", { class: "controls", onsubmit: attempt }, make("label", {}, "this weight were ", field), make("button", {}, "Try"), copy),
-    result);
+  const label = make("label", {}, "this weight were ", field);
+  const form = make("form", { class: "controls", onsubmit: attempt }, label, make("button", {}, "Try"), copy);
+  return make("section", {}, make("h3", {}, "What if it were …"), form, result);
 }

@@ -82,8 +82,8 @@ const sample = ([step, prompt, text]) => make("li", {},
 function tooFew(steps, state, recorded) {
   if (!steps || steps >= FEW || GOING.includes(state)) return "";
   const more = recorded ? "" : " It can be trained further below.";
-  return `It made only ${counted(steps, "step")}, each a small change learned from a handful of the data. Most networks need hundreds `
-    + `or thousands of them before they are of use, so do not judge it by this yet.${more}`;
+  return `It made only ${counted(steps, "step")}, each a small change learned from a handful of the data. Most networks need `
+    + `hundreds or thousands of them before they are of use, so do not judge it by this yet.${more}`;
 }
 
 function tell(place, story, opened, state) {
@@ -108,14 +108,15 @@ function tell(place, story, opened, state) {
 function loop(place, story, opened) {
   const { last } = story, settings = opened.planned.settings ?? {}, unit = opened.planned.unit ?? "token";
   const many = (name) => settings[name] ?? "?";
-  const batch = unit === "token" ? `${many("training.batch")} x ${many("model.context")} tokens` : `${many("training.batch")} ${unit}s`;
+  const rows = many("training.batch");
+  const batch = unit === "token" ? `${rows} x ${many("model.context")} tokens` : `${rows} ${unit}s`;
   const weights = opened.planned.model?.parameters?.toLocaleString("en") ?? "?";
   const told = [
     ["a piece of work", batch, "batch"],
     ["the guess", `${weights} weights`, "forward"],
     ["how wrong it was", `loss ${number(last.loss)}`, "loss"],
     ["which weight is to blame", `|gradient| ${number(last.gradient_norm)}`, "blame"],
-    ["each weight moves a little", `rate ${number(last.learning_rate)}`, "update"],
+    ["each weight moves", `rate ${number(last.learning_rate)}`, "update"],
   ];
   place.replaceChildren(...told.map(([title, value, station]) => {
     const href = addressWith({ run: opened.name, view: "step", step: last.step, station }, {});
