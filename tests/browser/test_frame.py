@@ -223,7 +223,8 @@ def test_in_a_narrow_window_the_head_is_short_and_opens_whole(
         high, whole = page.evaluate("[document.querySelector('header').offsetHeight, innerHeight]")
         assert high <= whole / 6, view
     here = page.evaluate("document.querySelector('nav [aria-current]').getBoundingClientRect().toJSON()")
-    assert here["left"] >= 0 and here["right"] <= 360, "which screen this is can be seen"
+    assert here["left"] >= 0, "which screen this is can be seen"
+    assert here["right"] <= 360
     last = page.locator("nav a").last
     last.focus()
     assert last.evaluate("one => one.getBoundingClientRect().right <= 361"), "each screen is reached by keyboard"
@@ -232,7 +233,8 @@ def test_in_a_narrow_window_the_head_is_short_and_opens_whole(
     more.focus()
     page.keyboard.press("Enter")
     assert more.get_attribute("aria-expanded") == "true"
-    assert speed.is_visible() and page.get_by_label("to the first step").is_visible()
+    assert speed.is_visible()
+    assert page.get_by_label("to the first step").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.keyboard.press("Enter")
     assert more.get_attribute("aria-expanded") == "false"

@@ -86,7 +86,7 @@ def test_what_is_shown_is_what_the_file_says(name: str, window: Window, observed
 def test_a_run_that_was_ended_early_is_told_so_and_no_time_is_left(
     windows: Callable[..., Window], observed: Path, tmp_path: Path
 ) -> None:
-    """By Ctrl+C, by the system, or by `save and end`: the folder's word for it is a trainer's. A short one is told to be short."""
+    """By Ctrl+C, by the system, or by `save and end`: the folder's word for it is a trainer's. A short one says so."""
     (tmp_path / "runs").mkdir()
     for name, ended in (("asked", "interrupted"), ("system", "terminated"), ("whole", "steps")):
         shutil.copytree(observed / "moons", tmp_path / "runs" / name)

@@ -16,6 +16,11 @@ from tests.browser.conftest import Window
 
 NAMES = ["book", "moons", "digits", "people"]
 STATIONS = ["batch", "forward", "loss", "blame", "update", "again"]
+PICKED = """() => {
+  const box = document.querySelector("[aria-label=parameters]").getBoundingClientRect();
+  const picked = document.querySelector("[aria-label=parameters] [aria-pressed=true]").getBoundingClientRect();
+  return picked.top >= box.top && picked.bottom <= box.bottom;
+}"""
 IDLE = "() => { const panel = document.getElementById('station'); return panel && !panel.hasAttribute('aria-busy'); }"
 
 
@@ -202,6 +207,7 @@ def test_the_parameters_stand_whole_on_a_desk_and_scroll_in_a_hand(run: str, win
     assert len(boxes) == 2
     assert not any(boxes.values()), "at 1280 pixels no column is cut off"
     assert page.locator("#station .wide > .small:visible").count() == 0
+    page.wait_for_function(PICKED)  # the one whose weights are listed is in sight
     page = opened(windows(server, 360), run, station="update")
     boxes = dict(page.locator("#station .scroll").evaluate_all(hidden))
     assert boxes["parameters"] > 0

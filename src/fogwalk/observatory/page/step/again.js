@@ -54,5 +54,7 @@ function kept(told) {
   const share = told.came / told.promised;
   if (share <= 0) return " What came went the other way: the loss is curved, and the step was long for it.";
   const why = "the loss is curved, and the further one steps, the less a straight promise holds";
-  return ` ${Math.round(share * 100)} % of it came: ${why}.`;
+  const percent = Math.round(share * 100);
+  if (percent === 100) return " All of it came: over so short a way the loss is as good as straight.";
+  return ` ${percent} % of it came: ${why}.`;
 }

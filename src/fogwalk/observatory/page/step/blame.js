@@ -52,7 +52,8 @@ function byPowers(values) {
 
 function inWords(told, known) {
   const [first, last] = [known.at(-1), known[0]];
-  const ends = `Here ${last?.path} has ${number(last?.blame)}, and at the start ${first?.path} still ${number(first?.blame)}.`;
+  const of = (one) => `${one?.path} ${number(one?.blame)}`;
+  const ends = `Here it is at the end, in ${of(last)}, and at the start, in ${of(first)}.`;
   const above = ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.`;
   const clipped = told.scale < 1 ? above : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
   return [

@@ -61,7 +61,13 @@ export function bars(rows, title, { share = null, kind = "" } = {}) {
 export function wide(inside, title, kind = "") {
   const box = make("div", { class: `scroll ${kind}`, tabindex: "0", role: "region", "aria-label": title }, inside);
   const hint = make("p", { class: "quiet small", hidden: true }, "← It is wider than there is room for: scroll it sideways. →");
-  new ResizeObserver(() => { hint.hidden = box.scrollWidth <= box.clientWidth; }).observe(box);
+  let picked = box.querySelector('[aria-pressed="true"]'); // is brought into sight once, when the box has its place
+  new ResizeObserver(() => {
+    hint.hidden = box.scrollWidth <= box.clientWidth;
+    if (!picked || !box.clientHeight) return;
+    box.scrollTop += picked.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+    picked = null;
+  }).observe(box);
   return make("div", { class: "wide" }, hint, box);
 }
 
