@@ -3,12 +3,15 @@ and the change."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
 from fogwalk.errors import UsageError
 from fogwalk.insight import again
 from fogwalk.insight.accounts.protocol import Account
+from fogwalk.insight.accounts.updates import UPDATES
 from fogwalk.insight.dial import dial
 from fogwalk.insight.one_step import Step
 from fogwalk.registry import ACCOUNTS
@@ -44,6 +47,26 @@ def test_what_the_records_say_adds_up_to_the_gradient(name: str, runs: dict[str,
             tied = name in ("text", "bfloat16") and parameter in ("embedding.weight", "head.weight")
             if share is not None and not tied:
                 assert sum(use.blame * use.read for use in told.blamed) == pytest.approx(share, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", list(RUNS))
+def test_the_change_is_the_sum_it_is_told_to_be(name: str, runs: dict[str, RunFolder]) -> None:
+    step = again.explain(runs[name], 7)
+    for parameter, at in entries(step):
+        told = dial(step, parameter, at)
+        came = eval(re.sub(r"√([\d.e+-]+)", r"(\1)**0.5", told.worked).replace("·", "*"))  # what a person would type
+        near = 1e-2 if told.optimizer == "Muon" else 1e-3  # Muon makes a matrix orthogonal in bfloat16
+        assert came == pytest.approx(told.change, rel=near, abs=1e-6 * abs(told.old) + 1e-9), (parameter, told.worked)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_what_an_optimizer_does_is_told_as_its_numbers_have_it(momentum: float, decay: float) -> None:
+    words = UPDATES["SGD"].plain({"momentum": momentum, "decay": decay})
+    assert ("ball" in words) == (momentum > 0)
+    assert ("pulled" in words) == (decay > 0)
+    for name in ("AdamW", "Muon"):
+        assert ("pulled" in UPDATES[name].plain({"decay": decay})) == (decay > 0)
 
 
 def test_each_share_is_what_the_record_alone_would_blame(runs: dict[str, RunFolder]) -> None:

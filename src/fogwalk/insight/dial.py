@@ -25,7 +25,7 @@ class Dial:
     """An entry of a parameter. `role` says what it does, in words. `uses` are those of `used` places in record `row` with
     the largest product, `blamed` those with the largest share. `shares` are the records with the largest share in its gradient,
     `rest` what the others of `records` come to; both are empty where no account is known. `memory` has each thing the optimizer
-    remembers, before and after."""
+    remembers, before and after. `worked` is the change as a sum, its numbers put in; empty where no update was made."""
 
     name: str
     at: tuple[int, ...]
@@ -51,6 +51,7 @@ class Dial:
     clipped: float
     memory: dict[str, tuple[float, float]]
     change: float
+    worked: str
     new: float
     lines: list[Line]
 
@@ -101,7 +102,7 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         records=len(step.captured.targets),
         optimizer=moved.optimizer,
         formula=rule.formula,
-        plain=rule.plain,
+        plain=rule.plain(moved.numbers),
         code=rule.code,
         rate=moved.rate,
         numbers=dict(moved.numbers),
@@ -113,6 +114,7 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
             for what, after in moved.remembered.items()
         },
         change=float(moved.change[at]),
+        worked=rule.worked(moved, at) if step.made else "",
         new=float(moved.new[at]),
         lines=lines,
     )

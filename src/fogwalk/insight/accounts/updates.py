@@ -39,15 +39,24 @@ class Moved:
 class AdamW:
     """Loshchilov and Hutter 2019; t counts updates from 1."""
 
-    plain = (
-        "Each weight has a step size of its own. It goes against the mean of its latest gradients, and the more these gradients "
-        "vary, the smaller the step: what is clear is followed, what is noise is not."
-    )
     code = """m = beta1 * m + (1 - beta1) * g          # torch.optim.AdamW, for every weight at once
 v = beta2 * v + (1 - beta2) * g**2
 W = W * (1 - rate * decay)
 W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
     formula = "W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε), m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g², m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)"
+
+    def plain(self, numbers: Mapping[str, float]) -> str:
+        """In words, with what its numbers switch on."""
+        return (
+            "Each weight has a step size of its own. It goes against the mean of its latest gradients, and the more these "
+            "gradients vary, the smaller the step: what is clear is followed, what is noise is not." + _pull(numbers)
+        )
+
+    def worked(self, moved: Moved, at: tuple[int, ...]) -> str:
+        """One weight's change as a sum with its numbers."""
+        first, second = (float(memory[at]) for memory in self._memories(moved))
+        square = f"(√{number(second)} + {moved.numbers['epsilon']:.0e})"
+        return f"-{moved.rate:.4g}·{signed(first)}/{square}{_shrunk(moved, at)}"
 
     def again(self, moved: Moved) -> Tensor:
         """The new weight."""
@@ -120,13 +129,28 @@ W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
 class Sgd:
     """Polyak 1964, as torch has it: the decay is part of the gradient, and the first memory is the first gradient."""
 
-    plain = (
-        "Each weight goes against its gradient, the learning rate says how far. It keeps some of its speed from the steps "
-        "before, as a ball that rolls downhill does."
-    )
     code = """v = momentum * v + g + decay * W         # torch.optim.SGD, for every weight at once
 W = W - rate * v"""
     formula = "v ← μ·v + g + λ·W, W ← W - η·v"
+
+    def plain(self, numbers: Mapping[str, float]) -> str:
+        """In words, with what its numbers switch on."""
+        ball = " It keeps some of its speed from the steps before, as a ball that rolls downhill does."
+        return (
+            "Each weight goes against its gradient: its change is the gradient times the learning rate, the other way."
+            + (ball if numbers["momentum"] else "")
+            + _pull(numbers)
+        )
+
+    def worked(self, moved: Moved, at: tuple[int, ...]) -> str:
+        """One weight's change as a sum with its numbers."""
+        one, n = _at(moved, at), moved.numbers
+        kept = moved.memory.get("momentum_buffer") if n["momentum"] else None
+        parts = [] if kept is None else [f"{n['momentum']:g}·{signed(float(kept[at]))}"]
+        parts.append(signed(one.clipped))
+        if n["decay"]:
+            parts.append(f"{n['decay']:g}·{signed(one.old)}")
+        return f"-{moved.rate:.4g}·" + (parts[0] if len(parts) == 1 else f"({' + '.join(parts)})")
 
     def again(self, moved: Moved) -> Tensor:
         """The new weight."""
@@ -167,15 +191,23 @@ W = W - rate * v"""
 class Muon:
     """Jordan et al. 2024: a whole matrix is moved by its momentum made orthogonal, so that one entry hangs on all of them."""
 
-    plain = (
-        "A whole matrix moves at once: the mean of its latest gradients is turned so that it moves as much in every direction. "
-        "One weight's step therefore hangs on all the others of its matrix."
-    )
     code = """b = momentum * b + (1 - momentum) * g    # fogwalk's Muon, for a whole matrix
 O = orthogonal(momentum * b + (1 - momentum) * g)
 W = W * (1 - rate * decay)
 W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
     formula = "b ← μ·b + (1-μ)·g, G = μ·b + (1-μ)·g, W ← W·(1 - η·λ) - η·0.2·√(longer side)·orthogonal(G)"
+
+    def plain(self, numbers: Mapping[str, float]) -> str:
+        """In words, with what its numbers switch on."""
+        return (
+            "A whole matrix moves at once: the mean of its latest gradients is turned so that it moves as much in every "
+            "direction. One weight's step therefore hangs on all the others of its matrix." + _pull(numbers)
+        )
+
+    def worked(self, moved: Moved, at: tuple[int, ...]) -> str:
+        """One weight's change as a sum with its numbers; the last factor is its entry of the orthogonal matrix."""
+        side = max(moved.old.flatten(1).shape)
+        return f"-{moved.rate:.4g}·0.2·√{side}·{signed(float(self.direction(moved)[at]))}{_shrunk(moved, at)}"
 
     def again(self, moved: Moved) -> Tensor:
         """The new weight."""
@@ -242,6 +274,17 @@ W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
 
 
 UPDATES: dict[str, AdamW | Sgd | Muon] = {"AdamW": AdamW(), "SGD": Sgd(), "Muon": Muon()}
+
+
+def _pull(numbers: Mapping[str, float]) -> str:
+    """What weight decay does, in words; nothing where there is none."""
+    return " Besides, weights are pulled a little towards 0 (weight decay)." if numbers["decay"] else ""
+
+
+def _shrunk(moved: Moved, at: tuple[int, ...]) -> str:
+    """The part of weight decay in a change, where it acts on the weight by itself."""
+    decay = moved.numbers["decay"]
+    return f" - {moved.rate:.4g}·{decay:g}·{signed(float(moved.old[at]))}" if decay else ""
 
 
 @dataclass(frozen=True)

@@ -143,10 +143,13 @@ def update(step: Step, row: int) -> dict[str, Any]:
         }
         for name, moved in step.moved.items()
     ]
-    kinds = dict.fromkeys(moved.optimizer for moved in step.moved.values())
+    kinds: dict[str, dict[str, float]] = {}
+    for moved in step.moved.values():  # biases are not pulled: what any of them is subject to is told
+        one = kinds.setdefault(moved.optimizer, {})
+        one.update({name: max(value, one.get(name, value)) for name, value in moved.numbers.items()})
     rules = {
-        kind: {"formula": UPDATES[kind].formula, "plain": UPDATES[kind].plain, "code": UPDATES[kind].code}
-        for kind in kinds
+        kind: {"formula": UPDATES[kind].formula, "plain": UPDATES[kind].plain(numbers), "code": UPDATES[kind].code}
+        for kind, numbers in kinds.items()
     }
     return {"made": step.made, "rate": step.rate, "parameters": parameters, "rules": rules}
 
