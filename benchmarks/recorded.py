@@ -20,7 +20,8 @@ from fogwalk.observatory.carried import CARRIED, PLACE
 MOST_BYTES = 1_000_000  # of all of them
 COMMANDS = {
     "two-moons": "sample:moons --model.hidden 8,8 --model.activation tanh --optimizer.name sgd --optimizer.momentum 0 "
-    "--optimizer.learning-rate 0.5 --training.steps 500",
+    "--optimizer.weight-decay 0 --optimizer.schedule constant --optimizer.warmup 0 --optimizer.learning-rate 0.2 "
+    "--training.steps 500",
     "handbook": "sample:handbook --model.layers 2 --model.heads 2 --model.width 24 --model.context 48 --training.batch 32 "
     "--training.steps 800 --training.save-every 400 --training.keep 2 --insight.every 100 "
     "--training.precision float32 --training.sample-prompt 'The network '",

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from fogwalk.observatory.report import MOST_BYTES
 
@@ -133,6 +133,18 @@ def test_what_a_file_does_not_hold_is_said_with_what_it_does(opens: Any) -> None
     assert "step=10" in page.url
     page = opens("book").open(view="answer", prompt="never asked")
     assert "cannot ask the model anything new" in page.locator("#screen").inner_text()
+
+
+@pytest.mark.parametrize("name", ["book", "moons", "digits"])
+def test_a_weight_is_followed_in_a_file(name: str, opens: Any) -> None:
+    page = opens(name).open(view="step")
+    page.get_by_role("button", name="Follow one weight").click()
+    expect(page.locator(".pinned strong")).to_contain_text("weight[")
+    for _ in range(5):
+        page.get_by_role("button", name="go on with it").click()
+    expect(page.locator("#tab-again")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".pinned")).to_contain_text("what was promised")
+    assert page.locator("#screen .trouble").count() == 0
 
 
 def test_the_player_goes_from_one_step_that_is_held_to_the_next(opens: Any) -> None:

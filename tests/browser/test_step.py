@@ -161,6 +161,29 @@ def test_a_newcomer_follows_one_weight_through_all_stations(run: str, window: Wi
     assert fact(page, "change") == pytest.approx(float(moved.change[at]), rel=1e-3)
 
 
+def test_where_no_step_was_picked_a_weight_is_followed_at_an_early_one_by_enter_alone(window: Window) -> None:
+    page = window.open("step", "two-moons")
+    page.wait_for_function(IDLE)
+    follow = page.get_by_role("button", name="Follow one weight")
+    expect(follow.locator("..")).to_contain_text("step 20")
+    follow.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".pinned")).to_be_visible()
+    assert "step=20" in page.url
+    expect(page.get_by_label("number of the step")).to_have_value("20")
+    expect(page.locator(".purpose")).to_contain_text("step 20 of 500")
+    for station in STATIONS[1:]:
+        expect(page.get_by_role("button", name="go on with it")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator(f"#tab-{station}")).to_have_attribute("aria-selected", "true")
+        page.wait_for_function(IDLE)
+    to(page, "update")
+    change, rate, gradient = (fact(page, name) for name in ("change", "rate", "gradient"))
+    assert change == pytest.approx(-rate * gradient, rel=1e-3), "what the run that comes along is to teach"
+    expect(page.locator(".pinned")).to_contain_text(f"= -{rate:g}·")
+    assert "ball" not in page.locator("#station").inner_text(), "without momentum nothing rolls"
+
+
 @pytest.mark.parametrize("run", NAMES)
 def test_a_newcomer_reads_first_what_the_screen_does(run: str, window: Window) -> None:
     page = opened(window, run)

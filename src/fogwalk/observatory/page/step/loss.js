@@ -27,7 +27,8 @@ const named = (answer, texts) => (texts ? `place ${answer.at}, after ${visible(a
 
 function inWords(step, told, texts, classes) {
   const worst = worstOf(told.answers), at = named(worst, texts), cost = `That cost ${number(worst.loss)}.`;
-  const expected = `it expected ${visible(String(worst.best))}, ${number(worst.best_p)}`;
+  const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
+  const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
   const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
   const wrong = classes
     ? `The costliest ${texts ? `of row ${step.row}` : "of all"}: at ${at}, right was ${visible(worst.right)}, ${gave}`

@@ -24,10 +24,11 @@ export function strip(told, station, found, { unpin, next }) {
       make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
 }
 
-/** Where none is pinned: one can be picked, to be followed through all stations. */
-export function invitation(follow) {
+/** Where none is pinned: one can be picked, to be followed through all stations; at an early step, where one is given. */
+export function invitation(follow, early) {
   const button = make("button", { class: "main", onclick: follow }, "Follow one weight");
-  const words = " through the six stations: what it did, how it was blamed, and how it moved.";
+  const when = early === null ? "" : ` It goes to step ${early}: early in a run weights move much, at its end hardly at all.`;
+  const words = ` through the six stations: what it did, how it was blamed, and how it moved.${when}`;
   return make("p", { class: "quiet" }, "New here? ", button, words);
 }
 
@@ -74,7 +75,11 @@ const HERE = {
     const [[row, share]] = told.shares, loudest = `the loudest is row ${row} with ${signed(share)}`;
     return `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} rows say; ${loudest}.`;
   },
-  update: (told) => `${told.optimizer} moved it by ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`,
+  update(told) {
+    if (!told.worked) return "No update was made: it stays as it is.";
+    const sum = `${signed(told.change)} = ${told.worked}`;
+    return `${told.optimizer} moved it by ${sum}: ${pair(told.old, told.new).join(" became ")}.`;
+  },
   again(told) {
     const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
     return `Its gradient times its change, ${part}, is its part of what was promised.`;

@@ -62,9 +62,10 @@ function inWords(told) {
   const against = " It moved the other way nevertheless: the optimizer also follows what earlier batches said, "
     + "or pulls weights towards 0.";
   const slope = `the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger`;
+  const sum = told.worked ? ` = ${told.worked}` : "";
   return [
     `${way}: ${slope}.${other ? against : ""}`,
-    `${told.optimizer} made of it a change of ${signed(told.change)}: ${pair(told.old, told.new).join(" became ")}.`,
+    `${told.optimizer} made of it a change of ${signed(told.change)}${sum}: ${pair(told.old, told.new).join(" became ")}.`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
+import { held } from "../recorded.js";
 import { ask, run as at } from "../server.js";
 import { again } from "../step/again.js";
 import { batch } from "../step/batch.js";
@@ -10,6 +11,7 @@ import { loss } from "../step/loss.js";
 import { easiest, invitation, strip, weightOf, written } from "../step/pin.js";
 import { saySwitch, way } from "../step/say.js";
 import { update } from "../step/update.js";
+import { GOING } from "../steering.js";
 import { madeAgain, whole } from "../stepper.js";
 
 const STATIONS = [
@@ -21,6 +23,8 @@ const STATIONS = [
   ["again", "6 Again", "the same batch after it", again],
 ];
 
+const EARLY = 20; // the step at which a weight is followed where none was picked: at the end of a run weights hardly move
+
 export const step = {
   id: "step",
   title: "One step",
@@ -28,9 +32,11 @@ export const step = {
   needs: ["run"],
   steps: () => 1,
 
-  async draw(place, { opened, step: wanted, picks }) {
+  async draw(place, { opened, step: wanted, picks, moved }) {
     const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0));
     const one = new OneStep(opened.name, wanted, row, picks);
+    if (picks.step === undefined && wanted >= 2 * EARLY && !GOING.includes(opened.state)) one.early = held(EARLY, wanted);
+    one.moved = moved;
     place.append(
       make("h1", {}, this.question),
       make("div", { class: "controls" }, rows, saySwitch(one.say, (say) => { one.say = say; one.redraw(); })),
@@ -62,7 +68,7 @@ function purposeOf({ step, steps, loss, made }) {
 /** What is looked at in one step; every pick is written into the address, and only its station is drawn anew. */
 class OneStep {
   constructor(run, number, row, picks) {
-    Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0 });
+    Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0, early: null });
     this.station_ = STATIONS.some(([id]) => id === picks.station) ? picks.station : "batch";
     this.layer = picks.at ?? null;
     this.parameter = picks.parameter ?? null;
@@ -107,8 +113,8 @@ class OneStep {
   to(station) {
     this.station_ = station;
     go({ station }, { quietly: true });
-    this.redraw();
     document.getElementById(`tab-${station}`).focus();
+    return this.redraw();
   }
 
   /** Draw the station, and the pinned weight above it. What was begun for another pick is dropped. */
@@ -143,7 +149,7 @@ class OneStep {
   above() {
     const unpin = () => this.pin(null);
     if (this.pinned) return strip(this.pinned, this.station_, this.found, { unpin, next: this.next() });
-    if (!this.lost) return invitation(() => this.follow());
+    if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
     return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
   }
@@ -163,6 +169,20 @@ class OneStep {
     this.rowField.value = row;
     go({ row }, { quietly: true });
     return this.tellAnew();
+  }
+
+  /** Where no step was picked, an early one; where that cannot be made again, the one that is shown. */
+  async toEarly() {
+    const [early, last] = [this.early, this.number];
+    this.early = null;
+    if (early === null) return;
+    try {
+      await this.toStep(early);
+      go({ step: early }, { quietly: true });
+      this.moved(early);
+    } catch {
+      this.number = last;
+    }
   }
 
   /** Another step of the run. */
@@ -209,15 +229,17 @@ class OneStep {
   /** The station after this one. */
   next() {
     const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
-    return id ? { title, go: () => this.to(id) } : null;
+    const onwards = () => this.strip.querySelector("button")?.focus(); // so that Enter alone leads through all stations
+    return id ? { title, go: () => this.to(id).then(onwards) } : null;
   }
 
   /** Pin a weight that tells much: the one with the largest gradient in a matrix that is easily followed. */
   async follow() {
+    await this.toEarly();
     const { parameters, input_names: columns } = this.found.structure, first = easiest(parameters, columns);
     let most;
     try {
-      ({ entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient" }));
+      ({ entries: [most] } = await this.ask("entries", { name: first.name, by: "gradient", first: 0 }));
     } catch (error) {
       return this.strip.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
     }
