@@ -3,7 +3,11 @@ frame around it, never a blank page."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from tests.browser.conftest import WAITS, Window
 from tests.browser.serving import Server, serving
 
 REFUSED = ("status of 404", "status of 409")
+LOST = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 SCREENS: dict[str, dict[str, object]] = {
     "live": {},
     "step": {"step": 7},
@@ -123,11 +128,70 @@ def test_the_first_screen_shows_damaged_runs_beside_the_whole_one(
         ({"view": "round", "run": "book", "prompt": "the cat sat on the mat"}, "looks back over 8"),
         ({"view": "answer", "run": "book", "prompt": "the cat sat on the mat"}, "looks back over 8"),
         ({"view": "answer", "run": "iris", "prompt": "colour=red"}, "colour"),
-        ({"view": "nowhere", "run": "book"}, ""),
+        ({"view": "nowhere", "run": "book"}, "no screen called 'nowhere'"),
+        ({"view": "start", "run": "boook"}, "no run called 'boook'"),
     ],
 )
 def test_what_cannot_be_shown_is_said(picks: dict[str, object], words: str, window: Window) -> None:
     window.allowed = REFUSED
     window.open(**picks)  # type: ignore[arg-type]
     expect(window.page.locator("main")).to_contain_text(words)
+    window.drawn()
     worded(window)
+
+
+def test_start_lists_the_others_where_a_run_is_gone(window: Window) -> None:
+    window.allowed = REFUSED
+    page = window.open("start", "boook")
+    expect(page.locator(".cards").first).to_contain_text("moons")
+    expect(page.get_by_label("run", exact=True)).to_have_value("")
+    page.get_by_role("link", name="Start").click()
+    expect(page.locator("main .trouble")).to_have_count(0)
+
+
+def test_a_killed_server_is_told_once_and_what_was_asked_for_comes_by_itself(
+    windows: Callable[..., Window], observed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(observed / "moons", tmp_path / "runs" / "moons")
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        window.allowed = (*REFUSED, *LOST)
+        page = window.open("step", "moons", step=7)
+        expect(page.locator(".purpose")).to_contain_text("step 7 of")
+        server.kill()
+        page.get_by_role("button", name="one step back").click()
+        expect(page.get_by_role("alert")).to_have_count(1)
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        assert page.locator(".purpose").count() == 0, "nothing of another step stays beside what went wrong"
+        server.start()
+        expect(page.locator(".purpose")).to_contain_text("step 6 of", timeout=30_000)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        window.close()
+
+
+def test_the_frame_tells_how_a_training_goes_on_every_screen(
+    windows: Callable[..., Window], observed: Path, tmp_path: Path
+) -> None:
+    words = ["--model.hidden", "4", "--threads", "1", "--training.compile", "off", "--training.steps", "5000"]
+    command = [sys.executable, "-m", "fogwalk", "train", "sample:moons", *words, "--pace", "20"]
+    training = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "runs" / "going")],
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            if (tmp_path / "runs" / "going" / "checkpoints").exists():
+                break
+            time.sleep(0.1)
+        with serving(tmp_path / "runs", tmp_path / "cache") as server:
+            window = windows(server)
+            for screen in ("start", "blame", "live"):
+                page = window.open(screen, "going")
+                state = page.locator("#state")
+                expect(state).to_contain_text("training")
+                expect(state).not_to_have_text(state.inner_text(), timeout=10_000)
+            window.close()
+    finally:
+        training.kill()
+        training.wait()

@@ -18,6 +18,7 @@ const VIEWS = [start, live, step, network, blame, round, answer];
 
 const named = (id) => document.getElementById(id);
 const [picker, state, fold, screens, screen] = ["run", "state", "fold", "screens", "screen"].map(named);
+const AGAIN = 2000; // milliseconds after which a server that did not answer is asked again
 let left = null, turn = 0, stands = "";
 const bar = player(move, (words) => { state.textContent = words ?? stands; });
 document.querySelector("header").append(bar.place);
@@ -27,24 +28,28 @@ async function show() {
   const mine = ++turn, picked = picks();
   ends(left);
   left = null;
-  const view = VIEWS.find((one) => one.id === picked.view) ?? (picked.run ? live : start);
+  const known = VIEWS.find((one) => one.id === picked.view), view = known ?? (picked.run ? live : start);
   const place = make("div", {});
   screen.replaceChildren(place);
   try {
     const list = await ask("runs");
     if (mine !== turn) return;
-    const name = picked.run ?? (view.needs.includes("run") ? list.runs[0]?.name : null);
-    frame(list, view, name);
-    if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
-    const opened = name ? await ask(at(name)) : null;
+    const wanted = picked.run ?? (view.needs.includes("run") ? list.runs[0]?.name : null);
+    frame(list, view, wanted);
+    const { opened, name, gone } = await found(wanted, view);
     if (mine !== turn) return;
+    if (gone) frame(list, view, null);
+    if (gone) place.append(make("p", { class: "trouble", role: "alert" }, `${gone} Below are those that there are.`));
+    if (picked.view && !known) place.append(make("p", { class: "trouble", role: "alert" }, `There is no screen called '${picked.view}': this is ${view.title}.`));
+    if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
     stands = opened ? `${standing(opened.state)}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;
     if (opened?.wrong && view !== start) throw new Error(opened.wrong);
     if (view !== start) place.append(...(opened?.remarks ?? []).map((words) => make("p", { class: "trouble remark" }, words)));
     if (recording && view !== start) place.append(banner(view, name));
     for (const what of ["step", "row"]) requireWhole(what, picked[what]);
-    const step = bar.open(opened, picked.step === undefined ? null : Number(picked.step), view.steps?.(opened) ?? null);
+    const asked = picked.step === undefined ? null : Number(picked.step);
+    const step = bar.open(opened, asked, view.steps?.(opened) ?? null, !view.hears);
     const moved = (to) => { if (mine === turn) bar.at(to); };
     const says = (words) => { if (mine === turn) state.textContent = words ?? stands; };
     const drawn = await view.draw(place, { list, opened, step, picks: picked, moved, state: says });
@@ -54,6 +59,26 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     place.append(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
+    if (error.lost) setTimeout(() => backAgain(mine), AGAIN);
+  }
+}
+
+/** Once the server answers, what was asked for is drawn, unless another screen was gone to. */
+async function backAgain(mine) {
+  const answers = !document.hidden && await ask("runs").then(() => true, (error) => !error.lost);
+  if (mine !== turn) return;
+  if (answers) show();
+  else setTimeout(() => backAgain(mine), AGAIN);
+}
+
+/** A run as it stands. Start needs none: there one that is gone is told, and the others are shown. */
+async function found(name, view) {
+  if (!name) return { opened: null, name };
+  try {
+    return { opened: await ask(at(name)), name };
+  } catch (error) {
+    if (error.lost || view !== start) throw error;
+    return { opened: null, name: null, gone: error.message };
   }
 }
 
@@ -69,11 +94,10 @@ const ends = (drawn) => (typeof drawn === "function" ? drawn() : drawn?.end?.())
 async function move(step) {
   go({ step }, { quietly: true });
   if (!left?.show) return show();
-  screen.querySelector(":scope > .trouble")?.remove();
   try {
     await left.show(step);
-  } catch (error) {
-    screen.append(make("p", { class: "trouble", role: "alert" }, error.message));
+  } catch {
+    await show(); // nothing of another step stays beside what went wrong
   }
 }
 

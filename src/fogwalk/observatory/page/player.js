@@ -52,7 +52,7 @@ export function player(move, stands) {
   }
 
   let words = null; // on how the run stands
-  const calmly = calm(() => { if (open) { stands(words); draw(); } });
+  const calmly = calm(() => { if (open) { stands(words); if (!place.hidden) draw(); } });
 
   async function to(step, { still = false } = {}) {
     if (!still) playing = false;
@@ -117,13 +117,16 @@ export function player(move, stands) {
       shown = Math.min(made, Math.max(open.first, step));
       draw();
     },
-    /** The frame shows this run now, on a screen that has steps, or on one that has none. */
-    open(opened, wanted, first) {
+    /** The frame shows this run now, on a screen that has steps, or on one that has none; a screen that hears of the run itself
+        is not heard for. */
+    open(opened, wanted, first, hears = true) {
       if (!opened || first === null) {
         playing = false;
+        place.hidden = true;
+      }
+      if (!opened || !hears) {
         hear?.();
         hear = open = null;
-        place.hidden = true;
         return 0;
       }
       if (open?.name !== opened.name) {
@@ -137,15 +140,17 @@ export function player(move, stands) {
       if (GOING.includes(opened.state) && !hear) hear = listen(opened.name, opened.offset, (event) => {
         if (event.event === "step") made = Math.max(made, event.step);
         if (event.event === "resumed") made = event.step;
-        if (awaited && made >= awaited) { awaited = 0; to(made); } else calmly.soon();
+        if (place.hidden) calmly.soon();
+        else if (awaited && made >= awaited) { awaited = 0; to(made); } else calmly.soon();
       }, (seconds) => {
         words = seconds > 3 ? `lost contact ${seconds} s` : null;
         calmly.soon();
       }, (now) => {
         [state, wish, made] = [now.state, now.wish, Math.max(made, now.step ?? 0)];
         words = `${standing(state)}, step ${(now.step ?? 0).toLocaleString("en")}`;
-        if (settling && state !== "training") { settling = false; to(made); } else calmly.soon();
+        if (settling && !place.hidden && state !== "training") { settling = false; to(made); } else calmly.soon();
       });
+      if (first === null) return 0;
       shown = Math.min(made, Math.max(first, wanted ?? made));
       place.hidden = false;
       draw();

@@ -9,7 +9,9 @@ async function got(path, query) {
   try {
     answer = recording ? null : await fetch(`/api/${path}${words.size ? `?${words}` : ""}`);
   } catch {
-    throw new Error("The server of this page does not answer. A training goes on without it; start the page again with: fogwalk observe");
+    const words = "The server of this page does not answer. A training goes on without it; start the page again with: "
+      + "fogwalk observe. What is asked for here is drawn once it answers.";
+    throw Object.assign(new Error(words), { lost: true });
   }
   answer ??= recording.answer(path, query);
   if (answer.ok) return answer;

@@ -16,6 +16,7 @@ export const live = {
   title: "Live",
   question: "Is it learning, and how long will it take?",
   needs: ["run"],
+  hears: true,
 
   /** Gives back what ends it. */
   async draw(place, { opened, state }) {
