@@ -196,3 +196,88 @@ def test_a_network_is_started_waits_makes_one_real_step_plays_and_waits_again(
             if folder.status().get("state") in ("training", "paused"):
                 wish(folder, Wish(stop=True))
                 when(lambda: folder.status()["state"] == "interrupted")
+
+
+# -- the drawing by keyboard and finger ------------------------------------------------------------------------------------
+
+FOCUSED = "document.activeElement.getAttribute('aria-label')"
+REACHED = """async () => {
+  const svg = document.querySelector('svg.net'), seen = new Set();
+  const key = (name) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
+  const label = () => document.activeElement.getAttribute('aria-label');
+  svg.querySelector('[tabindex="0"]').focus();
+  for (let columns = 0; columns < 12; columns += 1) {
+    key('Home');
+    for (let before = null; before !== label(); ) { seen.add(before = label()); key('ArrowDown'); }
+    key('Home');
+    key('ArrowRight');
+  }
+  return [...seen];
+}"""
+
+
+@pytest.mark.parametrize("run", ["moons", "iris"])
+def test_the_drawing_is_one_tab_stop_and_arrows_reach_all_of_it(run: str, window: Window) -> None:
+    page = window.open("network", run, step=13)
+    stops = page.locator("svg.net [tabindex='0']")
+    expect(stops).to_have_count(1)
+    every = page.locator("svg.net [role=button]").evaluate_all(
+        "all => all.map((one) => one.getAttribute('aria-label'))"
+    )
+    assert len(every) > 12
+    assert set(page.evaluate(REACHED)) == set(every)
+    expect(stops).to_have_count(1)
+    expect(page.get_by_text("The drawing is one stop of the Tab key")).to_be_visible()
+    stops.focus()
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.closest('svg.net')"), "the next stop lies behind the drawing"
+
+
+def test_arrows_go_along_the_network(window: Window) -> None:
+    page = window.open("network", "moons", step=13)
+    page.get_by_role("button", name=re.compile(r"^layers\.0\.weight\[2, 1\] weight")).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(FOCUSED) == "layers.0 2"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(FOCUSED).startswith("head.weight[0, 2] weight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(FOCUSED).startswith("layers.0.weight[2, 0] weight")
+    told = page.evaluate(FOCUSED)
+    expect(page.locator(".pointed")).to_have_text(told)
+
+
+def test_escape_lets_go_wherever_the_focus_is(window: Window) -> None:
+    page = window.open("network", "moons", step=13)
+    link = page.get_by_role("button", name=re.compile(r"^head\.weight\[1, 2\] weight"))
+    link.focus()
+    link.press("Enter")
+    expect(page.locator(".sandbox")).to_have_count(1)
+    page.get_by_label("links", exact=True).focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(".sandbox")).to_have_count(0)
+    assert "pick=" not in page.url
+    assert page.evaluate(FOCUSED).startswith("head.weight[1, 2] weight"), "it is there where it was picked"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_link_is_reached_within_a_fingertip_and_from_the_table(
+    width: int, windows: Callable[..., Window], server: Server
+) -> None:
+    page = windows(server, width).open("network", "moons", step=13)
+    link = page.get_by_role("button", name=re.compile(r"^layers\.0\.weight\[0, 0\] weight"))
+    link.scroll_into_view_if_needed()
+    middle = link.locator(".link").evaluate(
+        """(path) => { const at = path.getPointAtLength(path.getTotalLength() / 2), on = path.getScreenCTM();
+        return [at.x * on.a + on.e, at.y * on.d + on.f]; }"""
+    )
+    page.mouse.click(middle[0], middle[1] - 10)  # no other link is nearer
+    expect(page.locator(".sandbox")).to_contain_text("layers.0.weight[0, 0]")
+    page.keyboard.press("Escape")
+    page.get_by_text("The weights as a table").click()
+    button = page.get_by_role("button", name="try another head.weight[1, 2]", exact=True)
+    box = button.bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) >= 24
+    button.click()
+    expect(page.locator(".sandbox")).to_contain_text("head.weight[1, 2]")

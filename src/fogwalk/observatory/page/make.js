@@ -18,7 +18,10 @@ export const draw = (name, attributes, ...children) => filled(document.createEle
 /** A table of rows; columns whose title begins with # hold numbers and stand to the right. */
 export function table(titles, rows) {
   const right = titles.map((title) => title.startsWith("#"));
-  const cell = (kind, value, at) => make(kind, { class: right[at] ? "number" : null, scope: kind === "th" ? "col" : null }, String(value));
+  const cell = (kind, value, at) => {
+    const inside = value instanceof Node ? value : String(value);
+    return make(kind, { class: right[at] ? "number" : null, scope: kind === "th" ? "col" : null }, inside);
+  };
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table" },
     make("table", {},
       make("thead", {}, make("tr", {}, titles.map((title, at) => cell("th", title.replace(/^#/, ""), at)))),

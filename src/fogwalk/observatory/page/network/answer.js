@@ -7,7 +7,9 @@ import { number } from "../words.js";
 const SIZE = 308; // 11 pixels for each of the 28 points along a side
 
 export function answerPlane(frame) {
-  const canvas = make("canvas", { class: "answer-plane", width: SIZE, height: SIZE, role: "img" }), ink = canvas.getContext("2d"), sentence = make("p", { class: "quiet" });
+  const canvas = make("canvas", { class: "answer-plane", width: SIZE, height: SIZE, role: "img" }),
+    ink = canvas.getContext("2d"),
+    sentence = make("p", { class: "quiet" });
   const classes = frame.outputs.filter(Boolean);
 
   function show({ plane }) {
@@ -35,7 +37,9 @@ export function answerPlane(frame) {
     plane.held.forEach((point) => dot(point, false));
     plane.batch.forEach((point) => dot(point, true));
     const key = classes.map((name, at) => `${name}: ${at % 2 ? "squares" : "circles"}`).join(", ");
-    sentence.textContent = `What it answers everywhere${key ? ` (${key}; the fuller the colour, the surer)` : ` (blue above zero, orange below, full at ±${number(largest)})`}. Filled points are the update's batch, open ones are held back.`;
+    const scale = `blue above zero, orange below, full at ±${number(largest)}`;
+    sentence.textContent = `What it answers everywhere (${key ? `${key}; the fuller the colour, the surer` : scale}). ` +
+      "Filled points are the update's batch, open ones are held back.";
     canvas.setAttribute("aria-label", sentence.textContent);
   }
   return { place: make("div", { class: "answers" }, canvas, sentence), show };
@@ -43,8 +47,11 @@ export function answerPlane(frame) {
 
 /** The colour of scores: that of the likeliest class, white where it is no likelier than any other. */
 function classed(scores) {
-  const top = Math.max(...scores), sizes = scores.map((score) => Math.exp(score - top)), whole = sizes.reduce((sum, one) => sum + one, 0);
-  const best = scores.indexOf(top), even = 1 / scores.length;
+  const top = Math.max(...scores),
+    sizes = scores.map((score) => Math.exp(score - top)),
+    whole = sizes.reduce((sum, one) => sum + one, 0);
+  const best = scores.indexOf(top),
+    even = 1 / scores.length;
   return ofClass(best, (1 / whole - even) / (1 - even));
 }
 

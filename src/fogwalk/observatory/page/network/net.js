@@ -1,5 +1,5 @@
-// A plain network, its neurons one by one: each with the plane of what it makes of two columns, or with how its values lie over the
-// batch; links by weight, blame or change. Built once for a network, then changed with every frame.
+// A plain network, its neurons one by one: each with the plane of what it makes of two columns, or with how its values lie
+// over the batch; links by weight, blame or change. Built once for a network, then changed with every frame.
 
 import { signed } from "../colour.js";
 import { draw, make, table } from "../make.js";
@@ -10,113 +10,290 @@ const MOST = 400; // links that are drawn
 const [TILE, GAP, COLUMN, LEFT, TOP] = [42, 12, 128, 74, 34];
 
 /** The names of the matrices of a frame, in order. */
-export const matrices = (frame) => Object.keys(frame.parameters).filter((name) => name.endsWith("weight"));
+const matrices = (frame) => Object.keys(frame.parameters).filter((name) => name.endsWith("weight"));
 const layerOf = (matrix) => matrix.replace(".weight", "");
 
-/** `pick(name, at)` is told of the link or neuron that was chosen. Gives back its place and what shows a frame. */
+const REACH = 12; // pixels on the page beside a link that it can be pressed within, each way; of several the nearest is meant
+const LABEL = "the network; the arrow keys go from one to the next, Enter picks";
+const HINT = "The drawing is one stop of the Tab key. In it the arrow keys go on: left and right along the network, up " +
+  "and down " +
+  "among the links or neurons of a column; Enter picks, Esc lets go. With the pointer the nearest is meant.";
+
+/** `pick(name, at)` is told of the link or neuron that was chosen. Gives back its place, what shows a frame, and what puts the
+    focus on an entry. */
 export function net(frame, pick) {
   const { sizes } = frame, names = matrices(frame), most = Math.max(...sizes);
   const high = TOP + most * (TILE + GAP), wide = LEFT + (sizes.length - 1) * COLUMN + TILE + 90;
-  const seat = (layer, unit) => [LEFT + layer * COLUMN, TOP + ((most - sizes[layer]) * (TILE + GAP)) / 2 + unit * (TILE + GAP)];
-  const chosen = (act) => ({ onclick: act, onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); } } });
-
-  const links = names.flatMap((name, layer) => frame.parameters[name].weight.flatMap((row, unit) => row.map((_, from) => {
-    const [[x, y], [u, v]] = [seat(layer, from), seat(layer + 1, unit)], title = draw("title", {});
-    const path = `M${x + TILE},${y + TILE / 2} C${x + TILE + 36},${y + TILE / 2} ${u - 36},${v + TILE / 2} ${u},${v + TILE / 2}`;
-    const line = draw("path", { d: path }), group = draw("g", { class: "reach", tabindex: "0", role: "button", ...chosen(() => pick(name, [unit, from])) }, draw("path", { d: path, class: "near" }), line, title);
-    return { name, unit, from, line, group, title };
-  })));
-  const labels = (layer, unit) => (layer === 0 ? frame.inputs[unit] ?? `${unit}` : layer === sizes.length - 1 ? frame.outputs[unit] || "answer" : `${unit}`);
+  const seat = (layer, unit) => [
+    LEFT + layer * COLUMN,
+    TOP + ((most - sizes[layer]) * (TILE + GAP)) / 2 + unit * (TILE + GAP),
+  ];
+  const links = names.map((name, layer) =>
+    frame.parameters[name].weight.flatMap((row, unit) =>
+      row.map((_, from) => linkOf(name, unit, from, seat(layer, from), seat(layer + 1, unit)))));
+  const labels = (layer, unit) => {
+    if (layer === 0) return frame.inputs[unit] ?? `${unit}`;
+    return layer === sizes.length - 1 ? frame.outputs[unit] || "answer" : `${unit}`;
+  };
   const tiles = sizes.map((size, layer) => Array.from({ length: size }, (_, unit) => {
-    const [x, y] = seat(layer, unit), label = labels(layer, unit), end = layer === 0 || layer === sizes.length - 1;
-    const image = draw("image", { x: x + 2, y: y + 2, width: TILE - 4, height: TILE - 4, preserveAspectRatio: "none" });
-    const bars = draw("path", { class: "bars-of" }), title = draw("title", {});
-    const act = layer ? chosen(() => pick(names[layer - 1].replace("weight", "bias"), [unit])) : {};
-    const group = draw("g", { class: "neuron", role: layer ? "button" : "img", tabindex: layer ? "0" : null, "aria-label": `${layer ? layerOf(names[layer - 1]) : "reads"} ${label}`, ...act },
-      draw("rect", { class: "tile", x, y, width: TILE, height: TILE, rx: 4 }), image, bars, title,
-      end ? draw("text", { x: layer ? x + TILE + 5 : x - 6, y: y + TILE / 2 + 4, "text-anchor": layer ? "start" : "end" }, label.length > 11 ? `${label.slice(0, 10)}…` : label) : null);
-    return { group, image, bars, title, x, y };
+    const end = layer === 0 ? "first" : layer === sizes.length - 1 ? "last" : "";
+    return tileOf(layer ? names[layer - 1] : null, unit, seat(layer, unit), labels(layer, unit), end);
   }));
-  const titles = sizes.map((_, layer) => draw("text", { x: seat(layer, 0)[0] + TILE / 2, y: 14, "text-anchor": "middle" }, layer === 0 ? "reads" : layer === sizes.length - 1 ? "answers" : layerOf(names[layer - 1])));
-  const svg = draw("svg", { class: "net", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": "the network" }, draw("g", {}, links.map((one) => one.group)), tiles.flat().map((one) => one.group), titles);
+  const titles = sizes.map((_, layer) => {
+    const told = layer === 0 ? "reads" : layer === sizes.length - 1 ? "answers" : layerOf(names[layer - 1]);
+    return draw("text", { x: seat(layer, 0)[0] + TILE / 2, y: 14, "text-anchor": "middle" }, told);
+  });
+  const every = links.flat(), pointed = make("p", { class: "sentence pointed" });
+  const svg = draw(
+    "svg",
+    { class: "net", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": LABEL },
+    draw("g", {}, every.map((one) => one.group)), tiles.flat().map((one) => one.group), titles,
+  );
   const sentence = make("p", { class: "quiet" }), twin = make("details", {}, make("summary", {}, "The weights as a table"));
-  let last = null;
+  const columns = links.flatMap((column, layer) => [column, tiles[layer + 1]]); // that the arrow keys go through
+  let last = null, stop = columns[0][0];
   twin.addEventListener("toggle", () => fill());
+  roving();
+
+  /** The one that the Tab key comes to. */
+  function stopAt(one) {
+    stop.group.setAttribute("tabindex", "-1");
+    stop = one;
+    stop.group.setAttribute("tabindex", "0");
+  }
+  function take(one) {
+    stopAt(one);
+    pick(...one.entry);
+  }
+  /** Where an arrow leads: along the network, from a neuron to a link of it and from a link to its ends; else in its column. */
+  function beside(one, key) {
+    const column = columns.find((list) => list.includes(one)), layer = columns.indexOf(column) >> 1, seen = column.filter(drawn);
+    const [unit, from] = one.entry[1], at = seen.indexOf(one), link = from !== undefined;
+    if (key === "ArrowUp" || key === "ArrowDown") return seen[at + (key === "ArrowUp" ? -1 : 1)];
+    if (key === "Home" || key === "End") return seen.at(key === "Home" ? 0 : -1);
+    const left = key === "ArrowLeft";
+    if (link) return left ? layer && tiles[layer][from] : tiles[layer + 1][unit];
+    return links[left ? layer : layer + 1]?.find((other) => other.entry[1][left ? 0 : 1] === unit && drawn(other));
+  }
+  function roving() {
+    stopAt(stop);
+    const of = (event) => columns.flat().find((one) => one.group === event.target.closest("g[role=button]"));
+    svg.addEventListener("focusin", (event) => { pointed.textContent = of(event)?.told ?? ""; });
+    svg.addEventListener("keydown", (event) => {
+      const one = of(event);
+      if (!one) return;
+      if (event.key === "Enter" || event.key === " ") take(one);
+      else if (/^(Arrow(Up|Down|Left|Right)|Home|End)$/.test(event.key)) {
+        const next = beside(one, event.key);
+        if (next) stopAt(next);
+        stop.group.focus();
+      } else return;
+      event.preventDefault();
+    });
+    svg.addEventListener("click", (event) => {
+      const one = event.detail ? under(event) : of(event); // without a pointer there is no nearest
+      if (one) take(one);
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const one = under(event);
+      every.forEach((other) => other.group.classList.toggle("pointed", other === one));
+      pointed.textContent = one?.told ?? "";
+    });
+    svg.addEventListener("pointerleave", () => every.forEach((one) => one.group.classList.remove("pointed")));
+  }
+  /** The neuron that is pointed at, or the nearest link. */
+  function under(event) {
+    const box = svg.getBoundingClientRect(), zoom = box.width / wide;
+    const [x, y] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
+    const tile = tiles.flat().find((one) => x >= one.x && x <= one.x + TILE && y >= one.y && y <= one.y + TILE);
+    if (tile) return tile.entry && tile;
+    const found = every.filter(drawn).map((one) => [away(one.points, x, y) * zoom, one]);
+    const [far, nearest] = found.reduce((best, one) => (one[0] < best[0] ? one : best), [Infinity, null]);
+    return far <= REACH ? nearest : null;
+  }
 
   function fill() {
     if (!twin.open || !last) return;
-    const rows = links.map(({ name, unit, from }) => { const one = last.parameters[name]; return [`${name}[${unit}, ${from}]`, number(one.weight[unit][from]), one.gradient ? number(one.gradient[unit][from]) : "-", one.change ? number(one.change[unit][from]) : "-"]; });
+    const rows = every.map((one) => {
+      const [name, [unit, from]] = one.entry, { weight, gradient, change } = last.parameters[name];
+      const entry = `${name}[${unit}, ${from}]`;
+      const open = make("button", { "aria-label": `try another ${entry}`, onclick: () => take(one) }, entry);
+      return [open, ...[weight, gradient, change].map((matrix) => (matrix ? number(matrix[unit][from]) : "-"))];
+    });
     twin.replaceChildren(twin.firstChild, table(["", "#weight", "#blame", "#change"], rows));
   }
 
   /** Show a frame; `kind` of LINKS, `picked` the entry that is held. */
-  function show(frame, kind, picked) {
-    last = frame;
-    const values = links.map(({ name, unit, from }) => frame.parameters[name][kind]?.[unit][from] ?? null);
-    const largest = Math.max(...values.map((value) => Math.abs(value ?? 0)), 1e-30);
-    const least = values.length > MOST ? values.map((value) => Math.abs(value ?? 0)).toSorted((one, other) => other - one)[MOST - 1] : 0;
-    links.forEach(({ name, unit, from, line, group, title }, each) => {
-      const value = values[each], mine = picked?.name === name && picked.at[0] === unit && picked.at[1] === from;
-      line.setAttribute("class", `link ${value < 0 ? "minus" : "plus"}`);
-      line.setAttribute("stroke-width", Math.max(0.6, (Math.abs(value ?? 0) / largest) * 7).toFixed(2));
-      group.setAttribute("class", mine ? "reach held" : "reach");
-      group.style.display = value === null || Math.abs(value) < least ? "none" : "";
-      const told = `${name}[${unit}, ${from}] ${kind} ${value < 0 ? "−" : "+"}${number(Math.abs(value ?? 0))}`;
-      title.textContent = told;
-      group.setAttribute("aria-label", told);
-    });
-    tiles.forEach((units, layer) => units.forEach(({ image, bars, title, group, x, y }, unit) => {
+  function show(now, kind, picked) {
+    last = now;
+    const valueOf = ({ entry: [name, [unit, from]] }) => now.parameters[name][kind]?.[unit][from] ?? null;
+    const sizesOf = every.map((one) => Math.abs(valueOf(one) ?? 0)), largest = Math.max(...sizesOf, 1e-30);
+    const least = every.length > MOST ? sizesOf.toSorted((one, other) => other - one)[MOST - 1] : 0;
+    for (const one of every) {
+      const value = valueOf(one), [name, [unit, from]] = one.entry;
+      const mine = picked?.name === name && picked.at[0] === unit && picked.at[1] === from;
+      one.line.setAttribute("class", `link ${value < 0 ? "minus" : "plus"}`);
+      one.line.setAttribute("stroke-width", Math.max(0.6, (Math.abs(value ?? 0) / largest) * 7).toFixed(2));
+      one.group.setAttribute("class", mine ? "reach held" : "reach");
+      one.group.style.display = value === null || Math.abs(value) < least ? "none" : "";
+      one.told = `${name}[${unit}, ${from}] ${kind} ${value < 0 ? "−" : "+"}${number(Math.abs(value ?? 0))}`;
+      one.group.setAttribute("aria-label", one.told);
+    }
+    if (!drawn(stop)) stopAt(columns.flat().find(drawn));
+    tiles.forEach((units, layer) => units.forEach((one, unit) => {
       const name = layer === 0 ? "input" : layerOf(names[layer - 1]);
-      group.classList.toggle("held", layer > 0 && picked?.at.length === 1 && picked.name === `${name}.bias` && picked.at[0] === unit);
-      if (frame.plane) {
-        const values = layer === 0 ? ramp(frame.plane, unit) : frame.plane.units[name][unit];
-        image.setAttribute("href", picture(values, frame.plane.side));
-        const size = Math.max(...values.map(Math.abs));
-        title.textContent = `${name} ${labels(layer, unit)}: from ${number(Math.min(...values))} to ${number(Math.max(...values))}; full colour at ±${number(size)}`;
-      } else if (frame.histograms) {
-        const one = frame.histograms[name][unit], tall = Math.max(...one.counts, 1), each = (TILE - 6) / one.counts.length;
-        bars.setAttribute("d", one.counts.map((count, at) => `M${(x + 3 + at * each).toFixed(1)},${y + TILE - 3} v${(-(count / tall) * (TILE - 8)).toFixed(1)} h${(each * 0.85).toFixed(1)} V${y + TILE - 3} z`).join(""));
-        title.textContent = `${name} ${labels(layer, unit)}: from ${number(one.low)} to ${number(one.high)} over the batch`;
-      }
+      const mine = layer > 0 && picked?.at.length === 1 && picked.name === `${name}.bias` && picked.at[0] === unit;
+      one.group.classList.toggle("held", mine);
+      shade(one, now, name, unit, labels(layer, unit));
     }));
-    const shown = Math.min(MOST, links.length), inside = frame.plane ? "Each square is what a neuron makes of the whole plane: blue where it is above zero, orange where below." : frame.histograms ? "Each square tells how a neuron's values lie over the update's batch, lowest to highest." : "";
-    sentence.textContent = `${shown < links.length ? `The strongest ${shown} of ${links.length} links` : `${links.length} links`} show the ${LINKS[kind]}; blue is +, orange is −; the widest is ${number(largest)}. ${inside} Pick a link or a neuron to try another number for it.`;
+    const shown = Math.min(MOST, every.length);
+    const many = shown < every.length ? `The strongest ${shown} of ${every.length} links` : `${every.length} links`;
+    sentence.textContent = `${many} show the ${LINKS[kind]}; blue is +, orange is −; the widest is ${number(largest)}. ` +
+      `${inside(now)} Pick a link or a neuron to try another number for it. ${HINT}`;
     fill();
   }
-  return { place: make("div", {}, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the network" }, svg), sentence, twin), show };
+  /** Put the focus on an entry, where it was picked. */
+  function focus(name, at) {
+    const one = columns.flat().find(({ entry }) => entry[0] === name && entry[1].join() === at.join());
+    if (!one || !drawn(one)) return;
+    stopAt(one);
+    one.group.focus({ preventScroll: true });
+  }
+  return {
+    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, twin),
+    show,
+    focus,
+  };
 }
+
+const drawn = (one) => one.group.style.display !== "none";
+
+/** A link from a tile to one of the next layer, and points on it. */
+function linkOf(name, unit, from, [left, y], [right, v]) {
+  const ends = [[left + TILE, y + TILE / 2], [left + TILE + 36, y + TILE / 2], [right - 36, v + TILE / 2], [right, v + TILE / 2]];
+  const path = `M${ends[0]} C${ends.slice(1).join(" ")}`, line = draw("path", { d: path });
+  const group = draw("g", { class: "reach", role: "button", tabindex: "-1" }, draw("path", { d: path, class: "near" }), line);
+  return { entry: [name, [unit, from]], line, group, points: Array.from({ length: 33 }, (_, at) => onCurve(ends, at / 32)) };
+}
+
+/** Where a cubic curve is at a share of its way. */
+function onCurve(ends, t) {
+  const shares = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+  return [0, 1].map((axis) => ends.reduce((sum, end, each) => sum + shares[each] * end[axis], 0));
+}
+
+/** How far a point is from a line through points. */
+function away(points, x, y) {
+  let least = Infinity;
+  for (let at = 1; at < points.length; at += 1) {
+    const [[a, b], [c, d]] = [points[at - 1], points[at]], long = (c - a) ** 2 + (d - b) ** 2 || 1;
+    const share = Math.min(1, Math.max(0, ((x - a) * (c - a) + (y - b) * (d - b)) / long));
+    least = Math.min(least, Math.hypot(x - a - share * (c - a), y - b - share * (d - b)));
+  }
+  return least;
+}
+
+/** A neuron, or what is read, which cannot be picked: its `matrix` is null. */
+function tileOf(matrix, unit, [x, y], label, end) {
+  const image = draw("image", { x: x + 2, y: y + 2, width: TILE - 4, height: TILE - 4, preserveAspectRatio: "none" });
+  const bars = draw("path", { class: "bars-of" }), title = draw("title", {}), first = end === "first";
+  const called = `${matrix ? layerOf(matrix) : "reads"} ${label}`;
+  const beside = { x: first ? x - 6 : x + TILE + 5, y: y + TILE / 2 + 4, "text-anchor": first ? "end" : "start" };
+  const group = draw(
+    "g",
+    { class: "neuron", role: matrix ? "button" : "img", tabindex: matrix ? "-1" : null, "aria-label": called },
+    draw("rect", { class: "tile", x, y, width: TILE, height: TILE, rx: 4 }), image, bars, title,
+    end ? draw("text", beside, label.length > 11 ? `${label.slice(0, 10)}…` : label) : null,
+  );
+  return { entry: matrix && [matrix.replace("weight", "bias"), [unit]], group, image, bars, title, x, y };
+}
+
+/** What a neuron makes, as a picture of the plane or as bars, and told. */
+function shade(one, { plane, histograms }, name, unit, label) {
+  const { image, bars, title, x, y } = one;
+  if (plane) {
+    const values = name === "input" ? ramp(plane, unit) : plane.units[name][unit];
+    image.setAttribute("href", picture(values, plane.side));
+    const [low, top] = [Math.min(...values), Math.max(...values)], size = Math.max(-low, top);
+    one.told = `${name} ${label}: from ${number(low)} to ${number(top)}; full colour at ±${number(size)}`;
+  } else if (histograms) {
+    const { counts, low, high } = histograms[name][unit];
+    const tall = Math.max(...counts, 1), each = (TILE - 6) / counts.length, foot = y + TILE - 3;
+    bars.setAttribute("d", counts.map((count, at) => {
+      const [left, up] = [x + 3 + at * each, -(count / tall) * (TILE - 8)];
+      return `M${left.toFixed(1)},${foot} v${up.toFixed(1)} h${(each * 0.85).toFixed(1)} V${foot} z`;
+    }).join(""));
+    one.told = `${name} ${label}: from ${number(low)} to ${number(high)} over the batch`;
+  }
+  title.textContent = one.told ?? "";
+}
+
+const inside = ({ plane, histograms }) => {
+  if (plane) return "Each square is what a neuron makes of the whole plane: blue where it is above zero, orange where below.";
+  return histograms ? "Each square tells how a neuron's values lie over the update's batch, lowest to highest." : "";
+};
 
 /** The first neurons of each layer of a network too wide for links. */
 export function gallery(frame) {
-  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"), place = make("div", { class: "neurons" });
+  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"),
+    place = make("div", { class: "neurons" });
   function show(now) {
-    place.replaceChildren(...layers.map((name, at) => {
-      const whole = now.sizes[at + 1], units = now.plane?.units[name] ?? now.histograms?.[name] ?? [];
-      const tiles = units.map((unit, each) => {
-        const [low, high] = now.plane ? [Math.min(...unit), Math.max(...unit)] : [unit.low, unit.high], told = `${name} ${name === "head" ? now.outputs[each] || "answer" : each}: from ${number(low)} to ${number(high)}`;
-        return now.plane ? make("img", { src: picture(unit, now.plane.side), alt: told, title: told, width: 56, height: 56 }) : bars(unit.counts, told);
-      });
-      return make("section", {}, make("h2", {}, `${name}: ${units.length < whole ? `the first ${units.length} of ${whole}` : whole} ${name === "head" ? "answers" : "neurons"}`), make("div", { class: "tiles" }, tiles));
-    }));
+    place.replaceChildren(
+      ...layers.map((name, at) => {
+        const whole = now.sizes[at + 1],
+          units = now.plane?.units[name] ?? now.histograms?.[name] ?? [];
+        const tiles = units.map((unit, each) => {
+          const [low, high] = now.plane ? [Math.min(...unit), Math.max(...unit)] : [unit.low, unit.high],
+            told = `${name} ${name === "head" ? now.outputs[each] || "answer" : each}: from ${number(low)} to ${number(high)}`;
+          return now.plane
+            ? make("img", { src: picture(unit, now.plane.side), alt: told, title: told, width: 56, height: 56 })
+            : bars(unit.counts, told);
+        });
+        return make(
+          "section",
+          {},
+          make(
+            "h2",
+            {},
+            `${name}: ${units.length < whole ? `the first ${units.length} of ${whole}` : whole} ` +
+              `${name === "head" ? "answers" : "neurons"}`,
+          ),
+          make("div", { class: "tiles" }, tiles),
+        );
+      }),
+    );
   }
   return { place, show };
 }
 
 function bars(counts, told) {
-  const tall = Math.max(...counts, 1), each = 50 / counts.length;
-  return draw("svg", { class: "net", viewBox: "0 0 56 56", width: 56, height: 56, role: "img", "aria-label": told }, draw("title", {}, told), draw("rect", { class: "tile", x: 0.5, y: 0.5, width: 55, height: 55, rx: 4 }),
-    draw("path", { class: "bars-of", d: counts.map((count, at) => `M${3 + at * each},52 v${-(count / tall) * 46} h${each * 0.85} V52 z`).join("") }));
+  const tall = Math.max(...counts, 1),
+    each = 50 / counts.length;
+  return draw(
+    "svg",
+    { class: "net", viewBox: "0 0 56 56", width: 56, height: 56, role: "img", "aria-label": told },
+    draw("title", {}, told),
+    draw("rect", { class: "tile", x: 0.5, y: 0.5, width: 55, height: 55, rx: 4 }),
+    draw("path", {
+      class: "bars-of",
+      d: counts.map((count, at) => `M${3 + at * each},52 v${-(count / tall) * 46} h${each * 0.85} V52 z`).join(""),
+    }),
+  );
 }
 
 /** What an input itself is over the plane. */
-export function ramp({ low, high, side }, unit) {
+function ramp({ low, high, side }, unit) {
   const step = (high[unit] - low[unit]) / (side - 1);
-  return Array.from({ length: side * side }, (_, each) => (unit === 0 ? low[0] + (each % side) * step : high[1] - Math.floor(each / side) * step));
+  return Array.from({ length: side * side }, (_, each) =>
+    unit === 0 ? low[0] + (each % side) * step : high[1] - Math.floor(each / side) * step,
+  );
 }
 
 /** Values row by row as a picture: full colour at the largest, of either sign. */
-export function picture(values, side) {
-  const canvas = make("canvas", { width: side, height: side }), ink = canvas.getContext("2d"), image = ink.createImageData(side, side);
+function picture(values, side) {
+  const canvas = make("canvas", { width: side, height: side }),
+    ink = canvas.getContext("2d"),
+    image = ink.createImageData(side, side);
   const largest = Math.max(...values.map(Math.abs), 1e-30);
   values.forEach((value, each) => image.data.set([...signed(value / largest), 255], each * 4));
   ink.putImageData(image, 0, 0);

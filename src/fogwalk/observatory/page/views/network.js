@@ -10,6 +10,9 @@ import { ask, run as at, tensor } from "../server.js";
 import { number } from "../words.js";
 
 const FEW = 16; // units of a layer that stand one by one; of more the matrix is drawn
+const MUON = "Muon's matrices are the run's own here: where that is quick it makes them in bfloat16. One step takes it " +
+  "in float32, " +
+  "so a change may differ from the one told there in its third digit.";
 
 export const network = {
   id: "network",
@@ -20,16 +23,35 @@ export const network = {
 
   async draw(place, { opened, step, picks }) {
     const settings = opened.planned.settings ?? {};
-    place.append(make("h1", {}, this.question), recording ? "" : workbench(opened.kind === "plain" ? settings : {}, opened.kind !== "plain" || (opened.made ?? 0) === 0, opened));
-    if (opened.kind !== "plain") return place.append(make("p", {}, `This screen draws plain networks, and ${opened.name} is ${opened.kind === "transformer" ? "a transformer: see its Round table" : `${opened.kind}: see One step`}. Start one here, or in a terminal: fogwalk train sample:moons --model.hidden 4`));
+    place.append(
+      make("h1", {}, this.question),
+      recording
+        ? ""
+        : workbench(opened.kind === "plain" ? settings : {}, opened.kind !== "plain" || (opened.made ?? 0) === 0, opened),
+    );
+    if (opened.kind !== "plain")
+      return place.append(
+        make(
+          "p",
+          {},
+          `This screen draws plain networks, and ${opened.name} is ` +
+            `${opened.kind === "transformer" ? "a transformer: see its Round table" : `${opened.kind}: see One step`}. ` +
+            "Start one here, or in a terminal: fogwalk train sample:moons --model.hidden 4",
+        ),
+      );
     const kind = picks.links in LINKS ? picks.links : "weight";
-    const choice = make("select", { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) }, Object.entries(LINKS).map(([name, words]) => make("option", { value: name, selected: name === kind }, words)));
+    const choice = make(
+      "select",
+      { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) },
+      Object.entries(LINKS).map(([name, words]) => make("option", { value: name, selected: name === kind }, words)),
+    );
     place.append(make("div", { class: "controls" }, make("label", {}, "links show the ", choice)));
     const wait = make("p", { class: "quiet", role: "status" }, "The network is made again as it was …");
     place.append(wait);
     try {
       const frame = await ask(`${at(opened.name)}/frames/${step}`);
-      return frame.wide ? wide(place, opened, frame, kind) : film(place, opened, frame, kind, picks);
+      if (frame.wide) return wide(place, opened, frame, kind);
+      return await film(place, opened, frame, kind, picks, settings["optimizer.name"] === "muon");
     } finally {
       wait.remove();
     }
@@ -37,12 +59,15 @@ export const network = {
 };
 
 /** The network frame by frame. */
-async function film(place, opened, frame, kind, picks) {
+async function film(place, opened, frame, kind, picks, muon) {
   const frameAt = (number, edit) => ask(`${at(opened.name)}/frames/${number}`, { edit });
   let held = null, box = null, value = null, asking = false, again = false;
-  const facts = make("dl", { class: "facts" }), below = make("div", {}), drawing = net(frame, (name, place) => hold({ name, at: place }));
+  const facts = make("dl", { class: "facts" }),
+    below = make("div", {}),
+    drawing = net(frame, (name, place) => hold({ name, at: place }));
   const plane = frame.plane ? answerPlane(frame) : null;
   place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), below);
+  if (muon) drawing.place.append(make("p", { class: "quiet" }, MUON));
 
   function draw(now = frame) {
     tell(facts, now);
@@ -55,10 +80,27 @@ async function film(place, opened, frame, kind, picks) {
     held = entry;
     value = null;
     go({ pick: held ? `${held.name}:${held.at.join(",")}` : null, value: null }, { quietly: true });
-    box = held ? sandbox(held, frame, tried, () => go({ view: "step", step: Math.max(1, frame.step), station: "update", pin: `${held.name}[${held.at.join(",")}]`, pick: null, value: null, links: null }), () => hold(null)) : null;
+    box = held ? sandbox(held, frame, tried, open, letGo) : null;
     below.replaceChildren(...(box ? [box.place] : []));
     draw();
   }
+  /** How the held entry came to be: the update of this frame, at the entry. */
+  function open() {
+    const step = Math.max(1, frame.step), pin = `${held.name}[${held.at.join(",")}]`;
+    go({ view: "step", step, station: "update", pin, pick: null, value: null, links: null });
+  }
+  /** Hold it no longer; the focus goes to where it was picked. */
+  function letGo() {
+    const { name, at } = held;
+    hold(null);
+    drawing.focus(name, at);
+  }
+  const leave = (event) => {
+    if (event.key !== "Escape" || !held || event.defaultPrevented) return;
+    event.preventDefault();
+    letGo();
+  };
+  addEventListener("keydown", leave);
   /** Ask for the network with the held entry at a value; of many asked meanwhile only the last. */
   async function tried(other) {
     value = other;
@@ -85,24 +127,41 @@ async function film(place, opened, frame, kind, picks) {
     hold(entry);
     if (wanted !== undefined && Number.isFinite(Number(wanted))) await tried(Number(wanted));
   } else draw();
-  return { show: async (number) => {
-    frame = await frameAt(number);
-    if (held && value !== null) await tried(value);
-    else draw();
-  } };
+  return {
+    show: async (number) => {
+      frame = await frameAt(number);
+      if (held && value !== null) await tried(value);
+      else draw();
+    },
+    end: () => removeEventListener("keydown", leave),
+  };
 }
 
 /** How it does, for people. */
 function tell(facts, frame) {
   const scored = frame.validation ?? {};
-  const told = [["step", `${frame.step.toLocaleString("en")} of ${frame.steps.toLocaleString("en")}`], ["loss of the update's batch", number(frame.loss)], ...(frame.logged !== null && frame.logged !== frame.loss ? [["in events.jsonl it is", number(frame.logged)]] : []), ["loss of the held-back rows", number(scored.loss)], ...Object.entries(scored).filter(([name]) => name !== "loss").map(([name, one]) => [name, number(one)])];
+  const told = [
+    ["step", `${frame.step.toLocaleString("en")} of ${frame.steps.toLocaleString("en")}`],
+    ["loss of the update's batch", number(frame.loss)],
+    ...(frame.logged !== null && frame.logged !== frame.loss ? [["in events.jsonl it is", number(frame.logged)]] : []),
+    ["loss of the held-back rows", number(scored.loss)],
+    ...Object.entries(scored)
+      .filter(([name]) => name !== "loss")
+      .map(([name, one]) => [name, number(one)]),
+  ];
   facts.replaceChildren(...told.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, one))));
 }
 
 /** A network too wide for links: its first neurons, and each matrix of it on demand. */
 function wide(place, opened, frame, kind) {
-  const facts = make("dl", { class: "facts" }), drawing = gallery(frame), plane = frame.plane ? answerPlane(frame) : null;
-  const matrices = make("details", {}, make("summary", {}, `The matrices: a layer of more than ${FEW} numbers has too many links to draw`));
+  const facts = make("dl", { class: "facts" }),
+    drawing = gallery(frame),
+    plane = frame.plane ? answerPlane(frame) : null;
+  const matrices = make(
+    "details",
+    {},
+    make("summary", {}, `The matrices: a layer of more than ${FEW} numbers has too many links to draw`),
+  );
   let now = frame;
   matrices.addEventListener("toggle", async () => {
     if (!matrices.open || matrices.children.length > 1) return;
@@ -143,11 +202,31 @@ async function matrix(run, step, name, kind) {
 }
 
 function drawnMatrix(name, { shape: [rows, columns], values }, structure, each) {
-  const largest = Math.max(...values.map(Math.abs), 1e-30), reads = (column) => (each ? `input ${column}` : structure.input_names[column] ?? `input ${column}`);
+  const largest = Math.max(...values.map(Math.abs), 1e-30),
+    reads = (column) => (each ? `input ${column}` : (structure.input_names[column] ?? `input ${column}`));
   const across = rows > columns; // the longer side lies
-  const nested = Array.from({ length: across ? columns : rows }, (_, down) => Array.from({ length: across ? rows : columns }, (_, right) => (across ? values[right * columns + down] : values[down * columns + right])));
-  const units = Array.from({ length: rows }, (_, unit) => `unit ${unit}`), inputs = Array.from({ length: columns }, (_, column) => reads(column));
+  const nested = Array.from({ length: across ? columns : rows }, (_, down) =>
+    Array.from({ length: across ? rows : columns }, (_, right) =>
+      across ? values[right * columns + down] : values[down * columns + right],
+    ),
+  );
+  const units = Array.from({ length: rows }, (_, unit) => `unit ${unit}`),
+    inputs = Array.from({ length: columns }, (_, column) => reads(column));
   const [down, right] = across ? [inputs, units] : [units, inputs];
-  return make("section", {}, make("h2", {}, `${name}: ${rows} units from ${columns} inputs`),
-    heatmap({ values: nested, title: `rows are ${across ? "what they read, columns units" : "units, columns what they read"}; light is large, of either sign`, rows: down, columns: right, share: (value) => Math.abs(value) / largest, size: down.length <= 40 ? 14 : 6, square: true, twin: rows * columns <= 4000 }));
+  return make(
+    "section",
+    {},
+    make("h2", {}, `${name}: ${rows} units from ${columns} inputs`),
+    heatmap({
+      values: nested,
+      title: `rows are ${across ? "what they read, columns units" : "units, columns what they read"}; light is large, ` +
+        "of either sign",
+      rows: down,
+      columns: right,
+      share: (value) => Math.abs(value) / largest,
+      size: down.length <= 40 ? 14 : 6,
+      square: true,
+      twin: rows * columns <= 4000,
+    }),
+  );
 }
