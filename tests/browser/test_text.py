@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from tests.browser.conftest import HARM, Window
@@ -34,3 +36,28 @@ def test_markup_in_the_data_is_text(
     assert page.locator("img[src=x], [onerror]").count() == 0, "no markup came of it"
     fields = page.locator("main input").evaluate_all("all => all.map((one) => one.value).join(' ')")
     assert shown in page.locator("body").inner_text() + fields
+
+
+LONG = [
+    ("the cat sat on the mat", "the prompt is 22 tokens long, and the model looks back over 8"),
+    ("a" * 20_001, "The text is 20,001 letters long, and of such letters at most 20,000 are asked about."),
+    ("ж" * 15_000, "The text is 15,000 letters long, and of such letters at most 9,999 are asked about."),
+]
+
+
+@pytest.mark.parametrize(
+    ("view", "field", "ask"), [("answer", "#prompt", "What comes next?"), ("round", "main textarea", "Read")]
+)
+def test_a_text_that_is_too_long_is_told_alike_on_every_screen(view: str, field: str, ask: str, window: Window) -> None:
+    window.allowed = ("status of 404",)
+    page = window.open(view, "book", prompt="the cat")
+    for text, words in LONG:
+        page.locator(field).fill(text)
+        page.get_by_role("button", name=ask).click()
+        page.get_by_role("alert").get_by_text(words).wait_for()
+        assert len(page.url) < 13_000
+    held = parse_qs(urlsplit(page.url).query)["prompt"][0]
+    assert len(held) <= 2_000
+    if view == "answer":
+        assert held == "ж" * 2_000
+        page.get_by_text("The address of this page holds the last 2,000 of its 15,000 letters").wait_for()

@@ -2,37 +2,68 @@
 
 import { go, picks as now } from "../address.js";
 import { make } from "../make.js";
+import { askable, kept, unkept } from "../prompt.js";
 import { ask, floats, run as at } from "../server.js";
 import { ranked } from "../sampling.js";
 import { chances } from "./chances.js";
 import { asExplain, filling } from "./told.js";
 import { driven } from "./driven.js";
 
-const LONGEST = 20000;
-
 export async function text(place, { name, picks, form }) {
   const how = { temperature: picks.temperature, top_k: picks.top_k, top_p: picks.top_p, shown: picks.shown };
-  const field = make("textarea", { rows: 2, id: "prompt", maxlength: LONGEST, "aria-describedby": "prompt-hint", placeholder: "How does a text begin?" });
-  const told = filling("Asking …");
+  const field = make("textarea", {
+    rows: 2,
+    id: "prompt",
+    "aria-describedby": "prompt-hint",
+    placeholder: "How does a text begin?",
+  });
+  const told = filling("Asking …"), long = make("p", { class: "quiet", role: "status" });
   let step = picks.step ?? "", taken = false;
   field.value = picks.prompt ?? form.prompt;
-  field.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); asked(); } });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      asked();
+    }
+  });
   place.append(
-    make("form", { class: "asking", onsubmit: (event) => { event.preventDefault(); asked(); } },
-      make("label", { for: "prompt" }, "The text so far"), field,
-      make("div", { class: "controls" }, make("button", {}, "What comes next?"), make("span", { class: "quiet", id: "prompt-hint" }, "Ctrl + Enter asks too; a line may end."))),
-    told.place);
+    make(
+      "form",
+      {
+        class: "asking",
+        onsubmit: (event) => {
+          event.preventDefault();
+          asked();
+        },
+      },
+      make("label", { for: "prompt" }, "The text so far"),
+      field,
+      make(
+        "div",
+        { class: "controls" },
+        make("button", {}, "What comes next?"),
+        make("span", { class: "quiet", id: "prompt-hint" }, "Ctrl + Enter asks too; a line may end."),
+      ),
+    ),
+    long,
+    told.place,
+  );
 
   function asked() {
-    go({ prompt: field.value }, { quietly: true, back: true });
+    go({ prompt: kept(field.value) }, { quietly: true, back: true });
     return show();
   }
   async function show() {
     const prompt = field.value;
+    long.textContent = unkept(prompt);
     await told.fill(async () => {
-      if (!prompt) throw new Error("There is no prompt yet: write how a text begins, and ask what comes next.");
+      askable(prompt);
       const found = await ask(`${at(name)}/answer/next`, { prompt, step });
-      const { values: logits } = await floats(`${at(name)}/answer/tensor`, { prompt, step: found.structure.step, name: "logits" });
+      const { values: logits } = await floats(`${at(name)}/answer/tensor`, {
+        prompt,
+        step: found.structure.step,
+        name: "logits",
+      });
       const take = async (written) => {
         if (taken) return; // one after the other: each is asked for before the next
         taken = true;
@@ -42,7 +73,16 @@ export async function text(place, { name, picks, form }) {
         told.place.querySelector(".token")?.focus({ preventScroll: true });
       };
       const { beside, below } = await driven(name, prompt, step, found, now().at);
-      return [make("div", { class: "two" }, make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })), make("div", {}, beside)), ...below, asExplain(found.text)];
+      return [
+        make(
+          "div",
+          { class: "two" },
+          make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })),
+          make("div", {}, beside),
+        ),
+        ...below,
+        asExplain(found.text),
+      ];
     });
   }
   await show();

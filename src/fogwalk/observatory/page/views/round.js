@@ -1,5 +1,6 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
+import { askable, kept, unkept } from "../prompt.js";
 import { instead } from "../recorded.js";
 import { film } from "../round/film.js";
 import { heads } from "../round/heads.js";
@@ -8,7 +9,7 @@ import { headOf, MEASURES } from "../round/names.js";
 import { numbers } from "../round/numbers.js";
 import { side } from "../round/side.js";
 import { ask, floats, run as at } from "../server.js";
-import { number } from "../words.js";
+import { counted, number } from "../words.js";
 
 const PLAIN = new Set(["mixed", "all alike"]); // habits that are none: another head is shown first
 const KEPT = 80; // answers of the server that are kept, so that a film can be played again
@@ -23,8 +24,20 @@ export const round = {
   async draw(place, { opened, picks, moved }) {
     place.append(make("h1", {}, this.question));
     if (opened.kind !== "transformer") {
-      place.append(make("p", {}, "This screen is for transformers that read a text: it shows which earlier tokens each token listens to, head by head, and with which numbers."),
-        make("p", { class: "trouble" }, `${opened.name} is no such model: in it no token listens to another. Train one on any text:`), make("pre", {}, "fogwalk train book.txt"));
+      place.append(
+        make(
+          "p",
+          {},
+          "This screen is for transformers that read a text: it shows which earlier tokens each token listens to, head " +
+            "by head, and with which numbers.",
+        ),
+        make(
+          "p",
+          { class: "trouble" },
+          `${opened.name} is no such model: in it no token listens to another. Train one on any text:`,
+        ),
+        make("pre", {}, "fogwalk train book.txt"),
+      );
       return null;
     }
     const screen = new Screen(opened, picks, moved);
@@ -46,26 +59,60 @@ class Screen {
     [this.listener, this.speaker] = [whole(picks.listener), whole(picks.speaker)];
     this.measure = picks.measure in MEASURES ? picks.measure : "weight";
     const [table, head, step] = (picks.locked ?? "").split(":");
-    this.locked = table && whole(head) !== null && whole(step) !== null ? { table, head: Number(head), step: Number(step) } : null;
+    this.locked =
+      table && whole(head) !== null && whole(step) !== null ? { table, head: Number(head), step: Number(step) } : null;
 
     const context = planned.settings?.["model.context"];
-    this.field = make("textarea", { rows: 2, cols: 48, "aria-label": "the text that is read", onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.read(event); } });
+    this.field = make("textarea", {
+      rows: 2,
+      cols: 48,
+      "aria-label": "the text that is read",
+      onkeydown: (event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.read(event);
+      },
+    });
     this.length = make("p", { class: "quiet" }, context ? `The model looks back over ${context} tokens.` : "");
     this.status = make("p", { class: "sentence quiet", role: "status" });
     this.trouble = make("div", {});
     this.film = film((step) => this.goTo(step));
     this.heads = heads((each) => this.take(each));
-    this.pickMeasure = make("select", { "aria-label": "what is shown", onchange: () => { this.measure = this.pickMeasure.value; this.redraw(); } });
-    this.pickListener = make("select", { "aria-label": "the listener", onchange: () => this.pick(Number(this.pickListener.value), null) });
+    this.pickMeasure = make("select", {
+      "aria-label": "what is shown",
+      onchange: () => {
+        this.measure = this.pickMeasure.value;
+        this.redraw();
+      },
+    });
+    this.pickListener = make("select", {
+      "aria-label": "the listener",
+      onchange: () => this.pick(Number(this.pickListener.value), null),
+    });
     this.told = make("p", { class: "quiet" });
     this.lock = make("button", { onclick: () => this.toggleLock() });
     this.sides = make("div", { class: "sides" });
     this.difference = make("section", { hidden: true });
     this.numbers = make("section", {});
-    this.drawing = make("div", { hidden: true },
-      make("h2", {}, "All heads"), this.heads.place,
-      make("h2", {}, "The picked head"), make("div", { class: "controls" }, make("label", {}, "show ", this.pickMeasure), make("label", {}, "listener ", this.pickListener), this.lock), this.told, this.sides, this.difference, this.numbers);
-    this.place = make("div", {},
+    this.drawing = make(
+      "div",
+      { hidden: true },
+      make("h2", {}, "All heads"),
+      this.heads.place,
+      make("h2", {}, "The picked head"),
+      make(
+        "div",
+        { class: "controls" },
+        make("label", {}, "show ", this.pickMeasure),
+        make("label", {}, "listener ", this.pickListener),
+        this.lock,
+      ),
+      this.told,
+      this.sides,
+      this.difference,
+      this.numbers,
+    );
+    this.place = make(
+      "div",
+      {},
       make("form", { class: "controls", onsubmit: (event) => this.read(event) }, this.field, make("button", {}, "Read")),
       this.length, this.film.place, this.status, this.trouble, this.drawing);
   }
@@ -73,7 +120,7 @@ class Screen {
   async begin(prompt) {
     this.say("Reading …");
     try {
-      this.prompt = prompt || (await ask(`${at(this.run)}/round/opening`)).prompt;
+      this.prompt = askable(prompt || (await ask(`${at(this.run)}/round/opening`)).prompt);
     } catch (error) {
       this.say("");
       this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
@@ -90,18 +137,23 @@ class Screen {
 
   /** Say why not; what is drawn meanwhile is of what was asked before, and says so. */
   refuse(error) {
-    const words = error.message ?? error, stale = !this.drawing.hidden && this.drawing.children.length;
-    this.trouble.replaceChildren(make("p", { class: "trouble", role: "alert" }, stale ? `${words}\nWhat stands below is of the text before.` : words), instead(error) ?? "");
+    const words = error.message ?? error,
+      stale = !this.drawing.hidden && this.drawing.children.length;
+    this.trouble.replaceChildren(
+      make("p", { class: "trouble", role: "alert" }, stale ? `${words}\nWhat stands below is of the text before.` : words),
+      instead(error) ?? "",
+    );
   }
 
   read(event) {
     event.preventDefault();
     this.film.stop();
-    if (!this.field.value) {
-      this.refuse("There is no text to read. Write a few words: each token takes a chair, and listens to those before it.");
+    try {
+      this.prompt = askable(this.field.value);
+    } catch (error) {
+      this.refuse(error);
       return;
     }
-    this.prompt = this.field.value;
     [this.listener, this.speaker] = [null, null];
     this.known.clear();
     this.redraw();
@@ -143,7 +195,19 @@ class Screen {
 
   keep() {
     const { locked } = this;
-    go({ prompt: this.prompt, step: this.step, layer: this.one?.table, head: this.one?.head, listener: this.listener, speaker: this.speaker, measure: this.measure === "weight" ? null : this.measure, locked: locked ? `${locked.table}:${locked.head}:${locked.step}` : null }, { quietly: true });
+    go(
+      {
+        prompt: kept(this.prompt),
+        step: this.step,
+        layer: this.one?.table,
+        head: this.one?.head,
+        listener: this.listener,
+        speaker: this.speaker,
+        measure: this.measure === "weight" ? null : this.measure,
+        locked: locked ? `${locked.table}:${locked.head}:${locked.step}` : null,
+      },
+      { quietly: true },
+    );
   }
 
   /** What the server says, remembered. */
@@ -158,12 +222,16 @@ class Screen {
   async tableAt(step) {
     const query = { prompt: this.prompt, step };
     const found = await this.asked(`table ${step ?? "best"}`, () => ask(`${at(this.run)}/round`, query));
-    const small = await this.asked(`small ${found.step}`, () => floats(`${at(this.run)}/round/thumbnails`, { ...query, step: found.step }));
+    const small = await this.asked(`small ${found.step}`, () =>
+      floats(`${at(this.run)}/round/thumbnails`, { ...query, step: found.step }),
+    );
     return { found, small };
   }
 
   matrixOf({ table, head, step }) {
-    return this.asked(`${step} ${table} ${head} ${this.measure}`, () => floats(`${at(this.run)}/round/head`, { prompt: this.prompt, step, at: table, head, measure: this.measure }));
+    return this.asked(`${step} ${table} ${head} ${this.measure}`, () =>
+      floats(`${at(this.run)}/round/head`, { prompt: this.prompt, step, at: table, head, measure: this.measure }),
+    );
   }
 
   /** All of it anew; says whether it could be drawn. What was asked for before comes too late and is left. */
@@ -173,7 +241,8 @@ class Screen {
     try {
       const { found, small } = await this.tableAt(this.step);
       if (mine !== this.turn) return true;
-      const last = found.listeners.length - 1, same = (one) => (other) => other.table === one.table && other.head === one.head;
+      const last = found.listeners.length - 1,
+        same = (one) => (other) => other.table === one.table && other.head === one.head;
       this.one = found.heads.find(same(this.wanted)) ?? found.heads.find((one) => !PLAIN.has(one.short)) ?? found.heads[0];
       if (found.untold && this.measure === "effect") this.measure = "weight";
       this.listener = Math.min(last, this.listener ?? last);
@@ -189,11 +258,31 @@ class Screen {
       Object.assign(this, { found, every, last: { prompt: this.prompt, step: this.step } });
       this.film.show({ steps: found.steps, step: found.step, best: this.step === null });
       this.moved(found.step);
-      this.length.textContent = `${found.listeners.length === 1 ? "1 token" : `${found.listeners.length} tokens`}; the model looks back over ${found.context}. ${this.step === null ? `This is the run's best model, of step ${found.step.toLocaleString("en")}.` : `The model as it was after ${found.step.toLocaleString("en")} steps.`}`;
-      this.heads.show(found, small, found.heads.indexOf(this.one), this.locked ? found.heads.findIndex(same(this.locked)) : -1);
-      this.pickMeasure.replaceChildren(...Object.entries(MEASURES).map(([name, { title }]) => make("option", { value: name, selected: name === this.measure, disabled: name === "effect" && !!found.untold }, title)));
-      this.pickListener.replaceChildren(...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${token}`)));
-      this.told.textContent = `${MEASURES[this.measure].told}${found.untold ? ` The effect on the answer's score cannot be told of this model: ${found.untold}.` : ""}`;
+      const after = found.step.toLocaleString("en");
+      const best = `This is the run's best model, of step ${after}.`;
+      const which = this.step === null ? best : `The model as it was after ${after} steps.`;
+      this.length.textContent = `${counted(found.listeners.length, "token")}; the model looks back over ` +
+        `${found.context}. ${which} ${unkept(this.prompt)}`;
+      this.heads.show(
+        found,
+        small,
+        found.heads.indexOf(this.one),
+        this.locked ? found.heads.findIndex(same(this.locked)) : -1,
+      );
+      this.pickMeasure.replaceChildren(
+        ...Object.entries(MEASURES).map(([name, { title }]) =>
+          make(
+            "option",
+            { value: name, selected: name === this.measure, disabled: name === "effect" && !!found.untold },
+            title,
+          ),
+        ),
+      );
+      this.pickListener.replaceChildren(
+        ...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${token}`)),
+      );
+      const untold = found.untold ? ` The effect on the answer's score cannot be told of this model: ${found.untold}.` : "";
+      this.told.textContent = `${MEASURES[this.measure].told}${untold}`;
       this.lock.textContent = this.locked ? "Unlock" : "Lock, to compare with another head or step";
       this.trouble.replaceChildren();
       this.drawing.hidden = false;
@@ -213,7 +302,9 @@ class Screen {
 
   /** The circles and matrices, those of both sides to one scale, and what is between them. */
   drawSides() {
-    const { found, every } = this, measure = MEASURES[this.measure], pick = (listener, speaker) => this.pick(listener, speaker);
+    const { found, every } = this,
+      measure = MEASURES[this.measure],
+      pick = (listener, speaker) => this.pick(listener, speaker);
     this.pickListener.value = this.listener;
     const most = measure.scale ?? largest(...every.map((one) => one.numbers.values));
     if (this.shown?.length !== every.length) {
@@ -221,30 +312,53 @@ class Screen {
       this.sides.replaceChildren(...this.shown.map((one) => one.place));
       this.sides.classList.toggle("both", every.length > 1);
     }
-    const data = (numbers) => ({ names: found.listeners, side: numbers.shape[0], block: Math.ceil(found.listeners.length / numbers.shape[0]), values: numbers.values, listener: this.listener, speaker: this.speaker, measure, most, signed: measure.signed });
+    const data = (numbers) => ({
+      names: found.listeners,
+      side: numbers.shape[0],
+      block: Math.ceil(found.listeners.length / numbers.shape[0]),
+      values: numbers.values,
+      listener: this.listener,
+      speaker: this.speaker,
+      measure,
+      most,
+      signed: measure.signed,
+    });
     every.forEach(({ head, step, numbers }, each) => {
       const which = every.length > 1 ? ["First: ", "Second: "][each] : "";
       this.shown[each].show(`${which}${headOf(head)}, step ${step.toLocaleString("en")}: ${head.said}`, data(numbers));
     });
     this.difference.hidden = every.length < 2;
     if (every.length < 2) return;
-    const [first, second] = every, values = second.numbers.values.map((value, one) => value - first.numbers.values[one]), far = largest(values);
+    const [first, second] = every,
+      values = second.numbers.values.map((value, one) => value - first.numbers.values[one]),
+      far = largest(values);
     this.less ??= matrix(pick, "the second less the first, as a matrix");
     const named = ({ head, step }) => `${headOf(head)} at step ${step.toLocaleString("en")}`;
-    this.difference.replaceChildren(make("h3", {}, "The second less the first"),
-      make("p", {}, `Blue, +: more in ${named(second)}; orange, −: more in ${named(first)}. ${alike(found, values, far)}`), this.less.place);
+    this.difference.replaceChildren(
+      make("h3", {}, "The second less the first"),
+      make("p", {}, `Blue, +: more in ${named(second)}; orange, −: more in ${named(first)}. ${alike(found, values, far)}`),
+      this.less.place,
+    );
     this.less.show({ ...data(second.numbers), values, most: far, signed: true, measure: { is: "difference" } });
   }
 
   async drawNumbers() {
-    const { found, one, listener, speaker } = this, query = { prompt: this.prompt, step: found.step, at: one.table, head: one.head, place: listener, speaker };
-    const mine = this.asking = {};
+    const { found, one, listener, speaker } = this,
+      query = { prompt: this.prompt, step: found.step, at: one.table, head: one.head, place: listener, speaker };
+    const mine = (this.asking = {});
     try {
-      const told = await this.asked(`numbers ${found.step} ${one.table} ${one.head} ${listener} ${speaker}`, () => ask(`${at(this.run)}/round/listener`, query));
+      const told = await this.asked(`numbers ${found.step} ${one.table} ${one.head} ${listener} ${speaker}`, () =>
+        ask(`${at(this.run)}/round/listener`, query),
+      );
       if (mine !== this.asking || this.turn < 0) return;
-      const within = this.numbers.contains(document.activeElement), open = [...this.numbers.querySelectorAll("details")].map((each) => each.open);
-      this.numbers.replaceChildren(...numbers(told, { found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place) }));
-      this.numbers.querySelectorAll("details").forEach((each, number) => { each.open = open[number] ?? false; });
+      const within = this.numbers.contains(document.activeElement),
+        open = [...this.numbers.querySelectorAll("details")].map((each) => each.open);
+      this.numbers.replaceChildren(
+        ...numbers(told, { found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place) }),
+      );
+      this.numbers.querySelectorAll("details").forEach((each, number) => {
+        each.open = open[number] ?? false;
+      });
       if (within) this.numbers.querySelector("tr.picked button")?.focus();
     } catch (error) {
       if (mine === this.asking) this.numbers.replaceChildren(make("p", { class: "trouble" }, error.message));
@@ -253,11 +367,17 @@ class Screen {
 }
 
 /** The number furthest from 0 of several lists. */
-const largest = (...lists) => lists.reduce((most, values) => values.reduce((far, value) => Math.max(far, Math.abs(value)), most), 1e-30);
+const largest = (...lists) =>
+  lists.reduce((most, values) => values.reduce((far, value) => Math.max(far, Math.abs(value)), most), 1e-30);
 
 /** Where two heads differ most. */
 function alike({ listeners }, values, far) {
   if (far <= 1e-12) return "They are the same.";
-  const side = Math.round(Math.sqrt(values.length)), at = values.findIndex((value) => Math.abs(value) === far), [from, to] = [Math.floor(at / side), at % side];
-  return side < listeners.length ? "" : `They differ most where place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}: by ${values[at] > 0 ? "+" : ""}${number(values[at])}.`;
+  const side = Math.round(Math.sqrt(values.length)),
+    at = values.findIndex((value) => Math.abs(value) === far),
+    [from, to] = [Math.floor(at / side), at % side];
+  return side < listeners.length
+    ? ""
+    : `They differ most where place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}: by ` +
+      `${values[at] > 0 ? "+" : ""}${number(values[at])}.`;
 }
