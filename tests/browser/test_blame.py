@@ -119,3 +119,24 @@ def test_it_is_never_wider_than_the_window(width: int, windows: Any, server: Any
             page = window.open("blame", run, what=what)
             ready(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (run, what)
+
+
+DARKEST = """(canvas) => { const { width, height } = canvas, { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  const found = new Set();
+  for (let at = 0; at < data.length; at += 4) if (data[at] === 68 && data[at + 1] === 1 && data[at + 2] === 84)
+    found.add((at / 4) % width);
+  return [Math.max(...found), width]; }"""
+
+
+@pytest.mark.parametrize("run", ["book", "digits"])
+def test_the_look_before_any_update_is_no_alarm(run: str, window: Window, observed: Path) -> None:
+    page = window.open("blame", run, what="gradient")
+    ready(page)
+    expect(page.get_by_text("The first column is a look before any update, and dark there is no fault")).to_be_visible()
+    last, width = page.locator(".heat canvas").evaluate(DARKEST)
+    looks = len(of_measures(RunFolder(observed / run))[0]["steps"])
+    assert last >= width / looks, "the colours are those of the looks after it"
+    page = window.open("blame", run, what="gradient", look=0)
+    ready(page)
+    expect(page.get_by_role("heading", name="Every parameter before any update")).to_be_visible()
+    expect(page.get_by_text("no blame arrives")).to_have_count(0)

@@ -1,6 +1,6 @@
 import { addressWith, go } from "../address.js";
 import { detail } from "../blame/detail.js";
-import { TITLES, WHAT, healthy, inOrder } from "../blame/measures.js";
+import { FIRST, TITLES, WHAT, healthy, inOrder } from "../blame/measures.js";
 import { tree } from "../blame/tree.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
@@ -8,6 +8,7 @@ import { ask, run as at } from "../server.js";
 import { explained, saySwitch, way } from "../step/say.js";
 import { number } from "../words.js";
 
+const BEFORE = "The first column is a look before any update, and dark there is no fault:";
 const AGAIN = 30000; // milliseconds between two looks at a run that goes on
 
 export const blame = {
@@ -17,15 +18,40 @@ export const blame = {
   needs: ["run"],
 
   async draw(place, { opened, picks }) {
-    const body = make("div", {}, make("p", { class: "quiet", role: "status" }, "The looks inside are read …")), state = { run: opened.name, say: way(picks), what: picks.what, at: picks.at, look: picks.look, sort: picks.sort };
+    const body = make("div", {}, make("p", { class: "quiet", role: "status" }, "The looks inside are read …")),
+      state = { run: opened.name, say: way(picks), what: picks.what, at: picks.at, look: picks.look, sort: picks.sort };
     const news = make("span", { class: "quiet", role: "status" });
-    const look = make("button", { onclick: () => read("Read again.").catch((error) => { news.textContent = error.message; }) }, "look again");
-    place.append(make("h1", {}, this.question), make("div", { class: "controls" }, look, news, saySwitch(state.say, (say) => { state.say = say; show(); })), body);
-    let seen = -1, measures = null;
+    const look = make(
+      "button",
+      {
+        onclick: () =>
+          read("Read again.").catch((error) => {
+            news.textContent = error.message;
+          }),
+      },
+      "look again",
+    );
+    place.append(
+      make("h1", {}, this.question),
+      make(
+        "div",
+        { class: "controls" },
+        look,
+        news,
+        saySwitch(state.say, (say) => {
+          state.say = say;
+          show();
+        }),
+      ),
+      body,
+    );
+    let seen = -1,
+      measures = null;
     async function read(words = "") {
       measures = await ask(`${at(opened.name)}/measures`);
       const steps = measures.form.steps;
-      news.textContent = steps.length === seen ? words && `${words} Nothing new.` : seen < 0 ? "" : `${steps.length - seen} new.`;
+      news.textContent =
+        steps.length === seen ? words && `${words} Nothing new.` : seen < 0 ? "" : `${steps.length - seen} new.`;
       if (steps.length !== seen) show();
       seen = steps.length;
     }
@@ -37,7 +63,12 @@ export const blame = {
       throw error;
     }
     if (opened.state !== "training") return null;
-    const timer = setInterval(() => { if (!document.hidden) read().catch(() => { /* said by the frame, and tried again */ }); }, AGAIN);
+    const timer = setInterval(() => {
+      if (!document.hidden)
+        read().catch(() => {
+          /* said by the frame, and tried again */
+        });
+    }, AGAIN);
     return () => clearInterval(timer);
   },
 };
@@ -46,32 +77,75 @@ export const blame = {
 function whole(body, state, measures, opened) {
   const steps = measures.form.steps;
   if (!steps.length) {
-    const why = opened.state === "training" ? "No look inside was taken yet: the first comes before the first step." : "Nobody looked inside while this run trained (--insight.every 0).";
-    return body.replaceChildren(make("p", { class: "trouble" }, `${why} One step shows any single step nevertheless.`), make("p", {}, make("a", { href: addressWith({ view: "step", run: state.run }, {}) }, "Open One step")));
+    const why =
+      opened.state === "training"
+        ? "No look inside was taken yet: the first comes before the first step."
+        : "Nobody looked inside while this run trained (--insight.every 0).";
+    return body.replaceChildren(
+      make("p", { class: "trouble" }, `${why} One step shows any single step nevertheless.`),
+      make("p", {}, make("a", { href: addressWith({ view: "step", run: state.run }, {}) }, "Open One step")),
+    );
   }
   const there = Object.keys(WHAT).filter((what) => Object.keys(measures.numbers).some((name) => name.startsWith(`${what}/`)));
-  const what = there.includes(state.what) ? state.what : there[0], kind = WHAT[what];
-  const names = inOrder(Object.keys(measures.numbers).filter((name) => name.startsWith(`${what}/`)).map((name) => name.slice(what.length + 1)));
+  const what = there.includes(state.what) ? state.what : there[0],
+    kind = WHAT[what];
+  const names = inOrder(
+    Object.keys(measures.numbers)
+      .filter((name) => name.startsWith(`${what}/`))
+      .map((name) => name.slice(what.length + 1)),
+  );
   const values = names.map((name) => measures.numbers[`${what}/${name}`]);
-  const picked = names.includes(state.at) ? state.at : names[0], column = Math.max(0, steps.indexOf(Number(state.look ?? steps.at(-1)))) || (Number(state.look) === steps[0] ? 0 : steps.length - 1);
-  const known = values.flat().filter((value) => value !== null && (!kind.powers || value > 0));
+  const picked = names.includes(state.at) ? state.at : names[0],
+    column =
+      Math.max(0, steps.indexOf(Number(state.look ?? steps.at(-1)))) ||
+      (Number(state.look) === steps[0] ? 0 : steps.length - 1);
+  const unlike = steps[0] === 0 && steps.length > 2 && what in FIRST; // the look before any update is left out of the colours
+  const seen = values.flatMap((row) => row.slice(unlike ? 1 : 0));
+  const known = seen.filter((value) => value !== null && (!kind.powers || value > 0));
   const by = (value) => (kind.powers ? Math.log10(Math.max(value, 1e-30)) : value);
-  const [low, high] = !known.length ? [0, 1] : kind.powers ? [by(Math.min(...known)), by(Math.max(...known))] : [0, 1];
-  const details = detail(state, measures), choose = (name, step) => {
-    Object.assign(state, { at: name, look: step });
-    go({ at: name, look: step }, { quietly: true });
-    details.show(what, name, step);
-    rows.mark(name, step);
-  };
-  const choice = make("select", { "aria-label": "what is shown", onchange: (event) => { state.what = event.target.value; go({ what: state.what }, { quietly: true }); whole(body, state, measures, opened); body.querySelector("select").focus(); } }, there.map((one) => make("option", { value: one, selected: one === what }, TITLES[one])));
-  const map = heatmap({ values, title: `rows are ${kind.rows}, columns looks inside; colours run from ${number(kind.powers ? 10 ** low : low)} (dark) to ${number(kind.powers ? 10 ** high : high)} (light), grey was not seen. Enter or a click opens one below.`, rows: names, columns: steps.map((step) => `after step ${step}`), share: (value) => (by(value) - low) / (high - low || 1), open: (row, look) => choose(names[row], steps[look]) });
+  const [least, most] = kind.powers && known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
+  const share = (value) => (by(value) - by(least)) / (by(most) - by(least) || 1);
+  const details = detail(state, measures),
+    choose = (name, step) => {
+      Object.assign(state, { at: name, look: step });
+      go({ at: name, look: step }, { quietly: true });
+      details.show(what, name, step);
+      rows.mark(name, step);
+    };
+  const choice = make(
+    "select",
+    {
+      "aria-label": "what is shown",
+      onchange: (event) => {
+        state.what = event.target.value;
+        go({ what: state.what }, { quietly: true });
+        whole(body, state, measures, opened);
+        body.querySelector("select").focus();
+      },
+    },
+    there.map((one) => make("option", { value: one, selected: one === what }, TITLES[one])),
+  );
+  const map = heatmap({
+    values,
+    title: `rows are ${kind.rows}, columns looks inside; colours run from ${number(least)} (dark) to ${number(most)} (light), ` +
+      "grey was not seen. Enter or a click opens one below.",
+    rows: names,
+    columns: steps.map((step) => (step ? `after step ${step}` : "before any update")),
+    share,
+    open: (row, look) => choose(names[row], steps[look]),
+  });
   const rows = tree(state, measures, choose);
-  const worst = healthy(what, names, values.map((row) => row.at(-1)));
+  const worst = healthy(what, names, values.map((row) => row.at(-1)), steps.at(-1));
+  const taken = steps.length === 1 ? "One look inside was taken"
+    : `${steps.length} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`;
   body.replaceChildren(
     make("div", { class: "controls" }, make("label", {}, "show ", choice)),
     explained(state.say, { plain: [kind.plain, worst], maths: kind.maths, code: kind.code }),
-    make("p", { class: "quiet" }, `${steps.length === 1 ? "One look inside was taken" : `${steps.length} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`}, each on the same few records.`),
-    map, details.place, rows.place,
+    make("p", { class: "quiet" }, `${taken}, each on the same few records.`),
+    unlike ? make("p", { class: "quiet" }, `${BEFORE} ${FIRST[what]}. So the colours go by the columns after it.`) : "",
+    map,
+    details.place,
+    rows.place,
   );
   details.show(what, picked, steps[column]);
   rows.mark(picked, steps[column]);
