@@ -78,7 +78,9 @@ def next_token(path: str, prompt: str, at: int | None) -> dict[str, Any]:
             "vocabulary": len(logits),
             "context": context,
             "unsaid": tokenizer.unsaid,
-            "likeliest": [_written(run, tokenizer, token) for token in best],
+            "likeliest": [
+                _written(run, tokenizer, token) | {"p": float(told.tensors["probabilities"][token])} for token in best
+            ],
             "without": told.tensors["without"].tolist(),
             "probability": float(told.tensors["probabilities"][told.structure["best"]]),
             "listens": _listens(told.tensors),

@@ -6,23 +6,43 @@ import { BY_GREED, BY_TOP_K, BY_TOP_P, drawn, entropy, KEPT, LIMITS, NEVER_SAID,
 import { counted, number } from "../words.js";
 import { modelAfter, twin } from "./told.js";
 
-const WHY = { [BY_GREED]: "not the likeliest", [BY_TOP_K]: "cut by top-k", [BY_TOP_P]: "cut by top-p", [NEVER_SAID]: "never said" };
+const WHY = {
+  [BY_GREED]: "not the likeliest",
+  [BY_TOP_K]: "cut by top-k",
+  [BY_TOP_P]: "cut by top-p",
+  [NEVER_SAID]: "never said",
+};
 const SHOWN = [12, 40, 100];
+const MAY_BE = {
+  temperature: "from 0 (always the likeliest) to 100",
+  top_k: "a whole number, at least 1",
+  top_p: "above 0 and at most 1",
+};
 
 /** The part of the screen with the bars. `how` keeps the settings from one prompt to the next; `take` is told what to write. */
 export function chances({ found, logits, order, how, take, step }) {
   const model = softmax(logits), names = found.likeliest, best = names[0];
   const told = make("p", { role: "status" }), bars = make("div", {});
   const unsure = found.structure.entropy;
-  const sentence = `${best.name} is likeliest, with probability ${number(found.probability)}. Entropy ${number(unsure)} nats: as unsure as between ${number(Math.exp(unsure))} equally likely tokens; guessing among all ${found.vocabulary.toLocaleString("en")} would be ${number(Math.log(found.vocabulary))}. `;
+  const sentence = `${best.name} is likeliest, with probability ${number(found.probability)}. Entropy ${number(unsure)} ` +
+    `nats: as unsure as between ${number(Math.exp(unsure))} equally likely tokens; guessing among all ` +
+    `${found.vocabulary.toLocaleString("en")} would be ${number(Math.log(found.vocabulary))}. `;
   let latest = null;
 
   function settings() {
     const asked = { unsaid: found.unsaid };
-    for (const [name, fallback] of [["temperature", 1], ["top_k", null], ["top_p", null]]) {
-      const given = how[name], value = given === undefined || given === "" || given === null ? fallback : Number(given), [low, high] = LIMITS[name];
-      const right = value === null || (value >= low && value <= high && (name !== "top_p" || value > 0) && (name !== "top_k" || Number.isInteger(value)));
-      if (!right) return { wrong: `${name.replace("_", "-")} cannot be ${given}: it is ${name === "temperature" ? "from 0 (always the likeliest) to 100" : name === "top_k" ? "a whole number, at least 1" : "above 0 and at most 1"}.` };
+    for (const [name, fallback] of [
+      ["temperature", 1],
+      ["top_k", null],
+      ["top_p", null],
+    ]) {
+      const given = how[name],
+        value = given === undefined || given === "" || given === null ? fallback : Number(given),
+        [low, high] = LIMITS[name];
+      const right =
+        value === null ||
+        (value >= low && value <= high && (name !== "top_p" || value > 0) && (name !== "top_k" || Number.isInteger(value)));
+      if (!right) return { wrong: `${name.replace("_", "-")} cannot be ${given}: it is ${MAY_BE[name]}.` };
       asked[name] = value;
     }
     return asked;
@@ -33,27 +53,125 @@ export function chances({ found, logits, order, how, take, step }) {
     if (asked.wrong) { told.textContent = asked.wrong; return; }
     latest = drawn(logits, asked, order);
     const many = Math.min(names.length, SHOWN.includes(Number(how.shown)) ? Number(how.shown) : SHOWN[0]);
-    const rest = order.slice(many), sum = (values, of) => of.reduce((total, token) => total + values[token], 0);
-    const cut = order.filter((token) => latest.cut[token] !== KEPT && latest.cut[token] !== NEVER_SAID), kept = latest.cut.reduce((many, why) => many + (why === KEPT), 0);
+    const rest = order.slice(many),
+      sum = (values, of) => of.reduce((total, token) => total + values[token], 0);
+    const cut = order.filter((token) => latest.cut[token] !== KEPT && latest.cut[token] !== NEVER_SAID),
+      kept = latest.cut.reduce((many, why) => many + (why === KEPT), 0);
     const silent = found.unsaid < 0 ? "" : " One token, which stands for characters it never met, is never drawn.";
+    const spread = asked.temperature === 1 ? "each with its own probability"
+      : `at temperature ${number(asked.temperature)}; the entropy is then ${number(entropy(latest.chances))} nats`;
     told.textContent = cut.length
-      ? `${counted(kept, "token")} may be drawn; ${counted(cut.length, "token")}, hatched, ${cut.length === 1 ? "is" : "are"} cut, which had ${number(sum(latest.before, cut))} together. Of what may be drawn the entropy is ${number(entropy(latest.chances))} nats.${silent}`
-      : `Nothing is cut: all ${counted(kept, "token")} may be drawn${asked.temperature === 1 ? ", each with its own probability" : `, at temperature ${number(asked.temperature)}; the entropy is then ${number(entropy(latest.chances))} nats`}.${silent}`;
-    const gone = rest.filter((token) => latest.cut[token] && latest.cut[token] !== NEVER_SAID), longest = Math.max(...names.slice(0, many).map(({ id }) => Math.max(latest.chances[id], latest.cut[id] ? latest.before[id] : 0)), sum(latest.chances, rest) + sum(latest.before, gone));
-    const row = (name, p, chance, before, why) => make("tr", {}, make("td", {}, name),
-      make("td", { class: "track" }, make("span", { class: "both" }, chance > 0 ? make("span", { class: "bar", style: `--share: ${chance / longest}` }) : null, before > 0 ? make("span", { class: "bar cut", style: `--share: ${before / longest}` }) : null)),
-      make("td", { class: "number" }, number(p)), make("td", { class: "number" }, number(chance)), make("td", { class: "quiet" }, why));
+      ? `${counted(kept, "token")} may be drawn; ${counted(cut.length, "token")}, hatched, ` +
+        `${cut.length === 1 ? "is" : "are"} cut, which had ${number(sum(latest.before, cut))} together. Of what may be ` +
+        `drawn the entropy is ${number(entropy(latest.chances))} nats.${silent}`
+      : `Nothing is cut: all ${counted(kept, "token")} may be drawn, ${spread}.${silent}`;
+    const gone = rest.filter((token) => latest.cut[token] && latest.cut[token] !== NEVER_SAID),
+      longest = Math.max(
+        ...names.slice(0, many).map(({ id }) => Math.max(latest.chances[id], latest.cut[id] ? latest.before[id] : 0)),
+        sum(latest.chances, rest) + sum(latest.before, gone),
+      );
+    const row = (name, p, chance, before, why) =>
+      make(
+        "tr",
+        {},
+        make("td", {}, name),
+        make(
+          "td",
+          { class: "track" },
+          make(
+            "span",
+            { class: "both" },
+            chance > 0 ? make("span", { class: "bar", style: `--share: ${chance / longest}` }) : null,
+            before > 0 ? make("span", { class: "bar cut", style: `--share: ${before / longest}` }) : null,
+          ),
+        ),
+        make("td", { class: "number" }, number(p)),
+        make("td", { class: "number" }, number(chance)),
+        make("td", { class: "quiet" }, why),
+      );
     const rows = names.slice(0, many).map((token) => {
-      const { id } = token, why = latest.cut[id], label = `${token.name}, probability ${number(model[id])}`;
-      const name = token.text === null ? make("span", { class: "token", tabindex: "0" }, token.name) : make("button", { class: "token", type: "button", title: "take it: write it behind the text", "aria-label": `take ${label}`, onclick: () => take(token.text) }, token.name);
-      return row(name, model[id], latest.chances[id], why ? latest.before[id] : 0, why ? WHY[why] : token.end ? "the text would end" : token.text === null ? "no text of its own" : "");
+      const { id } = token,
+        why = latest.cut[id],
+        label = `${token.name}, probability ${number(token.p)}`;
+      const name =
+        token.text === null
+          ? make("span", { class: "token", tabindex: "0" }, token.name)
+          : make(
+              "button",
+              {
+                class: "token",
+                type: "button",
+                title: "take it: write it behind the text",
+                "aria-label": `take ${label}`,
+                onclick: () => take(token.text),
+              },
+              token.name,
+            );
+      return row(
+        name,
+        token.p,
+        latest.chances[id],
+        why ? latest.before[id] : 0,
+        why ? WHY[why] : token.end ? "the text would end" : token.text === null ? "no text of its own" : "",
+      );
     });
-    if (rest.length) rows.push(row(`the other ${rest.length.toLocaleString("en")}`, sum(model, rest), sum(latest.chances, rest), sum(latest.before, gone), gone.length ? `${sum(latest.chances, rest) ? gone.length.toLocaleString("en") : "all"} cut` : ""));
+    if (rest.length)
+      rows.push(
+        row(
+          `the other ${rest.length.toLocaleString("en")}`,
+          sum(model, rest),
+          sum(latest.chances, rest),
+          sum(latest.before, gone),
+          gone.length ? `${sum(latest.chances, rest) ? gone.length.toLocaleString("en") : "all"} cut` : "",
+        ),
+      );
     const titles = ["token", "", "#probability", "#drawn with", ""];
-    bars.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "what comes next" }, make("table", { class: "chances", id: "chances" },
-      make("thead", {}, make("tr", {}, titles.map((title) => make(title ? "th" : "td", { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null }, title.replace("#", ""))))), make("tbody", {}, rows))),
-      make("p", { class: "quiet" }, `${rest.length ? `The ${many} shown and the other ${rest.length.toLocaleString("en")}` : `All ${many}`} add up to ${number(sum(model, order))}; the longest bar is ${number(longest)}. A click or Enter on a token takes it.`),
-      twin(["#rank", "token", "#id", "#logit", "#probability", "#drawn with", ""], () => names.map((token, rank) => [rank + 1, token.name, token.id, number(logits[token.id]), number(model[token.id]), number(latest.chances[token.id]), WHY[latest.cut[token.id]] ?? ""]), `The likeliest ${names.length} as a table`));
+    bars.replaceChildren(
+      make(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": "what comes next" },
+        make(
+          "table",
+          { class: "chances", id: "chances" },
+          make(
+            "thead",
+            {},
+            make(
+              "tr",
+              {},
+              titles.map((title) =>
+                make(
+                  title ? "th" : "td",
+                  { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null },
+                  title.replace("#", ""),
+                ),
+              ),
+            ),
+          ),
+          make("tbody", {}, rows),
+        ),
+      ),
+      make(
+        "p",
+        { class: "quiet" },
+        `${rest.length ? `The ${many} shown and the other ${rest.length.toLocaleString("en")}` : `All ${many}`} add up ` +
+          `to ${number(sum(model, order))}; the longest bar is ${number(longest)}. A click or Enter on a token takes it.`,
+      ),
+      twin(
+        ["#rank", "token", "#id", "#logit", "#probability", "#drawn with", ""],
+        () =>
+          names.map((token, rank) => [
+            rank + 1,
+            token.name,
+            token.id,
+            number(logits[token.id]),
+            number(token.p),
+            number(latest.chances[token.id]),
+            WHY[latest.cut[token.id]] ?? "",
+          ]),
+        `The likeliest ${names.length} as a table`,
+      ),
+    );
   }
 
   function set(name, value) {
@@ -62,36 +180,118 @@ export function chances({ found, logits, order, how, take, step }) {
     redraw();
   }
   bars.addEventListener("keydown", (event) => {
-    const move = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = [...bars.querySelectorAll(".token")], now = all.indexOf(document.activeElement);
+    const move = { ArrowDown: 1, ArrowUp: -1 }[event.key],
+      all = [...bars.querySelectorAll(".token")],
+      now = all.indexOf(document.activeElement);
     if (!move || now < 0) return;
     event.preventDefault();
     all[Math.min(all.length - 1, Math.max(0, now + move))].focus();
   });
   const draw = () => {
     let chance = Math.random();
-    const token = order.find((one) => (chance -= latest.chances[one]) < 0) ?? order[0], named = names.find((one) => one.id === token);
-    if (!named) told.textContent = `Drawn was a token beyond the ${names.length} likeliest, with ${number(latest.chances[token])}: draw again.`;
-    else if (named.text === null) told.textContent = `${named.name} was drawn, with ${number(latest.chances[token])}: ${named.end ? "the text would end here" : "no text of its own, so it cannot be written behind the prompt"}.`;
+    const token = order.find((one) => (chance -= latest.chances[one]) < 0) ?? order[0],
+      named = names.find((one) => one.id === token);
+    if (!named)
+      told.textContent = `Drawn was a token beyond the ${names.length} likeliest, with ` +
+        `${number(latest.chances[token])}: draw again.`;
+    else if (named.text === null)
+      told.textContent = `${named.name} was drawn, with ${number(latest.chances[token])}: ` +
+        `${named.end ? "the text would end here" : "no text of its own, so it cannot be written behind the prompt"}.`;
     else take(named.text);
   };
-  const part = [make("h2", {}, "What comes next"), make("p", { id: "answer-sentence" }, sentence, modelAfter(found.structure.step, step)), controls(how, set, draw), told, bars];
+  const part = [
+    make("h2", {}, "What comes next"),
+    make("p", { id: "answer-sentence" }, sentence, modelAfter(found.structure.step, step)),
+    controls(how, set, draw),
+    told,
+    bars,
+  ];
   redraw();
   return part;
 }
 
 /** The three settings, how many tokens are shown, and a draw. */
 function controls(how, set, draw) {
-  const slider = make("input", { type: "range", min: 0, max: 2, step: 0.05, value: how.temperature ?? 1, "aria-label": "temperature" });
-  const exact = make("input", { type: "number", min: 0, max: 100, step: "any", value: how.temperature ?? "", placeholder: "1", "aria-label": "temperature, exactly" });
-  slider.addEventListener("input", () => { exact.value = slider.value; set("temperature", slider.value); });
-  exact.addEventListener("input", () => { slider.value = exact.value || 1; set("temperature", exact.value); });
-  const field = (name, extra, words) => make("label", {}, `${words} `, make("input", { type: "number", value: how[name] ?? "", placeholder: "all", ...extra, "aria-label": words, oninput: (event) => set(name, event.target.value) }));
-  return make("div", {},
-    make("div", { class: "controls" }, make("label", {}, "temperature ", slider), exact, field("top_k", { min: 1, step: 1 }, "top-k"), field("top_p", { min: 0, max: 1, step: "any" }, "top-p"),
-      make("label", {}, "show ", make("select", { "aria-label": "tokens shown", onchange: (event) => set("shown", event.target.value) }, SHOWN.map((many) => make("option", { value: many, selected: String(many) === String(how.shown) }, `${many}`)))),
-      make("button", { type: "button", onclick: draw }, "Draw one")),
-    make("details", {}, make("summary", {}, "What the three do"), make("dl", { class: "settings-words" },
-      make("dt", {}, "temperature T"), make("dd", {}, "p = e^(s/T) / Σ e^(s/T), s the logits: below 1 the likely become likelier, above 1 all grow alike; 0 is always the likeliest. fogwalk generate takes 0.8 unless told."),
-      make("dt", {}, "top-k"), make("dd", {}, "keeps the k likeliest; the others are cut, and what is left is made to add up to 1."),
-      make("dt", {}, "top-p"), make("dd", {}, "then keeps the fewest likeliest that together have at least this probability."))));
+  const slider = make("input", {
+    type: "range",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    value: how.temperature ?? 1,
+    "aria-label": "temperature",
+  });
+  const exact = make("input", {
+    type: "number",
+    min: 0,
+    max: 100,
+    step: "any",
+    value: how.temperature ?? "",
+    placeholder: "1",
+    "aria-label": "temperature, exactly",
+  });
+  slider.addEventListener("input", () => {
+    exact.value = slider.value;
+    set("temperature", slider.value);
+  });
+  exact.addEventListener("input", () => {
+    slider.value = exact.value || 1;
+    set("temperature", exact.value);
+  });
+  const field = (name, extra, words) =>
+    make(
+      "label",
+      {},
+      `${words} `,
+      make("input", {
+        type: "number",
+        value: how[name] ?? "",
+        placeholder: "all",
+        ...extra,
+        "aria-label": words,
+        oninput: (event) => set(name, event.target.value),
+      }),
+    );
+  return make(
+    "div",
+    {},
+    make(
+      "div",
+      { class: "controls" },
+      make("label", {}, "temperature ", slider),
+      exact,
+      field("top_k", { min: 1, step: 1 }, "top-k"),
+      field("top_p", { min: 0, max: 1, step: "any" }, "top-p"),
+      make(
+        "label",
+        {},
+        "show ",
+        make(
+          "select",
+          { "aria-label": "tokens shown", onchange: (event) => set("shown", event.target.value) },
+          SHOWN.map((many) => make("option", { value: many, selected: String(many) === String(how.shown) }, `${many}`)),
+        ),
+      ),
+      make("button", { type: "button", onclick: draw }, "Draw one"),
+    ),
+    make(
+      "details",
+      {},
+      make("summary", {}, "What the three do"),
+      make(
+        "dl",
+        { class: "settings-words" },
+        make("dt", {}, "temperature T"),
+        make(
+          "dd",
+          {},
+          "p = e^(s/T) / Σ e^(s/T), s the logits: below 1 the likely become likelier, above 1 all grow alike; 0 is " +
+            "always the likeliest. fogwalk generate takes 0.8 unless told.",
+        ),
+        make("dt", {}, "top-k"),
+        make("dd", {}, "keeps the k likeliest; the others are cut, and what is left is made to add up to 1."),
+        make("dt", {}, "top-p"),
+        make("dd", {}, "then keeps the fewest likeliest that together have at least this probability."),
+      ),
+    ),
+  );
 }
