@@ -5,7 +5,7 @@ import { draw, make, table } from "./make.js";
 import { number } from "./words.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 12, 20, 28];
-export const MARKS = { guessing: "guessing", frequencies: "counting alone" };
+const MARKS = { guessing: "guessing", frequencies: "counting alone" };
 
 /** Marks by name, those `near` one another together. */
 function alike(marks, near) {

@@ -4,8 +4,8 @@ import { viridis } from "./colour.js";
 import { make, table } from "./make.js";
 import { number } from "./words.js";
 
-/** `values` are rows of numbers or null; `rows` and `columns` their names; `share` makes of a number a share from 0 to 1. `open` is
-    told (row, column) on a click or Enter. */
+/** `values` are rows of numbers or null; `rows` and `columns` their names; `share` makes of a number a share from 0 to 1. `open`
+    is told (row, column) on a click or Enter. */
 export function heatmap({ values, rows, columns, share, title, open, twin = true, size = 14, square = false }) {
   const canvas = make("canvas", { tabindex: "0", role: "img", "aria-label": title });
   const sentence = make("p", { class: "sentence", role: "status" }, title);
@@ -34,21 +34,49 @@ export function heatmap({ values, rows, columns, share, title, open, twin = true
   }
   const under = (event) => {
     const box = canvas.getBoundingClientRect();
-    return [Math.floor(((event.clientY - box.top) / box.height) * high), Math.floor(((event.clientX - box.left) / box.width) * wide)];
+    return [
+      Math.floor(((event.clientY - box.top) / box.height) * high),
+      Math.floor(((event.clientX - box.left) / box.width) * wide),
+    ];
   };
   canvas.addEventListener("pointermove", (event) => point(...under(event)));
   canvas.addEventListener("click", (event) => { point(...under(event)); open?.(...at); });
   canvas.addEventListener("keydown", (event) => {
-    const [row, column] = at ?? [0, 0], moves = { ArrowUp: [row - 1, column], ArrowDown: [row + 1, column], ArrowLeft: [row, column - 1], ArrowRight: [row, column + 1] };
+    const [row, column] = at ?? [0, 0],
+      moves = {
+        ArrowUp: [row - 1, column],
+        ArrowDown: [row + 1, column],
+        ArrowLeft: [row, column - 1],
+        ArrowRight: [row, column + 1],
+      };
     if (event.key in moves) point(...moves[event.key]);
     else if (event.key === "Enter" && at) open?.(...at);
     else return;
     event.preventDefault();
   });
   details?.addEventListener("toggle", () => {
-    if (details.open && details.children.length === 1) details.append(table(["", ...columns.map((one) => `#${one}`)], values.map((row, y) => [rows[y], ...row.map((value) => number(value))])));
+    if (details.open && details.children.length === 1)
+      details.append(
+        table(
+          ["", ...columns.map((one) => `#${one}`)],
+          values.map((row, y) => [rows[y], ...row.map((value) => number(value))]),
+        ),
+      );
   });
   draw();
-  const names = size < 12 ? null : make("div", { class: "row-names", style: `--row: ${size}px`, "aria-hidden": "true" }, rows.map((one) => make("span", { title: one }, one)));
-  return make("div", {}, make("div", { class: names ? "heat" : null }, names ?? "", make("div", { class: "scroll" }, canvas)), sentence, details);
+  const names =
+    size < 12
+      ? null
+      : make(
+          "div",
+          { class: "row-names", style: `--row: ${size}px`, "aria-hidden": "true" },
+          rows.map((one) => make("span", { title: one }, one)),
+        );
+  return make(
+    "div",
+    {},
+    make("div", { class: names ? "heat" : null }, names ?? "", make("div", { class: "scroll" }, canvas)),
+    sentence,
+    details,
+  );
 }

@@ -6,15 +6,27 @@ import { make } from "./make.js";
 const [PLUS, ZERO, MINUS] = [[0, 114, 178], [245, 245, 245], [230, 159, 0]];
 
 /** Blue above 0, orange below; `share` from -1 to 1. */
-export function signedColour(share) {
+function signedColour(share) {
   const to = share < 0 ? MINUS : PLUS, far = Math.min(1, Math.abs(share));
   return `rgb(${ZERO.map((value, each) => Math.round(value + far * (to[each] - value))).join(",")})`;
 }
 
 /** A canvas of `wide` x `high` pixels, each drawn `size` pixels wide by the page; `colour` tells of each which. */
 export function picture(wide, high, size, label, colour) {
-  const canvas = make("canvas", { width: wide, height: high, role: label ? "img" : null, "aria-label": label || null, "aria-hidden": label ? null : "true", style: `width: ${wide * size}px; height: ${high * size}px` }), ink = canvas.getContext("2d");
-  for (let y = 0; y < high; y++) for (let x = 0; x < wide; x++) { ink.fillStyle = colour(y * wide + x); ink.fillRect(x, y, 1, 1); }
+  const canvas = make("canvas", {
+      width: wide,
+      height: high,
+      role: label ? "img" : null,
+      "aria-label": label || null,
+      "aria-hidden": label ? null : "true",
+      style: `width: ${wide * size}px; height: ${high * size}px`,
+    }),
+    ink = canvas.getContext("2d");
+  for (let y = 0; y < high; y++)
+    for (let x = 0; x < wide; x++) {
+      ink.fillStyle = colour(y * wide + x);
+      ink.fillRect(x, y, 1, 1);
+    }
   return canvas;
 }
 
@@ -25,10 +37,13 @@ export function photograph(values, [channels, high, wide], size, label) {
 }
 
 /** Magnitudes between two ends, dark to light. */
-export const shaded = (values, wide, high, size, label, [low, top]) => picture(wide, high, size, label, (at) => viridis((values[at] - low) / (top - low || 1)));
+export const shaded = (values, wide, high, size, label, [low, top]) =>
+  picture(wide, high, size, label, (at) => viridis((values[at] - low) / (top - low || 1)));
 
 /** Signs; `most` is the size that has the full colour. */
-export const signs = (values, wide, high, size, label, most) => picture(wide, high, size, label, (at) => signedColour(values[at] / (most || 1)));
+export const signs = (values, wide, high, size, label, most) =>
+  picture(wide, high, size, label, (at) => signedColour(values[at] / (most || 1)));
 
 /** The least and the largest of many numbers. */
-export const ends = (values) => values.reduce(([low, top], one) => [Math.min(low, one), Math.max(top, one)], [Infinity, -Infinity]);
+export const ends = (values) =>
+  values.reduce(([low, top], one) => [Math.min(low, one), Math.max(top, one)], [Infinity, -Infinity]);

@@ -14,25 +14,74 @@ import { asExplain, filling, signed, twin } from "./told.js";
 const SIDE = 224; // pixels of the page that an image's longer side takes, about
 
 export async function image(place, { name, picks, form }) {
-  const told = filling("Looking …"), path = make("input", { value: form.held === null ? form.prompt : "", size: 30, placeholder: "photo.png", "aria-label": "the path of an image" });
-  const wrong = mistakes({ name, picks, form }), pick = (held) => go({ held, prompt: null });
+  const told = filling("Looking …"),
+    path = make("input", {
+      value: form.held === null ? form.prompt : "",
+      size: 30,
+      placeholder: "photo.png",
+      "aria-label": "the path of an image",
+    });
+  const wrong = mistakes({ name, picks, form }),
+    pick = (held) => go({ held, prompt: null });
   place.append(
     form.gone ? make("p", { class: "trouble" }, form.gone) : "",
-    make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: path.value, held: null }); } },
-      ...(form.count ? [make("button", { type: "button", onclick: () => pick(Math.floor(Math.random() * form.count)) }, "Another image"),
-        make("label", {}, "image ", make("input", { type: "number", min: 0, max: form.count - 1, value: form.held ?? "", "aria-label": `image of the validation split, 0 to ${form.count - 1}`, onchange: (event) => pick(event.target.value) }), ` of the ${form.count.toLocaleString("en")} held back`)] : []),
-      make("label", {}, "or one by its path ", path), make("button", {}, "Look")),
-    told.place, wrong.part);
+    make(
+      "form",
+      {
+        class: "controls",
+        onsubmit: (event) => {
+          event.preventDefault();
+          go({ prompt: path.value, held: null });
+        },
+      },
+      ...(form.count
+        ? [
+            make("button", { type: "button", onclick: () => pick(Math.floor(Math.random() * form.count)) }, "Another image"),
+            make(
+              "label",
+              {},
+              "image ",
+              make("input", {
+                type: "number",
+                min: 0,
+                max: form.count - 1,
+                value: form.held ?? "",
+                "aria-label": `image of the validation split, 0 to ${form.count - 1}`,
+                onchange: (event) => pick(event.target.value),
+              }),
+              ` of the ${form.count.toLocaleString("en")} held back`,
+            ),
+          ]
+        : []),
+      make("label", {}, "or one by its path ", path),
+      make("button", {}, "Look"),
+    ),
+    told.place,
+    wrong.part,
+  );
   let step = picks.step ?? "";
-  const show = () => told.fill(async () => {
-    const picked = now();
-    if (form.held === null && !form.prompt.trim()) throw new Error("Name an image by its path: those that were held back cannot be read.");
-    const asked = form.held === null ? { prompt: form.prompt, step } : { held: form.held, step };
-    const { structure, text } = await ask(`${at(name)}/answer`, asked), inside = await ask(`${at(name)}/answer/inside`, asked);
-    const pixels = await floats(`${at(name)}/answer/tensor`, { ...asked, name: "pixels" });
-    return [make("h2", {}, "The answer"), make("div", { class: "two" }, make("div", {}, answered(structure, form, form.right, step)), looked(structure, pixels)),
-      ...(await patches({ name, asked, inside, pixels, picks: picked })), ...(await maps({ name, asked, inside, picks: picked })), asExplain(text)];
-  });
+  const show = () =>
+    told.fill(async () => {
+      const picked = now();
+      if (form.held === null && !form.prompt.trim())
+        throw new Error("Name an image by its path: those that were held back cannot be read.");
+      const asked = form.held === null ? { prompt: form.prompt, step } : { held: form.held, step };
+      const { structure, text } = await ask(`${at(name)}/answer`, asked),
+        inside = await ask(`${at(name)}/answer/inside`, asked);
+      const pixels = await floats(`${at(name)}/answer/tensor`, { ...asked, name: "pixels" });
+      return [
+        make("h2", {}, "The answer"),
+        make(
+          "div",
+          { class: "two" },
+          make("div", {}, answered(structure, form, form.right, step)),
+          looked(structure, pixels),
+        ),
+        ...(await patches({ name, asked, inside, pixels, picks: picked })),
+        ...(await maps({ name, asked, inside, picks: picked })),
+        asExplain(text),
+      ];
+    });
   await show();
   wrong.begin();
   return { show: (to) => { step = to; return show(); } };
@@ -40,21 +89,86 @@ export async function image(place, { name, picks, form }) {
 
 /** The image as it is read, and the same with what each square did laid over it. */
 function looked(structure, { values, shape }) {
-  const [channels, high, wide] = shape, size = Math.max(1, Math.round(SIDE / Math.max(high, wide)));
-  const does = structure.covered.map((row) => row.map((change) => -change)), most = Math.max(...does.flat().map(Math.abs), 1e-30);
-  const [down, across] = [does.length, does[0].length], what = Object.keys(structure.probabilities).length ? `the probability of ${structure.answer}` : structure.target;
+  const [channels, high, wide] = shape,
+    size = Math.max(1, Math.round(SIDE / Math.max(high, wide)));
+  const does = structure.covered.map((row) => row.map((change) => -change)),
+    most = Math.max(...does.flat().map(Math.abs), 1e-30);
+  const [down, across] = [does.length, does[0].length],
+    what = Object.keys(structure.probabilities).length ? `the probability of ${structure.answer}` : structure.target;
   let top = [0, 0];
-  const squares = does.flatMap((row, y) => row.map((value, x) => {
-    if (Math.abs(value) > Math.abs(does[top[0]][top[1]])) top = [y, x];
-    const [left, right, up, low] = [Math.floor((x * wide) / across), Math.floor(((x + 1) * wide) / across), Math.floor((y * high) / down), Math.floor(((y + 1) * high) / down)];
-    const unit = Math.min(wide / across, high / down);
-    return draw("g", {}, draw("rect", { x: left, y: up, width: right - left, height: low - up, class: value < 0 ? "minus" : "plus", "fill-opacity": ((Math.abs(value) / most) * 0.8).toFixed(3) }, draw("title", {}, `row ${y}, column ${x}: ${signed(value)}`)),
-      Math.abs(value) > most / 8 ? draw("text", { x: (left + right) / 2, y: (up + low) / 2 + unit * 0.25, "text-anchor": "middle", "font-size": unit * 0.7 }, value < 0 ? "−" : "+") : null);
-  }));
-  const map = make("div", { class: "over", style: `width: ${wide * size}px; height: ${high * size}px` }, photograph(values, shape, size, "the image"), draw("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": "what each square does", class: "laid", id: "squares" }, squares));
-  return make("div", {}, make("div", { class: "gallery" },
-    make("figure", {}, photograph(values, shape, size, "the image as it is read"), make("figcaption", {}, `as it is read: ${wide} x ${high} pixels, ${channels === 1 ? "grey" : "red, green, blue"}`)),
-    make("figure", {}, map, make("figcaption", {}, "what each square does"))),
-  make("p", {}, `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with + helps, orange with − hinders. The square in row ${top[0]}, column ${top[1]} does most, ${signed(does[top[0]][top[1]])}.`),
-  twin(["", ...does[0].map((_, x) => `#${x}`)], () => does.map((row, y) => [`row ${y}`, ...row.map(signed)])));
+  const squares = does.flatMap((row, y) =>
+    row.map((value, x) => {
+      if (Math.abs(value) > Math.abs(does[top[0]][top[1]])) top = [y, x];
+      const [left, right, up, low] = [
+        Math.floor((x * wide) / across),
+        Math.floor(((x + 1) * wide) / across),
+        Math.floor((y * high) / down),
+        Math.floor(((y + 1) * high) / down),
+      ];
+      const unit = Math.min(wide / across, high / down);
+      return draw(
+        "g",
+        {},
+        draw(
+          "rect",
+          {
+            x: left,
+            y: up,
+            width: right - left,
+            height: low - up,
+            class: value < 0 ? "minus" : "plus",
+            "fill-opacity": ((Math.abs(value) / most) * 0.8).toFixed(3),
+          },
+          draw("title", {}, `row ${y}, column ${x}: ${signed(value)}`),
+        ),
+        Math.abs(value) > most / 8
+          ? draw(
+              "text",
+              { x: (left + right) / 2, y: (up + low) / 2 + unit * 0.25, "text-anchor": "middle", "font-size": unit * 0.7 },
+              value < 0 ? "−" : "+",
+            )
+          : null,
+      );
+    }),
+  );
+  const map = make(
+    "div",
+    { class: "over", style: `width: ${wide * size}px; height: ${high * size}px` },
+    photograph(values, shape, size, "the image"),
+    draw(
+      "svg",
+      {
+        viewBox: `0 0 ${wide} ${high}`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": "what each square does",
+        class: "laid",
+        id: "squares",
+      },
+      squares,
+    ),
+  );
+  return make(
+    "div",
+    {},
+    make(
+      "div",
+      { class: "gallery" },
+      make(
+        "figure",
+        {},
+        photograph(values, shape, size, "the image as it is read"),
+        make("figcaption", {}, `as it is read: ${wide} x ${high} pixels, ${channels === 1 ? "grey" : "red, green, blue"}`),
+      ),
+      make("figure", {}, map, make("figcaption", {}, "what each square does")),
+    ),
+    make(
+      "p",
+      {},
+      `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with ` +
+        `+ helps, orange with − hinders. The square in row ${top[0]}, column ${top[1]} does most, ` +
+        `${signed(does[top[0]][top[1]])}.`,
+    ),
+    twin(["", ...does[0].map((_, x) => `#${x}`)], () => does.map((row, y) => [`row ${y}`, ...row.map(signed)])),
+  );
 }

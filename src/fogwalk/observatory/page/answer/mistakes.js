@@ -14,55 +14,201 @@ const THUMB = 64; // pixels that the longer side of a small picture takes
 /** A part that is filled by itself once the answer is drawn: the whole validation split is answered for it. */
 export function mistakes({ name, picks, form }) {
   const told = filling("Answering for the whole validation split …");
-  const part = make("section", { "aria-labelledby": "mistakes", id: "mistakes-part" }, make("h2", { id: "mistakes" }, "What it gets wrong"), told.place);
-  const begin = () => told.fill(async () => {
-    if (form.gone) throw new Error(`What it gets wrong cannot be told without the rows that were held back. ${form.gone}`);
-    const found = await ask(`${at(name)}/mistakes`, { step: picks.step });
-    const scores = MEASURES.filter((one) => one in found.scores).map((one) => `${one} ${number(found.scores[one])}`).join(", ");
-    const pictures = found.unit === "image" && found.worst.length ? await floats(`${at(name)}/mistakes/pictures`, { places: found.worst.map((one) => one.place).join(",") }) : null;
-    return [make("p", {}, `Of the ${counted(found.rows, found.unit)} held back, after step ${found.step.toLocaleString("en")}: ${scores}.${found.notes.map((one) => ` Note: ${one}.`).join("")}`),
-      found.confusion ? confusion(found) : null, worst(found, name, picks, pictures)];
-  });
+  const part = make(
+    "section",
+    { "aria-labelledby": "mistakes", id: "mistakes-part" },
+    make("h2", { id: "mistakes" }, "What it gets wrong"),
+    told.place,
+  );
+  const begin = () =>
+    told.fill(async () => {
+      if (form.gone) throw new Error(`What it gets wrong cannot be told without the rows that were held back. ${form.gone}`);
+      const found = await ask(`${at(name)}/mistakes`, { step: picks.step });
+      const scores = MEASURES.filter((one) => one in found.scores)
+        .map((one) => `${one} ${number(found.scores[one])}`)
+        .join(", ");
+      const pictures =
+        found.unit === "image" && found.worst.length
+          ? await floats(`${at(name)}/mistakes/pictures`, { places: found.worst.map((one) => one.place).join(",") })
+          : null;
+      return [
+        make(
+          "p",
+          {},
+          `Of the ${counted(found.rows, found.unit)} held back, after step ${found.step.toLocaleString("en")}: ` +
+            `${scores}.${found.notes.map((one) => ` Note: ${one}.`).join("")}`,
+        ),
+        found.confusion ? confusion(found) : null,
+        worst(found, name, picks, pictures),
+      ];
+    });
   return { part, begin };
 }
 
 function confusion({ classes, of, confusion: counts, unit, rows }) {
-  const top = Math.max(...counts.flat(), 1), share = (count) => Math.log1p(count) / Math.log1p(top), wrong = [];
-  counts.forEach((row, right) => row.forEach((count, said) => { if (right !== said && count) wrong.push([count, classes[right], classes[said]]); }));
+  const top = Math.max(...counts.flat(), 1),
+    share = (count) => Math.log1p(count) / Math.log1p(top),
+    wrong = [];
+  counts.forEach((row, right) =>
+    row.forEach((count, said) => {
+      if (right !== said && count) wrong.push([count, classes[right], classes[said]]);
+    }),
+  );
   wrong.sort((one, other) => other[0] - one[0]);
   const hits = counts.reduce((sum, row, each) => sum + row[each], 0);
-  const sentence = wrong.length ? `Most often ${wrong[0][1]} is taken for ${wrong[0][2]}: ${counted(wrong[0][0], "time")}.` : "None is taken for another.";
-  const cut = of > classes.length ? ` The ${classes.length} of ${of} classes that are mistaken most are drawn.` : ` ${hits.toLocaleString("en")} of ${rows.toLocaleString("en")} stand on the diagonal: they are right.`;
-  return make("div", {}, make("h3", {}, "Who is taken for whom"), make("p", {}, `${sentence}${cut} A row is what is right, a column what is answered; light is many.`),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "who is taken for whom" }, make("table", { class: classes.length > 12 ? "confusion many" : "confusion", id: "confusion" },
-      make("thead", {}, make("tr", {}, make("td", {}, `right \\ answered`), classes.map((one) => make("th", { scope: "col", title: one }, one)))),
-      make("tbody", {}, counts.map((row, right) => make("tr", {}, make("th", { scope: "row", title: classes[right] }, classes[right]), row.map((count, said) =>
-        make("td", { class: `number${right === said ? " hit" : ""}`, style: `background: ${viridis(share(count))}; color: ${share(count) > 0.43 ? "#000" : "#fff"}`, title: `${counted(count, unit)} of ${classes[right]}, answered ${classes[said]}` }, count.toLocaleString("en")))))))));
+  const sentence = wrong.length
+    ? `Most often ${wrong[0][1]} is taken for ${wrong[0][2]}: ${counted(wrong[0][0], "time")}.`
+    : "None is taken for another.";
+  const cut =
+    of > classes.length
+      ? ` The ${classes.length} of ${of} classes that are mistaken most are drawn.`
+      : ` ${hits.toLocaleString("en")} of ${rows.toLocaleString("en")} stand on the diagonal: they are right.`;
+  return make(
+    "div",
+    {},
+    make("h3", {}, "Who is taken for whom"),
+    make("p", {}, `${sentence}${cut} A row is what is right, a column what is answered; light is many.`),
+    make(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "who is taken for whom" },
+      make(
+        "table",
+        { class: classes.length > 12 ? "confusion many" : "confusion", id: "confusion" },
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            make("td", {}, `right \\ answered`),
+            classes.map((one) => make("th", { scope: "col", title: one }, one)),
+          ),
+        ),
+        make(
+          "tbody",
+          {},
+          counts.map((row, right) =>
+            make(
+              "tr",
+              {},
+              make("th", { scope: "row", title: classes[right] }, classes[right]),
+              row.map((count, said) =>
+                make(
+                  "td",
+                  {
+                    class: `number${right === said ? " hit" : ""}`,
+                    style: `background: ${viridis(share(count))}; color: ${share(count) > 0.43 ? "#000" : "#fff"}`,
+                    title: `${counted(count, unit)} of ${classes[right]}, answered ${classes[said]}`,
+                  },
+                  count.toLocaleString("en"),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function worst(found, name, picks, pictures) {
-  const classes = Boolean(found.confusion), titles = classes ? ["right", "answered", "#p of right", "#p of answered", "#-ln p"] : ["#right", "#answered", "#off by"];
-  const cells = (one) => (classes ? [one.right, one.answer, number(one.p_right), number(one.p_answer), number(one.wrong)] : [number(one.right), number(one.answer), number(one.wrong)]);
-  const link = (one, ...inside) => make("a", { href: addressWith({ run: name, view: "answer", held: one.place, step: picks.step }, {}) }, ...inside);
+  const classes = Boolean(found.confusion),
+    titles = classes ? ["right", "answered", "#p of right", "#p of answered", "#-ln p"] : ["#right", "#answered", "#off by"];
+  const cells = (one) =>
+    classes
+      ? [one.right, one.answer, number(one.p_right), number(one.p_answer), number(one.wrong)]
+      : [number(one.right), number(one.answer), number(one.wrong)];
+  const link = (one, ...inside) =>
+    make("a", { href: addressWith({ run: name, view: "answer", held: one.place, step: picks.step }, {}) }, ...inside);
   const rows = found.worst.map((one) => {
-    return make("tr", {}, make("td", { class: "name" }, link(one, `row ${one.place}`)), cells(one).map((cell, at_) => make("td", { class: titles[at_].startsWith("#") ? "number" : null }, cell)), one.holds === undefined ? null : make("td", { class: "quiet" }, one.holds));
+    return make(
+      "tr",
+      {},
+      make("td", { class: "name" }, link(one, `row ${one.place}`)),
+      cells(one).map((cell, at_) => make("td", { class: titles[at_].startsWith("#") ? "number" : null }, cell)),
+      one.holds === undefined ? null : make("td", { class: "quiet" }, one.holds),
+    );
   });
   const opens = "A link opens it above.", unsure = classes ? " Some may be right and only unsure." : "";
   const heads = ["", ...titles, ...(found.worst[0]?.holds === undefined ? [] : ["holds"])];
   const what = classes ? "the largest loss, −ln of the right class's probability, first" : "the largest error first";
-  const titled = [make("h3", {}, "What it gets most wrong"), make("p", {}, `${counted(found.worst.length, found.unit)} of ${found.rows.toLocaleString("en")}, ${what}.${unsure} ${opens}`)];
-  if (pictures) return make("div", {}, titled, gallery(found, link, pictures), twin(["image", ...titles], () => found.worst.map((one) => [`image ${one.place}`, ...cells(one)])));
-  return make("div", {}, titled, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "what it gets most wrong" }, make("table", { id: "worst" },
-      make("thead", {}, make("tr", {}, heads.map((title) => make(title ? "th" : "td", { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null }, title.replace("#", ""))))), make("tbody", {}, rows))));
+  const titled = [
+    make("h3", {}, "What it gets most wrong"),
+    make(
+      "p",
+      {},
+      `${counted(found.worst.length, found.unit)} of ${found.rows.toLocaleString("en")}, ${what}.${unsure} ${opens}`,
+    ),
+  ];
+  if (pictures)
+    return make(
+      "div",
+      {},
+      titled,
+      gallery(found, link, pictures),
+      twin(["image", ...titles], () => found.worst.map((one) => [`image ${one.place}`, ...cells(one)])),
+    );
+  return make(
+    "div",
+    {},
+    titled,
+    make(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "what it gets most wrong" },
+      make(
+        "table",
+        { id: "worst" },
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            heads.map((title) =>
+              make(
+                title ? "th" : "td",
+                { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null },
+                title.replace("#", ""),
+              ),
+            ),
+          ),
+        ),
+        make("tbody", {}, rows),
+      ),
+    ),
+  );
 }
 
 /** The images beside each other, each with what is right and what was said. */
 function gallery({ worst: all, confusion: told }, link, pictures) {
-  const words = (one) => (told ? [`${one.right}, said ${one.answer}`, `p of ${one.right} ${number(one.p_right)}`] : [`${number(one.right)}, said ${number(one.answer)}`]);
-  return make("ul", { class: "gallery misses", id: "worst" }, all.map((one, each) => make("li", {}, link(one, thumbnail(pictures, each, ""), make("span", {}, `image ${one.place}`), ...words(one).map((line) => make("span", { class: "quiet" }, line))))));
+  const words = (one) =>
+    told
+      ? [`${one.right}, said ${one.answer}`, `p of ${one.right} ${number(one.p_right)}`]
+      : [`${number(one.right)}, said ${number(one.answer)}`];
+  return make(
+    "ul",
+    { class: "gallery misses", id: "worst" },
+    all.map((one, each) =>
+      make(
+        "li",
+        {},
+        link(
+          one,
+          thumbnail(pictures, each, ""),
+          make("span", {}, `image ${one.place}`),
+          ...words(one).map((line) => make("span", { class: "quiet" }, line)),
+        ),
+      ),
+    ),
+  );
 }
 
 function thumbnail({ shape: [, channels, high, wide], values }, each, label) {
   const size = channels * high * wide;
-  return photograph(values.subarray(each * size, (each + 1) * size), [channels, high, wide], Math.max(1, Math.floor(THUMB / Math.max(high, wide))), label);
+  return photograph(
+    values.subarray(each * size, (each + 1) * size),
+    [channels, high, wide],
+    Math.max(1, Math.floor(THUMB / Math.max(high, wide))),
+    label,
+  );
 }

@@ -11,22 +11,81 @@ const FEW = 24; // columns that stand open in the form
 const MOST = 30; // columns of which is told what they did
 
 export async function row(place, { name, picks, form }) {
-  const told = filling("Asking …"), written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
+  const told = filling("Asking …"),
+    written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
   const fields = form.columns.map(field);
   const wrong = mistakes({ name, picks, form });
   let step = picks.step ?? "", held = form.held, right = form.right;
   const another = (of) => go({ held: of, prompt: null });
-  const others = form.count ? [
-    make("button", { type: "button", onclick: () => another(Math.floor(Math.random() * form.count)) }, "Another row"),
-    make("label", {}, "row ", make("input", { type: "number", min: 0, max: form.count - 1, value: held ?? "", "aria-label": `row of the validation split, 0 to ${form.count - 1}`, onchange: (event) => another(event.target.value) }), ` of the ${form.count.toLocaleString("en")} held back`)] : [];
+  const others = form.count
+    ? [
+        make("button", { type: "button", onclick: () => another(Math.floor(Math.random() * form.count)) }, "Another row"),
+        make(
+          "label",
+          {},
+          "row ",
+          make("input", {
+            type: "number",
+            min: 0,
+            max: form.count - 1,
+            value: held ?? "",
+            "aria-label": `row of the validation split, 0 to ${form.count - 1}`,
+            onchange: (event) => another(event.target.value),
+          }),
+          ` of the ${form.count.toLocaleString("en")} held back`,
+        ),
+      ]
+    : [];
   place.append(
     form.gone ? make("p", { class: "trouble" }, `${form.gone}\nThe form still works: it begins with what is usual.`) : "",
-    make("form", { class: "asking", onsubmit: (event) => { event.preventDefault(); asked(compose(fields)); } },
-      make("div", { class: "columns" }, fields.slice(0, FEW).map((one) => one.label)),
-      fields.length > FEW ? make("details", {}, make("summary", {}, `${fields.length - FEW} more columns`), make("div", { class: "columns" }, fields.slice(FEW).map((one) => one.label))) : "",
-      make("div", { class: "controls" }, make("button", {}, "What does it say?"), ...others)),
-    make("details", {}, make("summary", {}, "The row as text"), make("form", { class: "controls", onsubmit: (event) => { event.preventDefault(); go({ prompt: written.value, held: null }); } }, written, make("button", {}, "Ask"))),
-    told.place, wrong.part);
+    make(
+      "form",
+      {
+        class: "asking",
+        onsubmit: (event) => {
+          event.preventDefault();
+          asked(compose(fields));
+        },
+      },
+      make(
+        "div",
+        { class: "columns" },
+        fields.slice(0, FEW).map((one) => one.label),
+      ),
+      fields.length > FEW
+        ? make(
+            "details",
+            {},
+            make("summary", {}, `${fields.length - FEW} more columns`),
+            make(
+              "div",
+              { class: "columns" },
+              fields.slice(FEW).map((one) => one.label),
+            ),
+          )
+        : "",
+      make("div", { class: "controls" }, make("button", {}, "What does it say?"), ...others),
+    ),
+    make(
+      "details",
+      {},
+      make("summary", {}, "The row as text"),
+      make(
+        "form",
+        {
+          class: "controls",
+          onsubmit: (event) => {
+            event.preventDefault();
+            go({ prompt: written.value, held: null });
+          },
+        },
+        written,
+        make("button", {}, "Ask"),
+      ),
+    ),
+    told.place,
+    wrong.part,
+  );
   for (const one of fields) one.input.addEventListener("change", () => asked(compose(fields)));
 
   function asked(prompt) {
@@ -40,7 +99,13 @@ export async function row(place, { name, picks, form }) {
     await told.fill(async () => {
       if (!prompt.trim()) throw new Error("Every column is empty: fill in one at least, or take another row.");
       const { structure, text } = await ask(`${at(name)}/answer`, held === null ? { prompt, step } : { held, step });
-      return [make("h2", {}, "The answer"), ...answered(structure, form, right, step), make("h2", {}, "What each column did"), ...did(structure), asExplain(text)];
+      return [
+        make("h2", {}, "The answer"),
+        ...answered(structure, form, right, step),
+        make("h2", {}, "What each column did"),
+        ...did(structure),
+        asExplain(text),
+      ];
     });
   }
   await show();
@@ -52,34 +117,93 @@ export async function row(place, { name, picks, form }) {
 export function answered(structure, form, right, step) {
   const classes = Object.keys(structure.probabilities).length, after = modelAfter(structure.step, step);
   if (classes) {
-    const told = right === null ? "" : right === structure.answer ? " That is right." : ` Right would be ${right}, which has ${number(structure.probabilities[right])}.`;
-    return [make("p", { id: "answer-sentence" }, `${structure.target}: ${structure.answer}, with probability ${number(structure.now)}.${told} `, after), classBars(structure.probabilities, right)];
+    const told =
+      right === null
+        ? ""
+        : right === structure.answer
+          ? " That is right."
+          : ` Right would be ${right}, which has ${number(structure.probabilities[right])}.`;
+    return [
+      make(
+        "p",
+        { id: "answer-sentence" },
+        `${structure.target}: ${structure.answer}, with probability ${number(structure.now)}.${told} `,
+        after,
+      ),
+      classBars(structure.probabilities, right),
+    ];
   }
-  const told = right === null ? "" : ` Right is ${number(right)}: it is ${number(Math.abs(structure.now - right))} ${structure.now < right ? "too low" : "too high"}.`;
-  return [make("p", { id: "answer-sentence" }, `${structure.target} = ${number(structure.now)}.${told} What it learned from is ${number(form.center)} on average, ± ${number(form.scale)}. `, after)];
+  const told =
+    right === null
+      ? ""
+      : ` Right is ${number(right)}: it is ${number(Math.abs(structure.now - right))} ` +
+        `${structure.now < right ? "too low" : "too high"}.`;
+  return [
+    make(
+      "p",
+      { id: "answer-sentence" },
+      `${structure.target} = ${number(structure.now)}.${told} What it learned from is ${number(form.center)} on ` +
+        `average, ± ${number(form.scale)}. `,
+      after,
+    ),
+  ];
 }
 
 function did({ changes, holds, now, answer, probabilities, target }) {
-  const rows = Object.entries(changes).map(([name, value]) => ({ name, value: -value, more: [holds[name] ?? ""] })).sort((one, other) => Math.abs(other.value) - Math.abs(one.value));
+  const rows = Object.entries(changes)
+    .map(([name, value]) => ({ name, value: -value, more: [holds[name] ?? ""] }))
+    .sort((one, other) => Math.abs(other.value) - Math.abs(one.value));
   const what = Object.keys(probabilities).length ? `the probability of ${answer}` : target;
   if (!rows.length) return [make("p", { class: "quiet" }, "It reads no columns.")];
   const cut = rows.length > MOST ? ` The ${MOST} that do most are told, of ${rows.length}.` : "";
-  return [make("p", {}, `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the median, or no word): + raises it, − lowers it. ${rows[0].name} does most, ${signed(rows[0].value)}. In brackets stands what is read of a number.${cut}`),
-    signedBars("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"])];
+  return [
+    make(
+      "p",
+      {},
+      `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the ` +
+        `median, or no word): + raises it, − lowers it. ${rows[0].name} does most, ${signed(rows[0].value)}. In ` +
+        `brackets stands what is read of a number.${cut}`,
+    ),
+    signedBars("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"]),
+  ];
 }
 
 function field(column) {
   const { name, kind, value } = column, list = `of-${name}`;
   const few = kind === "words" && column.of <= 50;
   const input = few
-    ? make("select", {}, [["", "(missing)"], ...(value && !column.words.includes(value) ? [[value, `${value} (never met)`]] : []), ...column.words.map((word) => [word, word])].map(([word, shown]) => make("option", { value: word, selected: word === value }, shown)))
-    : make("input", { value, inputmode: kind === "number" ? "decimal" : null, list: kind === "words" ? list : null, placeholder: "(missing)" });
-  const words = kind === "words" && !few ? make("datalist", { id: list }, column.words.map((word) => make("option", { value: word }))) : null;
+    ? make(
+        "select",
+        {},
+        [
+          ["", "(missing)"],
+          ...(value && !column.words.includes(value) ? [[value, `${value} (never met)`]] : []),
+          ...column.words.map((word) => [word, word]),
+        ].map(([word, shown]) => make("option", { value: word, selected: word === value }, shown)),
+      )
+    : make("input", {
+        value,
+        inputmode: kind === "number" ? "decimal" : null,
+        list: kind === "words" ? list : null,
+        placeholder: "(missing)",
+      });
+  const words =
+    kind === "words" && !few
+      ? make(
+          "datalist",
+          { id: list },
+          column.words.map((word) => make("option", { value: word })),
+        )
+      : null;
   return { name, input, label: make("label", {}, make("span", {}, name), input, words) };
 }
 
 /** The row as `fogwalk explain --prompt` reads it. */
-export function compose(fields) {
-  const quoted = (piece) => (/[",=]/.test(piece) || piece !== piece.trim() || !piece ? `"${piece.replaceAll('"', '""')}"` : piece);
-  return fields.filter(({ input }) => input.value.trim()).map(({ name, input }) => `${quoted(name)}=${quoted(input.value)}`).join(", ");
+function compose(fields) {
+  const quoted = (piece) =>
+    /[",=]/.test(piece) || piece !== piece.trim() || !piece ? `"${piece.replaceAll('"', '""')}"` : piece;
+  return fields
+    .filter(({ input }) => input.value.trim())
+    .map(({ name, input }) => `${quoted(name)}=${quoted(input.value)}`)
+    .join(", ");
 }

@@ -1,5 +1,5 @@
-// The step that is looked at: one of those the run has checkpoints or looks of, and a film of a head that forms, which goes through
-// them. The frame's player has all steps.
+// The step that is looked at: one of those the run has checkpoints or looks of, and a film of a head that forms, which goes
+// through them. The frame's player has all steps.
 
 import { make } from "../make.js";
 import { shown } from "../recorded.js";
@@ -9,7 +9,13 @@ const EACH = 800; // milliseconds that a stop stands, at least
 
 /** `go` is told a step, or null for the best model, and gives back a promise of whether it could be drawn. */
 export function film(go) {
-  const pick = make("select", { "aria-label": "the model that reads", onchange: () => { stop(); go(pick.value === "" ? null : Number(pick.value)); } });
+  const pick = make("select", {
+    "aria-label": "the model that reads",
+    onchange: () => {
+      stop();
+      go(pick.value === "" ? null : Number(pick.value));
+    },
+  });
   const play = make("button", { onclick: () => (playing ? stop() : start()) }, "Watch it form");
   const words = make("span", { class: "quiet" });
   let now = null, playing = null;
@@ -18,11 +24,18 @@ export function film(go) {
   function show({ steps, step, best }) {
     now = { steps: shown(steps), step };
     const every = steps.includes(step) ? steps : [...steps, step].sort((one, other) => one - other);
-    pick.replaceChildren(make("option", { value: "", selected: best }, best ? `the best, of step ${step.toLocaleString("en")}` : "the best"),
-      ...every.map((one) => make("option", { value: one, selected: !best && one === step }, `as it was after step ${one.toLocaleString("en")}`)));
+    pick.replaceChildren(
+      make("option", { value: "", selected: best }, best ? `the best, of step ${step.toLocaleString("en")}` : "the best"),
+      ...every.map((one) =>
+        make("option", { value: one, selected: !best && one === step }, `as it was after step ${one.toLocaleString("en")}`),
+      ),
+    );
     play.disabled = steps.length < 2;
     const frames = Math.min(STOPS, steps.length);
-    if (!playing) words.textContent = `The film goes through ${frames === steps.length ? `the ${frames} steps` : `${frames} of the ${steps.length} steps`} that have a checkpoint or a look; the frame's player through all.`;
+    if (!playing)
+      words.textContent = "The film goes through " +
+        `${frames === steps.length ? `the ${frames} steps` : `${frames} of the ${steps.length} steps`} that have a ` +
+        "checkpoint or a look; the frame's player through all.";
   }
   function stop() {
     playing = null;

@@ -13,42 +13,131 @@ export function numbers(told, { found, one, run, prompt, pick }) {
   const before = told.turned ? ` Both are ${told.turned} before they meet.` : "";
   return [
     make("h2", {}, `What ${called(place)}, hears in ${headOf(one)}, step ${found.step.toLocaleString("en")}`),
-    make("p", {}, `Its query q meets the key k of ${opened === 1 ? "the one place" : `each of the ${opened} places`} it may hear.${before} Their product q·k, over √${width}${told.speakers[0].bias === null ? "" : " and with what their distance adds"}, is a score; softmax makes of the scores shares that add up to 1; what is heard is the sum of the values v, each times its share.`),
+    make(
+      "p",
+      {},
+      `Its query q meets the key k of ${opened === 1 ? "the one place" : `each of the ${opened} places`} it may ` +
+        `hear.${before} Their product q·k, over ` +
+        `√${width}${told.speakers[0].bias === null ? "" : " and with what their distance adds"}, is a score; softmax ` +
+        "makes of the scores shares that add up to 1; what is heard is the sum of the values v, each times its share.",
+    ),
     speakers(told, found, pick),
     make("h3", {}, `With the numbers put in, for ${called(speaker)}`),
-    make("dl", { class: "worked" }, told.lines.flatMap((line) => [make("dt", {}, line.what), make("dd", { class: "number" }, `${line.formula} = ${line.filled ? `${line.filled} = ` : ""}${number(line.result)}`)])),
+    make(
+      "dl",
+      { class: "worked" },
+      told.lines.flatMap((line) => [
+        make("dt", {}, line.what),
+        make("dd", { class: "number" }, `${line.formula} = ${line.filled ? `${line.filled} = ` : ""}${number(line.result)}`),
+      ]),
+    ),
     vectors(told, called),
     ...fused(told, one),
     ...effect(told, found, one),
-    make("details", {}, make("summary", {}, "As explain tells it"),
-      make("pre", { tabindex: "0" }, `fogwalk explain ${run} --step ${found.step} --prompt ${quoted(prompt)} --at ${one.table} --place ${place} --head ${one.head}\n\n${told.text}`)),
+    make(
+      "details",
+      {},
+      make("summary", {}, "As explain tells it"),
+      make(
+        "pre",
+        { tabindex: "0" },
+        `fogwalk explain ${run} --step ${found.step} --prompt ${quoted(prompt)} --at ${one.table} --place ${place} ` +
+          `--head ${one.head}\n\n${told.text}`,
+      ),
+    ),
   ];
 }
 
-const quoted = (text) => (/^[\x20-\x7e]*$/.test(text) && !/["$`\\!]/.test(text) ? `"${text}"` : `$'${text.replace(/[\\']/g, "\\$&").replace(/\n/g, "\\n").replace(/\t/g, "\\t")}'`);
+const quoted = (text) =>
+  /^[\x20-\x7e]*$/.test(text) && !/["$`\\!]/.test(text)
+    ? `"${text}"`
+    : `$'${text.replace(/[\\']/g, "\\$&").replace(/\n/g, "\\n").replace(/\t/g, "\\t")}'`;
 
 /** One row for each place that speaks, or may not. */
 function speakers(told, found, pick) {
-  const { width, place, speaker } = told, some = told.speakers[0];
-  const titles = ["speaker", "q·k", `q·k/√${width}`, ...(some.bias === null ? [] : ["+ distance"]), "mask", "share p", "|v|", "p·|v|", ...(some.effect === null ? [] : [`adds to ${told.effect.token}`])];
+  const { width, place, speaker } = told,
+    some = told.speakers[0];
+  const titles = [
+    "speaker",
+    "q·k",
+    `q·k/√${width}`,
+    ...(some.bias === null ? [] : ["+ distance"]),
+    "mask",
+    "share p",
+    "|v|",
+    "p·|v|",
+    ...(some.effect === null ? [] : [`adds to ${told.effect.token}`]),
+  ];
   const closed = told.speakers.length - told.opened;
-  const body = make("tbody", {}), box = make("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "what each place says to the listener" },
-    make("table", { class: "speakers" }, make("thead", {}, make("tr", {}, titles.map((title, at) => make("th", { scope: "col", class: at ? "number" : null }, title)))), body));
+  const body = make("tbody", {}),
+    box = make(
+      "div",
+      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "what each place says to the listener" },
+      make(
+        "table",
+        { class: "speakers" },
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            titles.map((title, at) => make("th", { scope: "col", class: at ? "number" : null }, title)),
+          ),
+        ),
+        body,
+      ),
+    );
   const cell = (words) => make("td", { class: "number" }, words);
   const row = (one) => {
     const shut = one.place >= told.opened;
-    const name = make("button", { "aria-pressed": String(one.place === speaker), disabled: shut, onclick: () => pick(one.place) }, `${one.place} ${found.speakers[one.place]}`);
-    return make("tr", { class: [one.place === speaker ? "picked" : null, shut ? "closed" : null].filter(Boolean).join(" ") || null }, make("th", { scope: "row" }, name),
-      cell(number(one.dot)), cell(number(one.scaled)), one.bias === null ? null : cell(number(one.bias)), cell(shut ? "closed" : "open"),
-      cell(number(one.share)), cell(number(one.size)), cell(number(one.heard)), one.effect === null ? null : cell(signed(one.effect)));
+    const name = make(
+      "button",
+      { "aria-pressed": String(one.place === speaker), disabled: shut, onclick: () => pick(one.place) },
+      `${one.place} ${found.speakers[one.place]}`,
+    );
+    return make(
+      "tr",
+      { class: [one.place === speaker ? "picked" : null, shut ? "closed" : null].filter(Boolean).join(" ") || null },
+      make("th", { scope: "row" }, name),
+      cell(number(one.dot)),
+      cell(number(one.scaled)),
+      one.bias === null ? null : cell(number(one.bias)),
+      cell(shut ? "closed" : "open"),
+      cell(number(one.share)),
+      cell(number(one.size)),
+      cell(number(one.heard)),
+      one.effect === null ? null : cell(signed(one.effect)),
+    );
   };
-  const few = told.speakers.length > ROWS, strongest = new Set(told.speakers.toSorted((one, other) => other.share - one.share).slice(0, ROWS));
+  const few = told.speakers.length > ROWS,
+    strongest = new Set(told.speakers.toSorted((one, other) => other.share - one.share).slice(0, ROWS));
   const list = (all) => body.replaceChildren(...told.speakers.filter((one) => all || !few || strongest.has(one)).map(row));
-  const all = few ? make("button", { onclick: () => { list(true); all.remove(); } }, `All ${told.speakers.length} places`) : null;
+  const all = few
+    ? make(
+        "button",
+        {
+          onclick: () => {
+            list(true);
+            all.remove();
+          },
+        },
+        `All ${told.speakers.length} places`,
+      )
+    : null;
   list(false);
   const more = few ? ` The ${ROWS} largest shares are listed.` : "";
-  const shut = closed ? ` ${closed === 1 ? "One chair is" : `${closed} chairs are`} closed for place ${place}: whatever the score there, the mask takes it out before softmax, and the share is 0.` : "";
-  return make("div", {}, make("p", { class: "quiet" }, `A speaker's name puts its numbers into the formulas below.${shut}${more}`), box, all);
+  const shut = closed
+    ? ` ${closed === 1 ? "One chair is" : `${closed} chairs are`} closed for place ${place}: whatever the score there, ` +
+      "the mask takes it out before softmax, and the share is 0."
+    : "";
+  return make(
+    "div",
+    {},
+    make("p", { class: "quiet" }, `A speaker's name puts its numbers into the formulas below.${shut}${more}`),
+    box,
+    all,
+  );
 }
 
 const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
@@ -57,23 +146,48 @@ const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 function vectors(told, called) {
   const { query, key, value, heard, width, place, speaker } = told;
   const cut = query.length < width ? `The first ${query.length} of ${width} numbers.` : `All ${width} numbers.`;
-  return make("details", {}, make("summary", {}, "Query, key, value and what is heard, number by number"),
-    make("p", { class: "quiet" }, `${cut} The query is of ${called(place)}; key and value are of ${called(speaker)}; heard is Σ p·v over all places.`),
-    table(["#number", "#query q", "#key k", "#value v", "#heard m"], query.map((one, at) => [at, number(one), number(key[at]), number(value[at]), number(heard[at])])));
+  return make(
+    "details",
+    {},
+    make("summary", {}, "Query, key, value and what is heard, number by number"),
+    make(
+      "p",
+      { class: "quiet" },
+      `${cut} The query is of ${called(place)}; key and value are of ${called(speaker)}; heard is Σ p·v over all places.`,
+    ),
+    table(
+      ["#number", "#query q", "#key k", "#value v", "#heard m"],
+      query.map((one, at) => [at, number(one), number(key[at]), number(value[at]), number(heard[at])]),
+    ),
+  );
 }
 
 /** How the output matrix fuses the heads. */
 function fused(told, { head }) {
-  const { rows, width } = told.fused, heads = rows[0].parts.map((_, each) => `#head ${each}`), bias = rows[0].bias !== null;
-  const lines = rows.map((one) => [`y ${one.unit}`, ...one.parts.map(signed), ...(bias ? [signed(one.bias)] : []), number(one.output)]);
+  const { rows, width } = told.fused,
+    heads = rows[0].parts.map((_, each) => `#head ${each}`),
+    bias = rows[0].bias !== null;
+  const lines = rows.map((one) => [
+    `y ${one.unit}`,
+    ...one.parts.map(signed),
+    ...(bias ? [signed(one.bias)] : []),
+    number(one.output),
+  ]);
   const titles = ["", ...heads, ...(bias ? ["#bias"] : []), "#together"];
   const most = `${rows.length === width ? "all" : `the largest ${rows.length} of`} ${width}`;
   return [
     make("h3", {}, "The heads fused"),
-    make("p", {}, `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of it: each is a sum of what every head gives to it. This is head ${head}.`),
+    make(
+      "p",
+      {},
+      `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
+        `it: each is a sum of what every head gives to it. This is head ${head}.`,
+    ),
     make("p", { class: "quiet" }, `The ${Math.min(FIRST, rows.length)} numbers furthest from 0.`),
     table(titles, lines.slice(0, FIRST)),
-    rows.length > FIRST ? make("details", {}, make("summary", {}, `More of them: ${most}`), table(titles, lines.slice(FIRST))) : null,
+    rows.length > FIRST
+      ? make("details", {}, make("summary", {}, `More of them: ${most}`), table(titles, lines.slice(FIRST)))
+      : null,
   ].filter(Boolean);
 }
 
@@ -84,7 +198,21 @@ function effect(told, found, { table: layer, head }) {
   const { token, heads, bias, layer: whole } = told.effect, last = told.place === found.listeners.length - 1;
   const rows = heads.map((value, each) => [`head ${each}`, signed(value)]);
   const rest = Math.abs(bias) > 1e-5 ? [["bias", signed(bias)]] : [];
-  return [title,
-    make("p", {}, `Place ${told.place} finds ${token} likeliest next. To its score above the mean of all tokens this head adds ${signed(heads[head])}, and the layer ${signed(whole)}${last ? `, which is what explain --prompt tells of ${layer}` : ""}. That is the straight way from here to the answer, the last norm's scale held as it was; what later layers make of it counts as theirs.`),
-    make("details", {}, make("summary", {}, "Head by head"), table(["", "#adds"], [...rows, ...rest, ["together", signed(whole)]]))];
+  return [
+    title,
+    make(
+      "p",
+      {},
+      `Place ${told.place} finds ${token} likeliest next. To its score above the mean of all tokens this head adds ` +
+        `${signed(heads[head])}, and the layer ` +
+        `${signed(whole)}${last ? `, which is what explain --prompt tells of ${layer}` : ""}. That is the straight way ` +
+        "from here to the answer, the last norm's scale held as it was; what later layers make of it counts as theirs.",
+    ),
+    make(
+      "details",
+      {},
+      make("summary", {}, "Head by head"),
+      table(["", "#adds"], [...rows, ...rest, ["together", signed(whole)]]),
+    ),
+  ];
 }

@@ -13,8 +13,13 @@ export function side(pick) {
     squares.show(data);
     const whole = data.block === 1;
     seats.place.hidden = !whole;
-    long.textContent = whole ? "" : "A text this long has no circle: the row of the listener is marked in the matrix, and its numbers stand below.";
+    long.textContent = whole
+      ? ""
+      : "A text this long has no circle: the row of the listener is marked in the matrix, and its numbers stand below.";
     if (whole) seats.show(data);
   }
-  return { place: make("section", { class: "side" }, title, make("div", { class: "drawn" }, seats.place, squares.place), long), show };
+  return {
+    place: make("section", { class: "side" }, title, make("div", { class: "drawn" }, seats.place, squares.place), long),
+    show,
+  };
 }
