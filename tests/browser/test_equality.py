@@ -1,5 +1,5 @@
-"""Every number that a screen shows is the one `explain` gives, to the digits that are shown: read from the page's tables, bars and
-facts one by one, for a text, a table and an image net.
+"""Every number that a screen shows is the one `explain` gives, to the digits that are shown: read from the tables, bars and
+facts of the page one by one, for a text, a table and an image net.
 """
 
 from __future__ import annotations

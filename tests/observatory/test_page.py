@@ -1,4 +1,4 @@
-"""How the page's JavaScript reads: lines that fit a window, and nothing exported that nobody imports."""
+"""How the page's JavaScript reads: nothing is exported that nobody imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import fogwalk.observatory
 
 PAGE = Path(fogwalk.observatory.__file__).parent / "page"
-WIDEST = 140  # letters of a line
 EXPORT = re.compile(r"^export (?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 IMPORT = re.compile(r"import \{([^}]*)\} from")
 

@@ -4,8 +4,8 @@ import { viridis } from "./colour.js";
 import { make, table } from "./make.js";
 import { number } from "./words.js";
 
-/** `values` are rows of numbers or null; `rows` and `columns` their names; `share` makes of a number a share from 0 to 1. `open`
-    is told (row, column) on a click or Enter. */
+/** `values` are rows of numbers or null; `rows` and `columns` their names; `share` makes of a number, and its column, a share from
+    0 to 1, or null for grey. `open` is told (row, column) on a click or Enter. */
 export function heatmap({ values, rows, columns, share, title, open, twin = true, size = 14, square = false }) {
   const canvas = make("canvas", { tabindex: "0", role: "img", "aria-label": title });
   const sentence = make("p", { class: "sentence", role: "status" }, title);
@@ -18,7 +18,8 @@ export function heatmap({ values, rows, columns, share, title, open, twin = true
 
   function draw() {
     values.forEach((row, y) => row.forEach((value, x) => {
-      ink.fillStyle = value === null || !Number.isFinite(value) ? "rgba(128,128,128,0.25)" : viridis(share(value));
+      const light = value === null || !Number.isFinite(value) ? null : share(value, x);
+      ink.fillStyle = light === null ? "rgba(128,128,128,0.25)" : viridis(light);
       ink.fillRect(x * each, y * size, each, size);
     }));
     if (at) {

@@ -149,7 +149,7 @@ export function net(frame, pick) {
     const shown = Math.min(MOST, every.length);
     const many = shown < every.length ? `The strongest ${shown} of ${every.length} links` : `${every.length} links`;
     sentence.textContent = `${many} show the ${LINKS[kind]}; blue is +, orange is −; the widest is ${number(largest)}. ` +
-      `${inside(now)} Pick a link or a neuron to try another number for it. ${HINT}`;
+      `${inside(now)} Pick a link or a neuron to try another number for it.`;
     fill();
   }
   /** Put the focus on an entry, where it was picked. */
@@ -160,7 +160,7 @@ export function net(frame, pick) {
     one.group.focus({ preventScroll: true });
   }
   return {
-    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, twin),
+    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, make("p", { class: "quiet" }, HINT), twin),
     show,
     focus,
   };
@@ -263,7 +263,7 @@ export function gallery(frame) {
       }),
     );
   }
-  return { place, show };
+  return { place: make("div", {}, place, make("p", { class: "quiet" }, inside(frame))), show };
 }
 
 function bars(counts, told) {

@@ -8,7 +8,7 @@ import { ask, run as at } from "../server.js";
 import { explained, saySwitch, way } from "../step/say.js";
 import { number } from "../words.js";
 
-const BEFORE = "The first column is a look before any update, and dark there is no fault:";
+const BEFORE = "The first column is a look before any update, and no fault where it is dark or grey:";
 const AGAIN = 30000; // milliseconds between two looks at a run that goes on
 
 export const blame = {
@@ -128,10 +128,10 @@ function whole(body, state, measures, opened) {
   const map = heatmap({
     values,
     title: `rows are ${kind.rows}, columns looks inside; colours run from ${number(least)} (dark) to ${number(most)} (light), ` +
-      "grey was not seen. Enter or a click opens one below.",
+      `grey was not seen${unlike ? ", or is 0 before any update" : ""}. Enter or a click opens one below.`,
     rows: names,
     columns: steps.map((step) => (step ? `after step ${step}` : "before any update")),
-    share,
+    share: (value, look) => (unlike && look === 0 && value === 0 ? null : share(value)),
     open: (row, look) => choose(names[row], steps[look]),
   });
   const rows = tree(state, measures, choose);
