@@ -132,7 +132,9 @@ DARKEST = """(canvas) => { const { width, height } = canvas, { data } = canvas.g
 def test_the_look_before_any_update_is_no_alarm(run: str, window: Window, observed: Path) -> None:
     page = window.open("blame", run, what="gradient")
     ready(page)
-    expect(page.get_by_text("The first column is a look before any update, and no fault where it is dark or grey")).to_be_visible()
+    expect(
+        page.get_by_text("The first column is a look before any update, and no fault where it is dark or grey")
+    ).to_be_visible()
     first, last, width = page.locator(".heat canvas").evaluate(DARKEST)
     looks = len(of_measures(RunFolder(observed / run))[0]["steps"])
     assert last >= width / looks, "the colours are those of the looks after it"

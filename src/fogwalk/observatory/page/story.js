@@ -50,7 +50,10 @@ export class Story {
     const seconds = event.seconds - this.recent[0][0];
     if (seconds > 0) {
       const later = this.recent.slice(1);
-      this.pace = { steps: later.length / seconds, examples: later.reduce((sum, [, examples]) => sum + examples, 0) / seconds };
+      this.pace = {
+        steps: later.length / seconds,
+        examples: later.reduce((sum, [, examples]) => sum + examples, 0) / seconds,
+      };
     }
   }
 
@@ -59,7 +62,10 @@ export class Story {
     const found = [];
     for (let at = 0; at < this.points.length; at += 2) {
       const [one, other] = [this.points[at], this.points[at + 1] ?? this.points[at]];
-      const known = (pick, values) => { const there = values.filter((value) => value !== null); return there.length ? pick(...there) : null; };
+      const known = (pick, values) => {
+        const there = values.filter((value) => value !== null);
+        return there.length ? pick(...there) : null;
+      };
       found.push([one[0], other[1], known(Math.min, [one[2], other[2]]), known(Math.max, [one[3], other[3]]), other[4]]);
     }
     this.points = found;

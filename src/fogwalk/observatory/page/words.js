@@ -25,7 +25,9 @@ export const briefly = (value) => String(Number(value.toPrecision(4)));
 /** 12.4k, 3.1M. */
 export function short(value) {
   if (value === null || value === undefined) return "-";
-  for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (Math.abs(value) >= size) return `${(value / size).toFixed(1)}${letter}`;
+  for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (Math.abs(value) >= size) return `${(value / size).toFixed(1)}${letter}`;
+  }
   return value >= 10 ? value.toFixed(0) : value.toPrecision(2);
 }
 
