@@ -1,4 +1,4 @@
-"""How the page's JavaScript reads: nothing is exported that nobody imports."""
+"""How the page's JavaScript reads: nothing is exported that nobody imports, and no line is wider than a window."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import fogwalk.observatory
 
 PAGE = Path(fogwalk.observatory.__file__).parent / "page"
 EXPORT = re.compile(r"^export (?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
+WIDEST = 140  # letters
 IMPORT = re.compile(r"import \{([^}]*)\} from")
 
 
@@ -28,3 +29,8 @@ def test_what_a_module_exports_another_imports() -> None:
     unused = [(path, name) for path, text in known.items() for name in EXPORT.findall(text) if name not in imported]
     assert len(known) > 40
     assert not unused
+
+
+def test_no_line_is_wider_than_a_window() -> None:
+    lines = [(path, line) for path, text in scripts().items() for line in text.splitlines()]
+    assert not [(path, line) for path, line in lines if len(line) > WIDEST]

@@ -39,8 +39,9 @@ async function show() {
     const { opened, name, gone } = await found(wanted, view);
     if (mine !== turn) return;
     if (gone) frame(list, view, null);
-    if (gone) place.append(make("p", { class: "trouble", role: "alert" }, `${gone} Below are those that there are.`));
-    if (picked.view && !known) place.append(make("p", { class: "trouble", role: "alert" }, `There is no screen called '${picked.view}': this is ${view.title}.`));
+    const wrong = (words) => place.append(make("p", { class: "trouble", role: "alert" }, words));
+    if (gone) wrong(`${gone} Below are those that there are.`);
+    if (picked.view && !known) wrong(`There is no screen called '${picked.view}': this is ${view.title}.`);
     if (view.needs.includes("run") && !name) throw new Error(`There is no run in ${list.folder} yet. Begin with: fogwalk demo`);
     stands = opened ? `${standing(opened.state)}, step ${(opened.step ?? 0).toLocaleString("en")}` : "";
     state.textContent = stands;

@@ -69,7 +69,11 @@ export function listen(name, offset, heard, lost, stands = () => {}) {
       } catch { /* a line that is no JSON is passed over, as readers of the file do */ }
     };
     stream.addEventListener("stands", (event) => { last = Date.now(); stands(JSON.parse(event.data)); });
-    stream.addEventListener("anew", () => { ended = true; stream.close(); dispatchEvent(new PopStateEvent("popstate")); }); // another run took its place: the screen is drawn again
+    stream.addEventListener("anew", () => { // another run took its place: the screen is drawn again
+      ended = true;
+      stream.close();
+      dispatchEvent(new PopStateEvent("popstate"));
+    });
     stream.onerror = () => {
       if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) begin(); }, 1000);
     };
