@@ -237,3 +237,27 @@ def test_it_is_drawn_once_a_second_at_most_and_never_unseen(
         if view == "live":
             page.wait_for_function(f"() => ({STEP})() === 150", timeout=2000)
         window.close()
+
+
+def test_tabs_that_are_not_seen_leave_the_server_to_the_one_that_is(
+    windows: Callable[..., Window], observed: Path, tmp_path: Path
+) -> None:
+    """A browser has six lines to one server: as many tabs that each held one would keep the next from being drawn."""
+    shutil.copytree(observed / "moons", tmp_path / "runs" / "going")
+    folder = RunFolder(tmp_path / "runs" / "going")
+    lines = folder.events.read_text(encoding="utf-8").splitlines(keepends=True)
+    folder.events.write_text("".join(line for line in lines if '"stopped"' not in line), encoding="utf-8")
+    folder.write_status(**folder.status() | {"state": "training"})
+    with holding(folder), serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        window.context.add_init_script(f"({COUNTING})()")
+        tabs = []
+        for _ in range(8):
+            tabs.append(window.context.new_page())
+            tabs[-1].goto(f"{server.address}/?run=going&view=live")
+            tabs[-1].wait_for_function(f"() => ({STEP})() === 20")
+            tabs[-1].evaluate("() => { window.away = true; document.dispatchEvent(new Event('visibilitychange')); }")
+        appended(folder, range(21, 24), 0.1, tabs[0])
+        tabs[0].evaluate("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }")
+        tabs[0].wait_for_function(f"() => ({STEP})() === 23", timeout=3000)
+        window.close()

@@ -53,8 +53,8 @@ export const run = (name) => `runs/${encodeURIComponent(name)}`;
 const SILENT = 25; // seconds without a word, after which the line is thought dead, as after a closed laptop
 
 /** A run's events from a byte on, as they are written. Comes back by itself after a break and misses nothing; `lost` is told how
-    many seconds nothing was heard for, 0 when contact is there again; `stands` how the run stands, whenever it is another. Gives
-    back what ends it. */
+    many seconds nothing was heard for, 0 when contact is there again; `stands` how the run stands, whenever it is another. A page that
+    is not seen does not listen, for a browser has few lines to one server, and goes on where it was. Gives back what ends it. */
 export function listen(name, offset, heard, lost, stands = () => {}) {
   if (recording) return () => {};
   let stream = null, last = Date.now(), from = offset, ended = false, silent = 0;
@@ -71,15 +71,23 @@ export function listen(name, offset, heard, lost, stands = () => {}) {
     stream.addEventListener("stands", (event) => { last = Date.now(); stands(JSON.parse(event.data)); });
     stream.addEventListener("anew", () => { // another run took its place: the screen is drawn again
       ended = true;
-      stream.close();
+      end();
       dispatchEvent(new PopStateEvent("popstate"));
     });
     stream.onerror = () => {
-      if (stream.readyState === EventSource.CLOSED && !ended) setTimeout(() => { if (!ended) begin(); }, 1000);
+      const closed = () => stream?.readyState === EventSource.CLOSED;
+      if (closed()) setTimeout(() => { if (closed()) begin(); }, 1000);
     };
   };
+  const end = () => { stream?.close(); stream = null; };
+  const seen = () => {
+    if (document.hidden) return end();
+    last = Date.now();
+    if (!stream && !ended) begin();
+  };
   const watch = setInterval(() => {
-    const quiet = Math.round((Date.now() - last) / 1000), open = stream?.readyState === EventSource.OPEN;
+    if (!stream) return;
+    const quiet = Math.round((Date.now() - last) / 1000), open = stream.readyState === EventSource.OPEN;
     if (open && quiet > SILENT) {
       stream.close();
       begin();
@@ -87,6 +95,12 @@ export function listen(name, offset, heard, lost, stands = () => {}) {
     const now = open && quiet <= SILENT ? 0 : quiet;
     if (now !== silent) lost(silent = now);
   }, 1000);
-  begin();
-  return () => { ended = true; clearInterval(watch); stream?.close(); };
+  document.addEventListener("visibilitychange", seen);
+  seen();
+  return () => {
+    ended = true;
+    clearInterval(watch);
+    document.removeEventListener("visibilitychange", seen);
+    end();
+  };
 }
