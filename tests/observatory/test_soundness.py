@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 
 from fogwalk.observatory.carried import carried
 from fogwalk.observatory.follow import followed
-from fogwalk.observatory.reading import MOST_STORIES, Shelf, Story
+from fogwalk.observatory.reading import MOST_STORIES, Shelf
 from fogwalk.observatory.server import application
+from fogwalk.observatory.story import Story
 from fogwalk.runs.folder import RunFolder
 
 ADDRESSES = ("/curves", "/events", "/verdicts", "/measures", "/steps/7", "/frames/1", "/answer?prompt=the", "/round")

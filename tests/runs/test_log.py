@@ -112,7 +112,10 @@ def test_a_validation_made_again_after_a_resume_counts_once_however_many_resumes
     path = tmp_path / "events.jsonl"
     told = (line.split() for line in lines)
     path.write_text(
-        "".join(f'{{"event": "{event}", "step": {at}, "line": {n}}}\n' for n, (event, at) in enumerate(told))
+        "".join(
+            f'{{"event": "{event}", "step": {at}, "steps": 30, "validation_loss": 1, "line": {n}}}\n'
+            for n, (event, at) in enumerate(told)
+        )
     )
     story = read_story(path)
     assert [record["step"] for record in story if record["event"] == "evaluated"] == [10, 20, 30]

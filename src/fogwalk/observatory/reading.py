@@ -6,98 +6,30 @@ After this    server.py sends it. Nothing here writes, and nothing loads a model
 
 from __future__ import annotations
 
-import math
 import os
-import stat
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fogwalk.errors import FogwalkError, RunError, UsageError
 from fogwalk.events import FINISHED, finite
 from fogwalk.observatory.carried import carried, shows
-from fogwalk.observatory.soundness import lost_end, lost_lines, lost_settings, stray
+from fogwalk.observatory.soundness import lost_end, lost_lines, lost_settings, lost_words, stray
+from fogwalk.observatory.story import Story, decimated, number, pace
 from fogwalk.registry import did_you_mean
 from fogwalk.runs.catalogue import GOING, newest_settings, state_of
 from fogwalk.runs.control import Wish, wished
 from fogwalk.runs.folder import RunFolder, is_run, started, unsorted_runs
-from fogwalk.runs.log import record_of, told_again
-from fogwalk.runs.smoothing import Smooth
 from fogwalk.settings import load_settings
 
 MOST_RUNS = 200  # of a folder, the newest
-SPARK = 60  # points of a run's small curve
+# The states that runs end in, where these are not the reasons.
+ENDED = {**dict.fromkeys(FINISHED, "finished"), "terminated": "interrupted"}
 MOST_STORIES = 8  # runs whose events are kept, those looked at last
-# What is read of an event; a line without it holds none.
-NEEDED = {
-    "step": {"loss", "seconds", "examples"},
-    "evaluated": {"validation_loss"},
-    "sampled": {"prompt", "text"},
-    "warned": {"message"},
-    "stopped": {"reason"},
-}
 MOST_SAMPLES = 200  # of a run, the latest
-
-
-@dataclass
-class Story:
-    """A run's events as they count, read on from where the last reading ended."""
-
-    path: Path
-    offset: int = 0
-    records: list[dict[str, Any]] = field(default_factory=list)
-    planned: dict[str, Any] = field(default_factory=dict)
-    unread: int = 0  # lines that hold no event
-    _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what was asked for since the last new line
-    _spark: list[float | None] | None = None
-    _file: int | None = None
-
-    def read(self) -> Story:
-        """Take in what was written since. A file that became shorter, or is another, is read anew."""
-        try:
-            told = self.path.stat()
-            if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for
-                return self
-            size, same = told.st_size, self._file in (None, told.st_ino)
-            self._file = told.st_ino
-            if size < self.offset or not same:
-                self.offset, self.records, self.planned, self.unread = 0, [], {}, 0
-                self._sorted, self._spark = {}, None
-            if size > self.offset:
-                with self.path.open("rb") as file:
-                    file.seek(self.offset)
-                    self._take(file.read(size - self.offset))
-        except OSError:  # no events yet, or none that may be read
-            pass
-        return self
-
-    def _take(self, content: bytes) -> None:
-        whole = content.rfind(b"\n") + 1
-        self.offset += whole
-        self._sorted, self._spark = {}, None
-        for line in content[:whole].splitlines():
-            record = record_of(line)
-            if record is None or not record.keys() >= NEEDED.get(record["event"], set()):
-                self.unread += 1
-                continue
-            self.records = told_again(self.records, record)
-            if record["event"] == "planned":
-                self.planned = record
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        """The events of a name, in order."""
-        if event not in self._sorted:
-            self._sorted[event] = [record for record in self.records if record["event"] == event]
-        return self._sorted[event]
-
-    def spark(self) -> list[float | None]:
-        """The highest losses of a small curve."""
-        if self._spark is None:
-            self._spark = [high for *_, high in _ranges(self.of("step"), SPARK)]
-        return self._spark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +44,8 @@ class Brief:
     spark: list[float | None]
     lost: list[RunError]
     last: int  # the last step that has a line
+    ended: str  # the state that the events end with; empty where they don't tell
+    steps: int | None
 
 
 class Shelf:
@@ -134,20 +68,26 @@ class Shelf:
         names = {folder.name for folder in own}
         return own + [folder for folder in carried() if folder.name not in names]
 
+    def left_out(self) -> int:
+        """How many older runs `runs` leaves out. They can be found by their names."""
+        return 0 if is_run(self.root) else max(0, len(unsorted_runs(self.root)) - MOST_RUNS)
+
     def find(self, name: str) -> RunFolder:
-        """The run of a name. Raises UsageError, with the nearest names, where there is none."""
-        if is_run(self.root):
-            known = [RunFolder(self.root)]
-        else:
-            there = self.root.is_dir() and name in os.listdir(self.root)
-            own = [RunFolder(self.root / name)] if there and is_run(self.root / name) else []
-            known = own + carried()
-        for folder in known:
+        """The run of a name, whichever there is, without a look into any other. Raises UsageError, with the nearest names, where
+        there is none."""
+        alone = is_run(self.root)
+        names = [self.root.absolute().name] if alone else os.listdir(self.root) if self.root.is_dir() else []
+        path = self.root if alone else self.root / name
+        if name in names and is_run(path):
+            return RunFolder(path)
+        coming = [] if alone else carried()
+        for folder in coming:
             if folder.name == name:
                 return folder
+        known = [one for one in names if _letters(one) == one and (alone or is_run(self.root / one))]
         raise UsageError(
-            f"there is no run called '{name[:80]}'",
-            remedy=did_you_mean(name, [folder.name for folder in self.runs()]),
+            f"there is no run called '{_letters(name)[:80]}'",
+            remedy=did_you_mean(name, [*known, *(folder.name for folder in coming)]),
         )
 
     def stray(self, folder: RunFolder) -> RunError | None:
@@ -167,44 +107,79 @@ class Shelf:
     def listed(self) -> list[dict[str, Any]]:
         """One entry for each run; of a damaged one what is wrong, in words."""
         runs = self.runs()
-        told = [self.entry(folder) for folder in runs]
+        told = [self._entry(folder) for folder in runs]
         known = {str(folder.path) for folder in runs}
         with self._turn:
             self._briefs = {key: brief for key, brief in self._briefs.items() if key in known}
         return told
 
-    def entry(self, folder: RunFolder) -> dict[str, Any]:
-        """A run on the first screen: what it learns, where it stands, and a small curve; in `remarks` what was lost of it."""
-        strays = self.stray(folder)
-        status = folder.status() if strays is None else {}
-        told: dict[str, Any] = {
-            "name": folder.name,
+    def _entry(self, folder: RunFolder) -> dict[str, Any]:
+        """Its entry, whatever the system says of its files."""
+        if _letters(folder.name) != folder.name:
+            return self._bare(
+                folder, "The name of this run's folder is no UTF-8, so no address can hold it. Rename it."
+            )
+        try:
+            return self.entry(folder)
+        except OSError as error:
+            return self._bare(folder, f"{folder.path} cannot be read: {error.strerror}")
+
+    def _bare(self, folder: RunFolder, wrong: str) -> dict[str, Any]:
+        """What is told of a run of which nothing may or can be read."""
+        return {
+            "name": _letters(folder.name),
             "state": "damaged",
-            "step": _whole(status.get("step")),
-            "steps": _whole(status.get("steps")),
-            "started": status.get("started"),
-            "heartbeat": status.get("heartbeat"),
-            "wrong": "" if strays is None else str(strays),
+            "step": None,
+            "steps": None,
+            "started": None,
+            "heartbeat": None,
+            "wrong": wrong,
             "remarks": [],
             "best": None,
             "spark": [],
             "recorded": shows(folder) is not None,
             "shows": shows(folder),
         }
+
+    def entry(self, folder: RunFolder) -> dict[str, Any]:
+        """A run on the first screen: what it learns, where it stands, and a small curve; in `remarks` what was lost of it."""
+        strays = self.stray(folder)
+        told = self._bare(folder, "" if strays is None else str(strays))
         if strays is not None:
             return told
+        status = folder.status()
         with self._turn:
-            state, brief = state_of(folder), self._brief(folder)  # what has ended by now has written all its lines
+            stands = self._stands(folder, status)
+            brief = self._brief(folder)  # what has ended by now has written all its lines
+        told |= {name: status.get(name) for name in ("started", "heartbeat")}
+        told |= {"step": stands["step"], "steps": stands["steps"]}
         told |= {"wrong": brief.wrong, "best": brief.best, "spark": brief.spark}
         if not brief.wrong:
-            told |= {"state": state, "unit": brief.unit} | brief.settings
+            told |= {"state": stands["state"], "unit": brief.unit} | brief.settings
             made = max(folder.steps_saved(), default=0)
             ended = status.get("state") not in (*GOING, None)
             made = max(made, told["step"] or 0) if ended else made
-            lost = [] if state in GOING else lost_end(folder.events, brief.last, made)
+            lost = [] if told["state"] in GOING else lost_end(folder.events, brief.last, made)
             told["step"] = brief.last if lost else told["step"]  # no other step can be shown
-            told["remarks"] = [str(one) for one in (*lost_settings(folder), *lost, *brief.lost)]
+            told["remarks"] = [str(one) for one in (*lost_settings(folder), *lost_words(folder), *lost, *brief.lost)]
         return finite(told)  # type: ignore[no-any-return]  # a dict stays one
+
+    def _stands(self, folder: RunFolder, status: dict[str, Any]) -> dict[str, Any]:
+        """The state, the step and the steps planned: what its status tells, and what that does not, its events."""
+        told = {"state": state_of(folder), "step": status.get("step"), "steps": status.get("steps")}
+        if not {"state", "step", "steps"} <= status.keys():
+            brief = self._brief(folder)
+            if "state" not in status and told["state"] not in GOING:
+                told["state"] = brief.ended or told["state"]
+            told |= {
+                name: value for name, value in (("step", brief.last), ("steps", brief.steps)) if told[name] is None
+            }
+        return told
+
+    def stands(self, folder: RunFolder) -> dict[str, Any]:
+        """How a run stands now, and what is wished of it."""
+        with self._turn:
+            return self._stands(folder, folder.status()) | {"wish": asdict(wished(folder))}
 
     def _brief(self, folder: RunFolder) -> Brief:
         key, settings = str(folder.path), newest_settings(folder)
@@ -221,16 +196,19 @@ class Shelf:
         watched = key in self._stories or state_of(folder) in GOING
         story = self.story(folder) if watched else Story(folder.events).read()
         losses = [record["validation_loss"] for record in story.of("evaluated")]
+        reason = story.stopped["reason"] if story.stopped else ""
         steps = story.of("step")
         self._briefs[key] = Brief(
             stamps=stamps,
             settings=told,
             wrong=wrong,
             unit=story.planned.get("unit", "token"),
-            best=min((loss for loss in losses if isinstance(loss, float | int)), default=None),
+            best=min((loss for loss in losses if loss is not None), default=None),
             spark=story.spark(),
             lost=lost_lines(folder.events, [record["step"] for record in steps], story.unread),
             last=steps[-1]["step"] if steps else 0,
+            ended=ENDED.get(reason, reason),
+            steps=story.steps,
         )
         return self._briefs[key]
 
@@ -254,7 +232,7 @@ class Shelf:
                 "made": self.made(folder),
                 "wish": asdict(wished(folder)),
             }
-            told["stopped"] = next((record for record in reversed(story.records) if record["event"] == "stopped"), None)
+            told["stopped"] = story.stopped
             told["finished"] = bool(told["stopped"]) and told["stopped"]["reason"] in FINISHED
             return finite(told)  # type: ignore[no-any-return]  # a dict stays one
 
@@ -270,7 +248,7 @@ class Shelf:
             steps = self.story(folder).of("step")
             at = bisect_left(steps, step, key=lambda record: record["step"])
             loss = steps[at]["loss"] if at < len(steps) and steps[at]["step"] == step else None
-            return loss if _number(loss) else None
+            return loss if number(loss) else None
 
     def curves(self, folder: RunFolder, width: int) -> dict[str, Any]:
         """The losses in so many buckets at most, each with its first and last step, lowest, highest and smoothed loss; every
@@ -293,59 +271,15 @@ class Shelf:
                         for record in story.of("sampled")[-MOST_SAMPLES:]
                     ],
                     "warnings": [[record["step"], record["message"]] for record in story.of("warned")],
-                    "marks": {name: facts[name] for name in ("guessing", "frequencies") if _number(facts.get(name))},
+                    "marks": {name: facts[name] for name in ("guessing", "frequencies") if number(facts.get(name))},
                     "last": {
                         name: last.get(name) for name in ("step", "loss", "gradient_norm", "learning_rate", "seconds")
                     },
-                    "pace": _pace(steps),
-                    "counted": sum(_number(record["loss"]) for record in steps),
-                    "steps": (story.of("replanned") or story.of("resumed") or [story.planned])[-1].get("steps"),
+                    "pace": pace(steps),
+                    "counted": sum(number(record["loss"]) for record in steps),
+                    "steps": story.steps,
                 }
             )
-
-
-def stands(folder: RunFolder) -> dict[str, Any]:
-    """How a run stands now, and what is wished of it."""
-    status = folder.status()
-    told = {"state": state_of(folder), "step": _whole(status.get("step")), "steps": _whole(status.get("steps"))}
-    return told | {"wish": asdict(wished(folder))}
-
-
-def decimated(steps: list[dict[str, Any]], width: int) -> list[list[float | None]]:
-    """[first step, last step, lowest, highest, smoothed] of neighbouring steps' losses: no spike is lost. Losses that are not
-    finite are left out of a bucket; a bucket of none has null."""
-    smooth, smoothed = Smooth(), []
-    for record in steps:
-        smoothed.append(smooth.take(record["loss"]) if _number(record["loss"]) else smooth.value)
-    return [
-        [steps[first]["step"], steps[last]["step"], low, high, smoothed[last]]
-        for first, last, low, high in _ranges(steps, width)
-    ]
-
-
-def _ranges(steps: list[dict[str, Any]], width: int) -> list[tuple[int, int, float | None, float | None]]:
-    """(place of the first step, of the last, lowest, highest loss) of neighbouring steps in at most so many buckets."""
-    each = -(-len(steps) // max(2, width)) or 1
-    found = []
-    for first in range(0, len(steps), each):
-        losses = [record["loss"] for record in steps[first : first + each] if _number(record["loss"])]
-        last = min(first + each, len(steps)) - 1
-        found.append((first, last, min(losses, default=None), max(losses, default=None)))
-    return found
-
-
-def _pace(steps: list[dict[str, Any]]) -> dict[str, float | None]:
-    """Examples and steps a second over the latest twenty steps."""
-    latest = steps[-21:]
-    seconds = latest[-1]["seconds"] - latest[0]["seconds"] if len(latest) > 1 else 0
-    if seconds <= 0:
-        return {"examples": None, "steps": None}
-    examples = sum(record["examples"] for record in latest[1:])
-    return {"examples": examples / seconds, "steps": (len(latest) - 1) / seconds}
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
@@ -357,5 +291,6 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
     return told.st_ino, told.st_size, told.st_mtime_ns
 
 
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _letters(name: str) -> str:
+    """A name as UTF-8 can hold it."""
+    return name.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
 """What of a run's folder is not as a training leaves it, in words: files that lead elsewhere, and events that were lost.
 
 Before this   runs/ names the places in a run's folder; a folder may have come from anywhere, or be damaged.
-After this    reading.py tells it. Nothing here opens a file.
+After this    reading.py tells it. Of a stray file nothing is opened.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from fogwalk.errors import RunError
+from fogwalk.runs.control import place, read_wish
 from fogwalk.runs.folder import RunFolder
 
 OWN = "A run's folder holds folders and files of its own."
@@ -71,6 +72,28 @@ EVERY = "It has a line for every step."
 ANEW = "Copy the file again from where the run was trained. What its checkpoints hold can still be asked, and be trained on."
 
 
+def lost_words(folder: RunFolder) -> list[RunError]:
+    """What the run says of where it stands, or what was wished of it, and cannot be used."""
+    found = []
+    if wrong := folder.read_status()[1]:
+        found.append(
+            RunError(
+                f"{folder.path / 'status.json'} cannot be used as it is: {wrong}",
+                expected="What it does not tell is told here by the run's events.",
+                remedy="Take the file away, or go on with the run: it is written anew.",
+            )
+        )
+    if wrong := read_wish(folder)[1]:
+        found.append(
+            RunError(
+                f"{place(folder)} cannot be read: {wrong}",
+                expected="It says what was wished of a training; as it is, nothing is.",
+                remedy="Take the file away.",
+            )
+        )
+    return found
+
+
 def lost_settings(folder: RunFolder) -> list[RunError]:
     """That a run's settings are missing, and where they were read instead."""
     saved = folder.steps_saved()
@@ -98,12 +121,14 @@ def lost_end(events: Path, last: int, made: int) -> list[RunError]:
     return [RunError(found, expected=EVERY, remedy=ANEW)]
 
 
-def lost_lines(events: Path, steps: list[int], unread: int) -> list[RunError]:
-    """What is missing between the lines of `steps`, and how many lines stayed `unread`."""
+def lost_lines(events: Path, steps: list[int], unread: list[str]) -> list[RunError]:
+    """What is missing between the lines of `steps`, and which lines stayed `unread`, and why."""
     found = []
     if unread:
-        lines = "a line" if unread == 1 else f"{unread:,} lines"
-        found.append(f"{events} holds {lines} that cannot be read")
+        lines = (
+            "a line that cannot be read" if len(unread) == 1 else f"{len(unread):,} lines that cannot be read, first"
+        )
+        found.append(f"{events} holds {lines} ({unread[0]})")
     gaps = _gaps(steps) if steps and steps[-1] != len(steps) else []
     if gaps:
         first, last = gaps[0]

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from fogwalk.errors import RunError, UsageError
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.publish import cannot_write, write_atomically
+from fogwalk.runs.records import MOST, Unreadable, read_table
 
 FASTEST = 1_000_000  # steps a second
 
@@ -33,7 +34,7 @@ class Wish:
 
     def __post_init__(self) -> None:
         until, pace = self.until, self.pace
-        if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
+        if until is not None and (not isinstance(until, int) or isinstance(until, bool) or not 0 <= until <= MOST):
             raise UsageError(f"a run cannot wait at step {until!r:.40}", expected="It is a number of updates.")
         number = isinstance(pace, int | float) and not isinstance(pace, bool)
         if pace is not None and not (number and 0 < pace <= FASTEST):
@@ -68,11 +69,23 @@ def forget(folder: RunFolder) -> None:
 
 def wished(folder: RunFolder) -> Wish:
     """What is wished now; nothing where no wish stands or it cannot be read."""
+    return read_wish(folder)[0]
+
+
+def read_wish(folder: RunFolder) -> tuple[Wish, str]:
+    """The same, and in words why what stands there cannot be used."""
     file = place(folder)
     try:
-        return Wish(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Wish()
-    except (OSError, ValueError, TypeError, UsageError):
-        return Wish()
+        told = read_table(file.read_bytes()) if file.is_file() else {}
+        if unknown := sorted(told.keys() - Wish.__dataclass_fields__.keys()):
+            return Wish(), f"'{unknown[0][:40]}' is nothing that can be wished"
+        return Wish(**told), ""
+    except OSError as error:
+        return Wish(), str(error.strerror)
+    except Unreadable as error:
+        return Wish(), str(error)
+    except UsageError as error:
+        return Wish(), error.found
 
 
 def _keeper(folder: RunFolder) -> Path:

@@ -29,6 +29,7 @@ from typing import Any
 from fogwalk.errors import RunError, UsageError
 from fogwalk.registry import nearest
 from fogwalk.runs.publish import MANIFEST, UNFINISHED, cannot_write, flush, write_atomically
+from fogwalk.runs.records import read_status
 
 RUNS = Path("runs")
 # What a lock leaves behind: whether a process holds the run, and which.
@@ -95,15 +96,16 @@ class RunFolder:
         )
 
     def status(self) -> dict[str, Any]:
-        """The last status written; empty when there is none or it cannot be read."""
+        """The last status written, as far as it is as it should be; empty when there is none or it cannot be read."""
+        return self.read_status()[0]
+
+    def read_status(self) -> tuple[dict[str, Any], str]:
+        """The same, and in words what of the file cannot be used."""
         file = self.path / "status.json"
         try:
-            status = (
-                json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-            )  # a pipe would be waited for
-        except (OSError, ValueError):
-            return {}
-        return status if isinstance(status, dict) else {}
+            return read_status(file.read_bytes()) if file.is_file() else ({}, "")  # a pipe would be waited for
+        except OSError as error:
+            return {}, str(error.strerror)
 
     def write_status(self, **values: Any) -> None:
         """Replace status.json, adding who writes and when."""
@@ -240,10 +242,13 @@ def unsorted_runs(root: Path) -> list[RunFolder]:
 
 def started(folder: RunFolder, *, told: bool = True) -> tuple[float, str]:
     """What runs are sorted by: when each began as it is `told` there, else when its folder was changed; and its name."""
-    started = folder.status().get("started") if told else None
-    if not isinstance(started, int | float):
-        started = folder.path.stat().st_mtime
-    return (float(started), folder.name)
+    began = folder.status().get("started") if told else None
+    if began is None:
+        try:
+            began = folder.path.stat().st_mtime
+        except OSError:  # removed since it was found
+            began = 0.0
+    return (float(began), folder.name)
 
 
 def find(name: str = "last") -> RunFolder:

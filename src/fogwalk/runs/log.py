@@ -1,6 +1,6 @@
 """events.jsonl: append-only, one JSON line an event; a torn last line is ignored by readers and repaired by the writer.
 
-Before this   publish.py; ../events.py says what an event is.
+Before this   publish.py; records.py says what a line holds.
 After this    training/ appends; runs/catalogue.py, cli/ and the page read.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 from fogwalk.errors import RunError
 from fogwalk.events import Event, Planned, Replanned, Resumed, Saved, StepDone, Stopped, to_record
 from fogwalk.runs.publish import cannot_write, flush
+from fogwalk.runs.records import Unreadable, read_event
 
 # What a resume relies on waits for the disk; a step's line may be lost with the power, as its update is.
 DURABLE = (Planned, Replanned, Resumed, Saved, Stopped)
@@ -84,7 +85,7 @@ def _repair(path: Path) -> None:
 
 
 def read_all(path: Path) -> Iterator[dict[str, Any]]:
-    """Every whole line as a record, in the order written; lines that are not JSON objects are passed over."""
+    """Every whole line as a record, in the order written; lines that hold no whole event are passed over."""
     try:
         with path.open("rb") as file:
             for line in file:
@@ -97,13 +98,11 @@ def read_all(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:
-    """The event that a line holds; None where it holds none."""
+    """The event that a line holds; None where it holds none, or not what readers of such an event need."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        return read_event(line)
+    except Unreadable:
         return None
-    named = isinstance(record, dict) and isinstance(record.get("event"), str)
-    return record if named and isinstance(record.get("step"), int) else None
 
 
 def read_story(path: Path) -> list[dict[str, Any]]:

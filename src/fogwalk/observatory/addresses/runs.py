@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from fogwalk.observatory.follow import followed
 from fogwalk.observatory.place import RUN, Place, whole
-from fogwalk.observatory.reading import stands
 from fogwalk.observatory.work import looks
 
 WIDEST = 4000  # buckets of a curve
@@ -25,8 +24,8 @@ def routes(place: Place) -> list[Route]:
     """Each address and what answers there."""
 
     async def runs(request: Request) -> Response:
-        listed = await to_thread(place.shelf.listed)
-        return JSONResponse({"folder": str(place.shelf.root.absolute()), "runs": listed})
+        listed, more = await to_thread(place.shelf.listed), await to_thread(place.shelf.left_out)
+        return JSONResponse({"folder": str(place.shelf.root.absolute()), "runs": listed, "more": more})
 
     async def opened(request: Request) -> Response:
         return JSONResponse(await to_thread(place.shelf.opened, place.named(request)))
@@ -39,11 +38,11 @@ def routes(place: Place) -> list[Route]:
         """A stream of the run's events: from the byte that the page last had, or is asked for."""
         folder = place.run(request)
         last = request.headers.get("last-event-id", "")
-        offset = int(last) if last.isdecimal() else whole(request, "from", 0)
+        offset = int(last) if last.isdecimal() and len(last) <= 15 else whole(request, "from", 0)
 
         def now() -> dict[str, Any]:
             place.trainings.take_up(folder)  # whoever is watched is not alone
-            return stands(folder)
+            return place.shelf.stands(folder)
 
         return StreamingResponse(
             followed(folder.events, offset or 0, request.is_disconnected, now),
