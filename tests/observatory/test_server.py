@@ -237,3 +237,33 @@ def test_a_desk_that_dies_is_said_and_comes_back(page: TestClient) -> None:
     assert died.status_code == 409
     assert "has died" in died.json()["error"]
     assert page.get("/api/runs/moons/steps/4").status_code == 200
+
+
+def test_a_map_is_sent_whole_once_and_of_many_looks_what_can_be_drawn(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fogwalk.insight import recorder
+    from fogwalk.observatory.work.looks import MOST_LOOKS, measures
+
+    shutil.copytree(shelf / "moons", tmp_path / "moons")
+    probes = tmp_path / "moons" / "probes"
+    for step in range(25, 25 + 1000):
+        shutil.copy(probes / "000020.safetensors", probes / f"{step:06}.safetensors")
+    reads: list[Path] = []
+    read = recorder.read
+    monkeypatch.setattr(recorder, "read", lambda path: (reads.append(path), read(path))[1])
+    told = json.loads(measures(str(probes.parent)))
+    steps = told["form"]["steps"]
+    assert (told["of"], told["going"]) == (1005, False)
+    assert MOST_LOOKS / 2 <= len(steps) == len(reads) <= MOST_LOOKS
+    assert (steps[0], steps[-1]) == (0, 1024)
+    assert steps == sorted(set(steps))
+    assert all(len(values) == len(steps) for values in told["numbers"].values())
+    again = json.loads(measures(str(probes.parent), told["seen"]))
+    assert again == {"seen": told["seen"], "going": False, "same": True}, "nothing is sent twice"
+    shutil.copy(probes / "000020.safetensors", probes / "001025.safetensors")
+    more = json.loads(measures(str(probes.parent), told["seen"]))
+    assert (more["of"], more["form"]["steps"][-1]) == (1006, 1025)
+    assert len(reads) <= len(steps) + 2, "what was read is kept"
+    with TestClient(application(tmp_path), base_url="http://localhost") as client:
+        assert client.get("/api/runs/moons/measures", params={"seen": more["seen"]}).json()["same"]

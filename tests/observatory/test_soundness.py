@@ -270,3 +270,36 @@ def test_a_page_is_told_that_another_file_took_the_place(shelf: Path, tmp_path: 
     assert heard(events, len(whole), nothing, events.unlink, lambda: events.write_bytes(whole + whole), nothing) == anew
     assert heard(events, len(whole) - 5, nothing, nothing) == anew, "no line ends there: it is another file"
     assert heard(events, 2 * len(whole), nothing) == ""
+
+
+def test_only_a_line_feed_ends_a_line_and_what_is_no_event_is_passed_over(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    written = [
+        b'{"event": "warned",\r"step": 1, "message": "a"}\n',
+        b'{"event": "step", "step": 2, "loss": "low"}\r\n',
+        b'{"event": "step", "step": 3, "loss": NaN, "seconds": 1, "examples": 1}\n',
+    ]
+    events.write_bytes(b"".join(written))
+    ends = [sum(map(len, written[: place + 1])) for place in range(len(written))]
+    told = [
+        dict(line.split(": ", 1) for line in block.split("\n")) for block in heard(events, 0, int).split("\n\n")[:-1]
+    ]
+    assert [int(block["id"]) for block in told] == ends
+    assert "data" not in told[1]
+    assert [json.loads(told[place]["data"])["step"] for place in (0, 2)] == [1, 3]
+    assert json.loads(told[2]["data"])["loss"] is None
+    assert "\r" not in told[0]["data"], "that would end a line of the stream"
+    for offset in ends:
+        assert "anew" not in heard(events, offset, int)
+
+
+def test_how_a_run_stands_is_told_at_once(tmp_path: Path) -> None:
+    async def heard_first() -> bytes:
+        async for part in followed(tmp_path / "none", 0, gone, lambda: {"state": "paused"}):
+            return part
+        return b""
+
+    async def gone() -> bool:
+        return False
+
+    assert asyncio.run(heard_first()) == b'event: stands\ndata: {"state": "paused"}\n\n'

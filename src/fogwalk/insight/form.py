@@ -286,9 +286,11 @@ def of_record_answer(
     return form, tensors
 
 
-def of_measures(folder: RunFolder) -> tuple[MeasuresForm, dict[str, Tensor]]:
-    """Every look of a run laid side by side."""
-    seen = list(looks(folder))
+def of_measures(
+    folder: RunFolder, seen: Sequence[tuple[int, Numbers]] | None = None
+) -> tuple[MeasuresForm, dict[str, Tensor]]:
+    """Every look of a run laid side by side, or those that are given."""
+    seen = list(looks(folder)) if seen is None else seen
     shapes: dict[str, Tensor] = {}
     for _, numbers in seen:
         for name, value in numbers.items():

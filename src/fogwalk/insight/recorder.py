@@ -180,16 +180,25 @@ def write(path: Path, step: int, numbers: Numbers) -> None:
 
 def looks(folder: RunFolder) -> Iterator[tuple[int, Numbers]]:
     """Every look of a run, the earliest first; a file that cannot be read, or of another format, is passed over."""
+    for step, path in files(folder):
+        if (numbers := read(path)) is not None:
+            yield step, numbers
+
+
+def files(folder: RunFolder) -> list[tuple[int, Path]]:
+    """Every look's step and file, the earliest first."""
     if not folder.probes.is_dir():
-        return
-    named = [path for path in folder.probes.glob("*.safetensors") if path.stem.isdecimal()]
-    for path in sorted(named, key=lambda path: int(path.stem)):
-        try:
-            with safe_open(path, "pt") as file:
-                told = file.metadata() or {}
-                # Copies: the file is not held open by what is kept of it.
-                numbers = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # no mapping
-        except (SafetensorError, OSError):
-            continue
-        if told.get("format") == str(FORMAT):
-            yield int(path.stem), numbers
+        return []
+    return sorted((int(path.stem), path) for path in folder.probes.glob("*.safetensors") if path.stem.isdecimal())
+
+
+def read(path: Path) -> Numbers | None:
+    """What a look's file holds; None where it cannot be read, or is of another format."""
+    try:
+        with safe_open(path, "pt") as file:
+            told = file.metadata() or {}
+            # Copies: the file is not held open by what is kept of it.
+            numbers = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # no mapping
+    except (SafetensorError, OSError):
+        return None
+    return numbers if told.get("format") == str(FORMAT) else None

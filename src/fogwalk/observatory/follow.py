@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from fogwalk.events import finite
+from fogwalk.runs.log import record_of
+
 LOOKS = 0.25  # seconds between two looks at the file
 STANDS = 1.0  # seconds between two looks at how the run stands
 QUIET = 10.0  # seconds after which something is said, so that a lost contact is noticed
@@ -35,11 +38,19 @@ def whole_lines(path: Path, offset: int) -> list[tuple[int, bytes]] | None:
     except OSError:
         return []
     lines = []
-    for line in content.splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            offset += len(line)
-            lines.append((offset, line[:-1]))
+    for line in content.split(b"\n")[:-1]:  # nothing else ends a line of the file
+        offset += len(line) + 1
+        lines.append((offset, line))
     return lines
+
+
+def _told(behind: int, line: bytes) -> bytes:
+    """A line as an event; of one that holds no whole event only where it ends."""
+    record = record_of(line)
+    if record is None:
+        return b"id: %d\n\n" % behind
+    plain = b"\r" not in line and b"NaN" not in line and b"Infinity" not in line
+    return b"id: %d\ndata: %s\n\n" % (behind, line if plain else json.dumps(finite(record)).encode())
 
 
 def _which(path: Path) -> tuple[int, int] | None:
@@ -58,12 +69,14 @@ async def followed(
     stands: Callable[[], dict[str, Any]] = dict,
 ) -> AsyncIterator[bytes]:
     """Server-sent events from a byte on, until whoever reads them is `gone`: `id` is the byte behind a line, `data` the line. How
-    the run `stands` is an event of that name, whenever it is another, and after QUIET seconds without a word: whoever hears
-    nothing has lost contact. Where another file took the place of the one that was read, `anew` is the last event: whoever reads
-    must begin anew."""
-    quiet, since, told, file = 0.0, STANDS, stands(), _which(path)
+    the run `stands` is an event of that name, at once, whenever it is another, and after QUIET seconds without a word: whoever
+    hears nothing has lost contact. Where another file took the place of the one that was read, `anew` is the last event: whoever
+    reads must begin anew."""
+    quiet, since, file = 0.0, STANDS, _which(path)
+    now: dict[str, Any] = {}
+    told = now
     while not await gone():
-        now, since = (told, since + LOOKS) if since < STANDS else (stands(), LOOKS)
+        now, since = (now, since + LOOKS) if since < STANDS else (stands(), LOOKS)
         lines, which = whole_lines(path, offset), _which(path)
         if lines is None or (file is not None and which not in (file, None)):
             yield b"id: 0\nevent: anew\ndata: {}\n\n"
@@ -75,5 +88,5 @@ async def followed(
             yield b"event: stands\ndata: %s\n\n" % json.dumps(told).encode()
         if lines:
             offset = lines[-1][0]
-            yield b"".join(b"id: %d\ndata: %s\n\n" % (behind, line) for behind, line in lines)
+            yield b"".join(_told(behind, line) for behind, line in lines)
         await asyncio.sleep(LOOKS)

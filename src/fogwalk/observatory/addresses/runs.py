@@ -54,7 +54,8 @@ def routes(place: Place) -> list[Route]:
         return JSONResponse(await place.ask(request, looks.verdicts))
 
     async def measures(request: Request) -> Response:
-        return JSONResponse(await place.ask(request, looks.measures))
+        told = await place.ask(request, looks.measures, request.query_params.get("seen", ""))
+        return Response(told, media_type="application/json")
 
     return [
         Route("/api/runs", runs),

@@ -104,8 +104,10 @@ async function move(step) {
 
 function frame(list, view, name) {
   const none = name ? [] : [make("option", { value: "" }, "none picked")];
-  const run = (one) => make("option", { value: one.name, selected: one.name === name }, one.name);
-  picker.replaceChildren(...none, ...list.runs.map(run));
+  const names = list.runs.map((one) => one.name), hidden = name && list.more && !names.includes(name) ? [name] : [];
+  const run = (one) => make("option", { value: one, selected: one === name }, one);
+  const more = list.more ? [make("option", { disabled: true }, `and ${list.more.toLocaleString("en")} older`)] : [];
+  picker.replaceChildren(...none, ...[...hidden, ...names].map(run), ...more);
   const link = (one) => make("a", {
     href: addressWith({ view: one.id, run: name }, {}), "aria-current": one === view ? "page" : null,
   }, one.title);

@@ -4,6 +4,7 @@ import { FIRST, TITLES, WHAT, healthy, inOrder } from "../blame/measures.js";
 import { tree } from "../blame/tree.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
+import { recording } from "../recorded.js";
 import { ask, run as at } from "../server.js";
 import { explained, saySwitch, way } from "../step/say.js";
 import { number } from "../words.js";
@@ -45,15 +46,23 @@ export const blame = {
       ),
       body,
     );
-    let seen = -1,
-      measures = null;
+    let measures = null, timer = null, left = false;
     async function read(words = "") {
-      measures = await ask(`${at(opened.name)}/measures`);
-      const steps = measures.form.steps;
-      news.textContent =
-        steps.length === seen ? words && `${words} Nothing new.` : seen < 0 ? "" : `${steps.length - seen} new.`;
-      if (steps.length !== seen) show();
-      seen = steps.length;
+      const told = await ask(`${at(opened.name)}/measures`, recording ? {} : { seen: measures?.seen });
+      watch(told.going && !recording);
+      if (told.same || told.seen === measures?.seen) news.textContent = words && `${words} Nothing new.`;
+      else {
+        const more = told.of - (measures?.of ?? 0);
+        news.textContent = !measures ? "" : more > 0 ? `${more} new.` : "Read anew.";
+        measures = told;
+        show();
+      }
+    }
+    /** Look again by itself for as long as the run goes on. */
+    function watch(going) {
+      const again = () => read().catch(() => { /* said by the frame, and tried again */ });
+      if (going && !left) timer ??= setInterval(() => { if (!document.hidden) again(); }, AGAIN);
+      else timer = clearInterval(timer) ?? null;
     }
     const show = () => { if (measures) whole(body, state, measures, opened); };
     try {
@@ -62,14 +71,10 @@ export const blame = {
       body.replaceChildren();
       throw error;
     }
-    if (opened.state !== "training") return null;
-    const timer = setInterval(() => {
-      if (!document.hidden)
-        read().catch(() => {
-          /* said by the frame, and tried again */
-        });
-    }, AGAIN);
-    return () => clearInterval(timer);
+    return () => {
+      left = true;
+      watch(false);
+    };
   },
 };
 
@@ -78,7 +83,7 @@ function whole(body, state, measures, opened) {
   const steps = measures.form.steps;
   if (!steps.length) {
     const why =
-      opened.state === "training"
+      measures.going
         ? "No look inside was taken yet: the first comes before the first step."
         : "Nobody looked inside while this run trained (--insight.every 0).";
     return body.replaceChildren(
@@ -136,12 +141,13 @@ function whole(body, state, measures, opened) {
   });
   const rows = tree(state, measures, choose);
   const worst = healthy(what, names, values.map((row) => row.at(-1)), steps.at(-1));
-  const taken = steps.length === 1 ? "One look inside was taken"
-    : `${steps.length} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`;
+  const taken = measures.of === 1 ? "One look inside was taken"
+    : `${measures.of} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`;
+  const drawn = measures.of > steps.length ? ` ${steps.length} of them are drawn, from the first to the last.` : "";
   body.replaceChildren(
     make("div", { class: "controls" }, make("label", {}, "show ", choice)),
     explained(state.say, { plain: [kind.plain, worst], maths: kind.maths, code: kind.code }),
-    make("p", { class: "quiet" }, `${taken}, each on the same few records.`),
+    make("p", { class: "quiet" }, `${taken}, each on the same few records.${drawn}`),
     unlike ? make("p", { class: "quiet" }, `${BEFORE} ${FIRST[what]}. So the colours go by the columns after it.`) : "",
     map,
     details.place,

@@ -40,7 +40,7 @@ export const start = {
     place.append(
       make("h1", {}, this.question),
       make("section", { id: "train" }, make("h2", {}, "Train one"), form),
-      make("section", {}, make("h2", {}, "Your runs"), own.length ? cards(own) : make("p", {}, none)),
+      make("section", {}, make("h2", {}, "Your runs"), own.length ? cards(own) : make("p", {}, none), older(list)),
       carried.length ? make("section", {}, make("h2", {}, "Runs that come along"),
         make("p", { class: "quiet" }, recorded), cards(carried)) : "",
       make("section", {}, make("h2", {}, "In a terminal"),
@@ -50,6 +50,14 @@ export const start = {
     );
   },
 };
+
+/** How many runs the list leaves out, and how they are opened. */
+function older({ more, folder }) {
+  if (!more) return "";
+  const found = `${more.toLocaleString("en")} older ${more === 1 ? "run is" : "runs are"} in ${folder} and not shown here`;
+  return make("p", { class: "quiet" }, `${found}. Each can be opened by its name in the address: `,
+    make("code", {}, "?view=live&run=NAME"), ".");
+}
 
 const cards = (runs) => make("ul", { class: "cards" }, runs.map(card));
 const links = (all) => make("ul", { class: "instead" }, all.map(([title, picks]) => make("li", {}, link(title, picks))));
