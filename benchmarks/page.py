@@ -1,16 +1,18 @@
 """What the page costs: the server's own time while it is open, and how soon a person sees something.
 
 Usage: python -m benchmarks.page [--seconds 60] [--pairs 5]
-In a real browser (tests/browser/chromium.py finds it), with Live open: the processor time of the server and of the process that
-works for it, over so many seconds, for a finished run and for one that is trained meanwhile (10 steps a second; its own process
-is not counted); first contentful paint, the median of several first visits; from the address to the drawn curve of a run of
-100,000 steps, the median of several; and the size of our own scripts. Goals: under 1 % of one core, 1 s, 2 s, 500 kB.
+In a real browser (tests/browser/chromium.py finds it), with Live open, or the blame map of a training of 1,000 looks: the
+processor time of the server and of the process that works for it, over so many seconds, for a finished run and for one that is
+trained meanwhile (10 steps a second; its own process is not counted); first contentful paint, the median of several first visits;
+from the address to the drawn curve of a run of 100,000 steps, the median of several; and the size of our own scripts. Goals:
+under 1 % of one core, 1 s, 2 s, 500 kB.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,8 @@ PACE = 10  # steps a second of the training that goes on
 SCRIPTS = Path(fogwalk.__file__).parent / "observatory" / "page"
 SETTLED = 5.0  # seconds after opening that are not counted
 CURVE = "() => document.querySelector('main svg[role=slider] polyline.smooth')?.getAttribute('points')"
+SEEN = {"live": CURVE, "blame": "() => document.querySelector('#picked .histogram')"}
+LOOKS = 1000  # that were taken before of the training whose blame map is open
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
@@ -44,12 +48,12 @@ def own_seconds(process: int) -> float:
     return spent + sum(own_seconds(int(child)) for child in children)
 
 
-def share(server: Server, browser: Browser, run: str, seconds: float) -> float:
-    """Of one core, with Live open."""
+def share(server: Server, browser: Browser, run: str, seconds: float, view: str = "live") -> float:
+    """Of one core, with a screen open."""
     assert server.process
     page = browser.new_page()
-    page.goto(f"{server.address}/?run={run}&view=live")
-    page.wait_for_function(CURVE)
+    page.goto(f"{server.address}/?run={run}&view={view}")
+    page.wait_for_function(SEEN[view])
     time.sleep(SETTLED)
     began, spent = time.monotonic(), own_seconds(server.process.pid)
     page.wait_for_timeout(1000 * seconds)
@@ -97,6 +101,15 @@ def trained(place: Path, steps: int, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
+def looked_at(folder: RunFolder) -> None:
+    """As if so many looks had been taken of a training; the step that the map shows first is one it has made."""
+    first = min(folder.probes.glob("*.safetensors"))
+    for number in range(LOOKS):
+        place = folder.probes / f"{number:06}.safetensors"
+        if not place.exists():
+            shutil.copy(first, place)
+
+
 def main() -> int:
     """Print what is seen beside the goals; exit 1 when one is missed."""
     parser = argparse.ArgumentParser()
@@ -113,13 +126,17 @@ def main() -> int:
             rows.append(
                 ("server's time, a finished run", share(server, browser, "finished", found.seconds), 0.01, ".2%")
             )
-            longer = int(PACE * (found.seconds + 60))
+            longer = int(PACE * (2 * found.seconds + 120))
             training = trained(runs / "going", longer, "--pace", str(PACE))
             try:
                 folder = RunFolder(runs / "going")
                 while folder.status().get("step", 0) < PACE:
                     time.sleep(0.1)
-                rows.append(("server's time, a training", share(server, browser, "going", found.seconds), 0.01, ".2%"))
+                seen = share(server, browser, "going", found.seconds)
+                rows.append(("server's time, a training", seen, 0.01, ".2%"))
+                looked_at(folder)
+                seen = share(server, browser, "going", found.seconds, "blame")
+                rows.append((f"server's time, its blame map, {LOOKS:,} looks", seen, 0.01, ".2%"))
             finally:
                 training.kill()
                 training.wait()

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from fogwalk import load
 from fogwalk.insight.form import of_measures
 from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.lock import holding
 from tests.browser.conftest import Window, serving
 
 
@@ -143,3 +144,38 @@ def test_the_look_before_any_update_is_no_alarm(run: str, window: Window, observ
     ready(page)
     expect(page.get_by_role("heading", name="Every parameter before any update")).to_be_visible()
     expect(page.get_by_text("no blame arrives")).to_have_count(0)
+
+
+def test_a_run_that_goes_on_is_looked_at_again_until_it_ends_and_many_looks_are_drawn_in_part(
+    windows: Any, observed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(observed / "moons", tmp_path / "runs" / "going")
+    folder = RunFolder(tmp_path / "runs" / "going")
+    last = folder.probes / "000020.safetensors"
+    for step in range(21, 321):
+        shutil.copy(last, folder.probes / f"{step:06}.safetensors")
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        window.page.clock.install()
+        with holding(folder):
+            folder.write_status(**folder.status() | {"state": "paused"})
+            page = window.open("blame", "going", look=10)
+            ready(page)
+            expect(page.get_by_text("305 looks inside were taken, from step 0 to 320")).to_contain_text(
+                "of them are drawn"
+            )
+            shutil.copy(last, folder.probes / "000321.safetensors")
+            page.clock.fast_forward(31_000)
+            expect(page.get_by_text("1 new.")).to_be_visible()
+            ready(page)
+        folder.write_status(**folder.status() | {"state": "finished"})
+        asked = lambda: sum("going/measures" in url for url in window.requests)  # noqa: E731
+        with page.expect_response("**/measures*") as answered:
+            page.clock.fast_forward(31_000)
+        assert answered.value.json()["same"], "nothing is sent twice"
+        page.wait_for_timeout(200)
+        before = asked()
+        page.clock.fast_forward(95_000)
+        page.wait_for_timeout(500)
+        assert asked() == before == 3, "it has ended"
+        window.close()

@@ -38,7 +38,8 @@ def test_what_was_lost_is_said_and_nothing_is_left_to_wait_for(windows: Callable
         expect(page.locator("#screen .remark")).to_contain_text("Copy the file again")
     page = window.open("live", "half")
     expect(page.locator("#state")).to_have_text("finished, step 11")
-    expect(page.locator(".facts div", has_text="left").locator("dd")).to_have_text("-")
+    expect(page.locator(".facts dt", has_text="trained for")).to_be_visible()
+    expect(page.locator(".facts dt", has_text="left")).to_have_count(0)
     assert window.open("live", "moons").locator("#screen .remark").count() == 0
     window.close()
 
@@ -56,3 +57,46 @@ def test_another_file_in_the_place_of_the_events_is_shown_from_its_beginning(
     expect(step).to_have_text("20 of 20")
     expect(page.locator("#screen .remark")).to_have_count(0)
     window.close()
+
+
+def test_what_no_file_of_a_run_should_hold_is_said_and_every_screen_stands(
+    windows: Callable[..., Window], shelf: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shelf / "moons", tmp_path / "runs" / "bad")
+    shutil.copytree(shelf / "moons", tmp_path / "runs" / "well")
+    with (tmp_path / "runs" / "bad" / "events.jsonl").open("a") as file:
+        file.write('{"event": "evaluated", "step": 20}\n{"event": "warned", "step": 20, "message": "\\ud800"}\n')
+    (tmp_path / "runs" / "bad" / "status.json").write_text("[" * 100_000)
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        page = window.open("start")
+        card = page.locator(".card", has_text="bad").first
+        expect(card).to_contain_text("2 lines that cannot be read")
+        expect(card).to_contain_text("without its validation_loss")
+        expect(card).to_contain_text("status.json cannot be used")
+        expect(card).to_contain_text("finished, step 20 of 20")
+        expect(page.locator(".card", has_text="well").first).to_contain_text("finished, step 20 of 20")
+        for view in ("live", "network", "blame", "step", "answer"):
+            page = window.open(view, "bad")
+            expect(page.locator("#screen .remark", has_text="events.jsonl")).to_contain_text("Copy the file again")
+            expect(page.locator("#state")).to_have_text("finished, step 20")
+        window.close()
+
+
+def test_runs_that_the_list_leaves_out_are_counted_and_can_be_opened(
+    windows: Callable[..., Window], shelf: Path, tmp_path: Path
+) -> None:
+    for number in range(205):
+        run = tmp_path / "runs" / f"run-{number:03}"
+        run.mkdir(parents=True)
+        shutil.copy(shelf / "moons" / "settings.toml", run)
+        (run / "status.json").write_text(f'{{"state": "finished", "step": 0, "steps": 20, "started": {number}}}')
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        page = window.open("start")
+        expect(page.get_by_text("5 older runs are in")).to_be_visible()
+        expect(page.locator("#run option").last).to_have_text("and 5 older")
+        page = window.open("live", "run-002")
+        expect(page.locator("#run")).to_have_value("run-002")
+        expect(page.locator("#screen h1")).to_be_visible()
+        window.close()
