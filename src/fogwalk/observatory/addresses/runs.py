@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from fogwalk.errors import UsageError
 from fogwalk.observatory.follow import followed
 from fogwalk.observatory.place import RUN, Place, whole
 from fogwalk.observatory.work import looks
@@ -38,7 +39,9 @@ def routes(place: Place) -> list[Route]:
         """A stream of the run's events: from the byte that the page last had, or is asked for."""
         folder = place.run(request)
         last = request.headers.get("last-event-id", "")
-        offset = int(last) if last.isdecimal() and len(last) <= 15 else whole(request, "from", 0)
+        if last and (not last.isdecimal() or len(last) > 15):
+            raise UsageError(f"Last-Event-ID cannot be '{last[:40]}'", expected="It is a byte of the run's events.")
+        offset = int(last) if last else whole(request, "from", 0)
 
         def now() -> dict[str, Any]:
             place.trainings.take_up(folder)  # whoever is watched is not alone
