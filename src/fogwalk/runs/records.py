@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import math
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, SupportsFloat
 
 from fogwalk import events
@@ -44,21 +43,25 @@ class Kind:
     name: str
     types: tuple[type, ...]
     null: bool = False
+    numbers: bool = False  # a table that holds nothing else
 
     def holds(self, value: Any) -> bool:
         """Whether a value is of this kind, and no larger than can be counted with."""
         if value is None:
             return self.null
-        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
+        kind = type(value)
+        if kind not in self.types:
             return False
-        if isinstance(value, int):
-            return -MOST <= value <= MOST
-        return not isinstance(value, float) or math.isfinite(value)
+        if kind is float:
+            return math.isfinite(value)
+        if kind is int:
+            return bool(-MOST <= value <= MOST)
+        return not self.numbers or all(one is None or NUMBER.holds(one) for one in value.values())
 
 
 WHOLE, NUMBER = Kind("a whole number", (int,)), Kind("a number", (int, float))
 WORDS, TABLE, TRUTH = Kind("text", (str,)), Kind("a table", (dict,)), Kind("true or false", (bool,))
-NUMBERS = Kind("a table of numbers", (dict,))
+NUMBERS = Kind("a table of numbers", (dict,), numbers=True)
 
 
 def _kind(hint: Any, name: str) -> Kind:
@@ -68,7 +71,7 @@ def _kind(hint: Any, name: str) -> Kind:
     by_hint = {int: WHOLE, float: NUMBER, SupportsFloat: NUMBER, str: WORDS, bool: TRUTH, dict[str, float]: NUMBERS}
     kind = by_hint.get(plain, TABLE)
     null = type(None) in choices or (kind is NUMBER and name not in NEVER_NULL)
-    return Kind(kind.name, kind.types, null)
+    return replace(kind, null=null)
 
 
 EVENTS: dict[str, dict[str, Kind]] = {
@@ -107,8 +110,6 @@ def read_event(line: bytes) -> dict[str, Any]:
         kind = known.get(field)
         if kind is not None and not kind.holds(value):
             raise Unreadable(_wrong(field, record, kind))
-        if kind is not None and kind.name is NUMBERS.name and not all(map(NUMBER.holds, _known(value))):
-            raise Unreadable(_wrong(field, record, kind))
     return record
 
 
@@ -135,15 +136,12 @@ def read_table(content: bytes) -> dict[str, Any]:
         raise Unreadable("it is no whole JSON object") from None
     if not isinstance(found, dict):
         raise Unreadable("it is no JSON object")
-    if any(isinstance(value, dict | list) and _deeper(value, DEEPEST) for value in found.values()):
+    nested = b"[" in content or content.count(b"{") > 1
+    if nested and any(_deeper(value, DEEPEST) for value in found.values()):
         raise Unreadable(f"lists or tables lie more than {DEEPEST} deep in each other")
     if b"\\u" in content and not _whole_letters(found):
         raise Unreadable("a letter of it is cut in half (a lone surrogate)")
     return found
-
-
-def _known(numbers: Mapping[str, Any]) -> list[Any]:
-    return [value for value in numbers.values() if value is not None]
 
 
 def _deeper(value: Any, left: int) -> bool:
