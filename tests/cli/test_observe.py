@@ -19,6 +19,9 @@ import pytest
 
 from fogwalk.cli import main
 from fogwalk.cli.observe import PORT, TRIED, _reached
+from fogwalk.cli.watched import Page
+from fogwalk.events import Saved
+from fogwalk.observatory import children
 from fogwalk.runs.log import loss_trace
 
 
@@ -118,6 +121,47 @@ def test_a_training_opens_its_page_and_goes_on_when_that_dies(tmp_path: Path, sm
         training.communicate(timeout=120)
         assert training.returncode == 0
     assert max(loss_trace(tmp_path / "runs/otter/events.jsonl")) == 1500
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["-c", "import sys; sys.exit('error: ports 1 to 2 are taken\\n  Name another.')"], "ports 1 to 2 are taken"),
+        (["-c", "raise ValueError('no page')"], "ValueError: no page"),
+        (["-c", ""], "it ended without a word"),
+    ],
+)
+def test_a_page_that_cannot_be_opened_is_said_once_in_a_line(
+    words: list[str], why: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "command", lambda *_: [sys.executable, *words])
+    page, event = Page(), Saved(step=0, path="runs/otter/checkpoints/0", bytes=1, seconds=0.0)
+    told = ""
+    for _ in range(200):
+        page(event)
+        told += capsys.readouterr().err
+        time.sleep(0.05)
+        if told:
+            break
+    page(event)
+    assert f"{told}{capsys.readouterr().err}" == f"watch     no page: {why}; training goes on\n"
+    page.stay()
+    page.end()
+    assert not capsys.readouterr().out
+
+
+def test_the_page_of_a_training_runs_nothing_of_the_folder(tmp_path: Path) -> None:
+    for name in ("random", "pickle", "socket", "uvicorn"):
+        (tmp_path / f"{name}.py").write_text(f"from pathlib import Path\nPath(r'{tmp_path}/ran').touch()\n")
+    fogwalk = [sys.executable, "-P", "-m", "fogwalk", "train", "sample:xor", "--observe", "--model.hidden", "4"]
+    more = ["--threads", "1", "--pace", "20", "--training.steps", "100", "--out", "runs/otter"]
+    with subprocess.Popen([*fogwalk, *more], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr
+        told = training.stderr.readline().strip()
+        assert "/?run=otter" in told
+        asked(told.removeprefix("watch").strip())
+        training.communicate(timeout=120)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2"])

@@ -81,6 +81,15 @@ def test_a_file_under_the_folder_can_be_learned(client: TestClient, small_text: 
     when(lambda: RunFolder(Path("runs") / answer.json()["name"]).status().get("state") == "finished")
 
 
+def test_what_lies_beside_the_data_is_never_run(client: TestClient, small_text: str) -> None:
+    for name in ("random", "pickle", "socket", "numpy", "torch", "fogwalk"):
+        Path(f"{name}.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    folder = RunFolder(Path("runs") / begin(client, data="sample:xor", settings=TINY).json()["name"])
+    when(lambda: folder.status().get("state") == "finished")
+    assert client.get(f"/api/runs/{folder.name}/steps/7").status_code == 200, "the desk works beside them too"
+    assert not Path("ran").exists()
+
+
 def test_what_the_training_refuses_is_told_in_its_own_words(client: TestClient) -> None:
     answer = begin(client, data="sample:xor", settings=TINY | {"model.activation": "rulu"})
     assert answer.status_code == 409

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from fogwalk.errors import FogwalkError, RunError
+from fogwalk.observatory.children import apart
 
 Gone = Callable[[], Awaitable[bool]]
 
@@ -46,7 +47,9 @@ class Desk:
     async def _asked(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_yielding)
+            with apart():
+                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_yielding)
+                self._pool.submit(int)  # with the first work the process is started
         try:
             fine, result = await asyncio.get_running_loop().run_in_executor(self._pool, _done, work, given)
         except BrokenProcessPool:

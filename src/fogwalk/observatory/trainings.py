@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import IO, Any
 from filelock import FileLock
 
 from fogwalk.errors import RunError, UsageError
+from fogwalk.observatory import children
 from fogwalk.observatory.choices import Choices
 from fogwalk.runs.catalogue import GOING, state_of
 from fogwalk.runs.control import Wish, keep, kept, wish, wished
@@ -90,11 +90,11 @@ class Trainings:
         if len(going) >= MOST_AT_ONCE:
             raise RunError(f"{MOST_AT_ONCE} trainings begun here go on already", remedy="Stop one first.")
         said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the training goes on
-        command = [sys.executable, "-m", "fogwalk", *words, str(place.absolute())]
         try:
             process = subprocess.Popen(
-                command,
+                children.command(*words, str(place.absolute())),
                 cwd=self.folder,
+                env=children.surroundings(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
