@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,13 @@ async def taken(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"done"})
 
 
-def asked(guard: Guard, method: str = "POST", query: bytes = b"", **headers: str) -> int:
+def asked(guard: Guard, method: str = "POST", query: bytes = b"", receive: Any = None, **headers: str) -> int:
     """The status that a request gets."""
+    return int(answered(guard, method, query, receive, **headers)[0]["status"])
+
+
+def answered(guard: Guard, method: str = "POST", query: bytes = b"", receive: Any = None, **headers: str) -> list[Any]:
+    """All that is sent back."""
     told = {"host": "127.0.0.1:8777"} | {name.replace("_", "-"): value for name, value in headers.items()}
     scope = {
         "type": "http",
@@ -95,11 +101,11 @@ def asked(guard: Guard, method: str = "POST", query: bytes = b"", **headers: str
     async def send(message: Any) -> None:
         said.append(message)
 
-    async def receive() -> Any:
+    async def nothing() -> Any:
         return {"type": "http.request", "body": b""}
 
-    asyncio.run(guard(scope, receive, send))
-    return int(said[0]["status"])
+    asyncio.run(guard(scope, receive or nothing, send))
+    return said
 
 
 MINE = {"origin": "http://127.0.0.1:8777", "content_type": "application/json", "content_length": "2"}
@@ -123,6 +129,80 @@ MINE = {"origin": "http://127.0.0.1:8777", "content_type": "application/json", "
 )
 def test_a_change_is_asked_for_by_the_page_itself(changes: dict[str, str], status: int) -> None:
     assert asked(Guard(taken), **(MINE | changes)) == status
+
+
+def test_a_change_is_measured_as_it_comes_whatever_length_it_says() -> None:
+    """As with Transfer-Encoding: chunked, beside which a Content-Length says nothing."""
+    pieces, given = [b"x" * 400_000] * 3, 0
+    got: list[Any] = []
+
+    async def receive() -> Any:
+        nonlocal given
+        given += 1
+        return {"type": "http.request", "body": pieces[given - 1], "more_body": given < len(pieces)}
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive()).get("more_body"):
+            got.append(message)
+        got.append(message)
+        await taken(scope, receive, send)
+
+    assert asked(Guard(read), receive=receive, **MINE) == 413
+    assert not got
+    pieces, given = [b'{"a"', b":1", b"}"], 0
+    assert asked(Guard(read), receive=receive, **MINE) == 200
+    assert b"".join(message["body"] for message in got) == b'{"a":1}'
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://[]/", "[", "http://a]b"])
+def test_an_origin_that_is_none_is_anothers(origin: str) -> None:
+    for method in ("GET", "POST"):
+        assert asked(Guard(taken), method, **(MINE | {"origin": origin})) == 403
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "5, 5", "1e3"])
+def test_a_length_that_is_none_is_refused(length: str) -> None:
+    assert asked(Guard(taken), **(MINE | {"content_length": length})) == 413
+
+
+def test_an_address_of_any_length_is_answered_in_words(tmp_path: Path) -> None:
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        for digits in (13, 900, 5000):
+            answer = client.get(f"/api/runs/two-moons/steps/{'9' * digits}")
+            assert answer.status_code in (404, 414)
+            assert "Exceeds" not in answer.text
+        answer = client.get("/api/runs/two-moons/events", headers={"last-event-id": "9" * 5000})
+        assert answer.status_code == 404
+        assert "Last-Event-ID cannot be '999" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("frames/3?edit=layers.0.weight:0,0:1e39", "edit cannot be"),
+        ("answer?prompt=%00", "the prompt holds"),
+        ("answer?prompt=x%3D1%00", "the prompt holds"),
+        ("answer/form?prompt=%00", "the prompt holds"),
+    ],
+)
+def test_what_no_number_and_no_text_can_be_is_refused_in_words(address: str, words: str, tmp_path: Path) -> None:
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        answer = client.get(f"/api/runs/two-moons/{address}")
+        assert answer.status_code == 404
+        assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("what", [ValueError("odd"), KeyError("x"), MemoryError(), RecursionError("deep")])
+def test_a_fault_is_said_in_words_behind_the_same_guard(what: Exception) -> None:
+    async def faulty(scope: Any, receive: Any, send: Any) -> None:
+        raise what
+
+    said = answered(Guard(faulty), "GET")
+    assert said[0]["status"] == 500
+    assert any(name == b"content-security-policy" for name, _ in said[0]["headers"])
+    words = json.loads(said[1]["body"])["error"]
+    assert words.startswith("the server could not answer this")
+    assert type(what).__name__ not in words
 
 
 def test_other_ways_of_asking_are_refused() -> None:

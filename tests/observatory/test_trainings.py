@@ -37,7 +37,8 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
 
 
 def begin(client: TestClient, **asked: Any) -> Any:
-    return client.post("/api/trainings", json=asked, headers=ORIGIN)
+    headers = ORIGIN | {"content-type": "application/json"}
+    return client.post("/api/trainings", content=json.dumps(asked), headers=headers)
 
 
 def when(condition: Callable[[], bool]) -> None:
@@ -113,6 +114,9 @@ def test_what_the_training_refuses_is_told_in_its_own_words(client: TestClient) 
         ({"data": "nothing.txt"}, "there is no 'nothing.txt'"),
         ({"data": "x" * 5000}, "there is no"),
         ({"data": "a\0b"}, "there is no"),
+        ({"data": "\ud800"}, "cannot be read"),
+        ({"data": "sample:xor", "settings": {"optimizer.name": "\ud800"}}, "cannot be read"),
+        ({"data": "sample:xor", "settings": {"optimizer.name": "a\0b"}}, "optimizer.name cannot be"),
         ({"data": "sample:xor", "settings": {"out": "elsewhere"}}, "'out' cannot be chosen"),
         ({"data": "sample:xor", "settings": {"config": "x"}}, "cannot be chosen"),
         ({"data": "sample:xor", "settings": {"data.path": "../secret.txt"}}, "cannot be chosen"),

@@ -124,7 +124,7 @@ def _settings(settings: Any) -> list[str]:
     for key, value in settings.items():
         if key not in MAY_BE_CHOSEN:
             raise UsageError(f"'{key[:40]}' cannot be chosen here", remedy=did_you_mean(key, MAY_BE_CHOSEN))
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or "\0" in str(value):
             raise UsageError(f"{key} cannot be {value!r:.40}", expected="It is a word or a number.")
         words.append(f"--{flag(key)}={value}")
     return words

@@ -17,6 +17,7 @@ from typing import Any
 
 from fogwalk.errors import FogwalkError, RunError
 from fogwalk.observatory.children import apart
+from fogwalk.observatory.safety import reason
 
 Gone = Callable[[], Awaitable[bool]]
 
@@ -100,4 +101,4 @@ def _done(work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[bool, Any]:
     except FogwalkError as error:
         return False, (str(error), error.exit_code)
     except FAULTS as error:  # torch refuses memory with a bare RuntimeError
-        return False, (f"this could not be done: {type(error).__name__}: {error}", 1)
+        return False, (f"this could not be done: {reason(error)}", 1)

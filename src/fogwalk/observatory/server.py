@@ -23,7 +23,7 @@ from fogwalk.errors import FogwalkError, UsageError
 from fogwalk.observatory.addresses import answers, frames, runs, steps, trainings
 from fogwalk.observatory.addresses import round as tables
 from fogwalk.observatory.place import Place, as_asked
-from fogwalk.observatory.safety import Guard
+from fogwalk.observatory.safety import Guard, fault
 
 PAGE = Path(__file__).parent / "page"
 
@@ -62,14 +62,21 @@ async def _in_words(request: Request, error: Exception) -> Response:
     words = (
         as_asked(str(error)) if request.method == "GET" else str(error)
     )  # a training that was begun says what may be typed
-    return JSONResponse({"error": words}, status_code=404 if error.exit_code == UsageError.exit_code else 409)
+    return JSONResponse(
+        {"error": _sendable(words)}, status_code=404 if error.exit_code == UsageError.exit_code else 409
+    )
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """A fault of ours: it is said in a line, and the page goes on."""
-    return JSONResponse({"error": f"the server could not answer: {type(error).__name__}: {error}"}, status_code=500)
+    return JSONResponse({"error": _sendable(fault(error))}, status_code=500)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": f"nothing is at {request.url.path[:120]}"}, status_code=error.status_code)
+
+
+def _sendable(words: str) -> str:
+    """Half of a letter, as a file's name may hold, is spelled."""
+    return words.encode("utf-8", "backslashreplace").decode()

@@ -72,8 +72,10 @@ def routes(place: Place) -> list[Route]:
 
 
 def prompted(request: Request) -> str:
-    """What is asked; raises UsageError where it is too long for an address."""
+    """What is asked; raises UsageError where it is too long for an address, or no text."""
     prompt = request.query_params.get("prompt", "")
     if len(prompt) > LONGEST_PROMPT:
         raise UsageError(f"the prompt is {len(prompt):,} letters long", expected=f"At most {LONGEST_PROMPT:,}.")
+    if "\0" in prompt:
+        raise UsageError("the prompt holds a null character", expected="It is text.")
     return prompt

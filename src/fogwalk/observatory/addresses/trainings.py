@@ -6,6 +6,7 @@ After this    server.py collects them; safety.py lets through only what the page
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from starlette.requests import Request
@@ -55,6 +56,7 @@ async def told(request: Request) -> dict[str, Any]:
     """The JSON object that came along. Raises UsageError where none did."""
     try:
         found = await request.json()
+        json.dumps(found, ensure_ascii=False).encode()  # half of a letter is none
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

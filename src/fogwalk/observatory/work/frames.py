@@ -23,6 +23,7 @@ WIDEST = 16  # numbers of a layer that stand one by one; of a wider one so many 
 PLANE = 28  # points along each side of a plane
 MARGIN = 0.15  # of what the points span, beyond them on each side
 MOST_POINTS = 400  # held-back points that are drawn
+LARGEST = (2 - 2**-23) * 2.0**127  # that float32 holds
 BINS = 12  # of a histogram
 
 Edit = tuple[str, tuple[int, ...], float]
@@ -175,6 +176,6 @@ def edited(words: str) -> Edit:
         at, number = tuple(int(place) for place in places.split(",")), float(value)
     except ValueError:
         at, number = (-1,), float("nan")
-    if min(at) < 0 or number != number or abs(number) == float("inf"):
+    if min(at) < 0 or not abs(number) <= LARGEST:
         raise UsageError(f"edit cannot be '{words[:80]}'", expected="It is as layers.0.weight:3,1:0.7.")
     return name, at, number
