@@ -25,14 +25,17 @@ class Server:
     cache: Path
     port: int = 0
     process: subprocess.Popen[str] | None = None
+    host: str = "127.0.0.1"
+    token: str = ""  # that it printed, where it stands at another host
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Until it says where it stands."""
         command = [sys.executable, "-m", "fogwalk", "observe", str(self.runs), "--no-open", "--port", str(self.port)]
+        command += ["--host", self.host]
         environment = os.environ | {"XDG_CACHE_HOME": str(self.cache), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
         self.process = subprocess.Popen(
             command, cwd=self.runs.parent, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -41,7 +44,7 @@ class Server:
         told = self.process.stdout.readline()
         found = re.search(r":(\d+)/", told)
         assert found, f"the server said {told!r}"
-        self.port = int(found[1])
+        self.port, self.token = int(found[1]), told.strip().partition("token=")[2]
 
     def kill(self) -> None:
         """At once, with the process that works for it."""
@@ -54,9 +57,9 @@ class Server:
 
 
 @contextmanager
-def serving(runs: Path, cache: Path) -> Iterator[Server]:
+def serving(runs: Path, cache: Path, host: str = "127.0.0.1") -> Iterator[Server]:
     """A server of a folder of runs."""
-    server = Server(runs, cache)
+    server = Server(runs, cache, host=host)
     server.start()
     try:
         yield server
