@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any
 
 from fogwalk.errors import FogwalkError, RunError
@@ -30,34 +32,57 @@ class Refused(FogwalkError):
         self.exit_code = code
 
 
+PATIENCE = 3.0  # seconds that are given to what nobody waits for, while others stand in line
+LEFT = "nobody waits for this any longer"
+
+
 class Desk:
     """Asks the process, which is started when it is first needed and anew when it has died."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._process: Future[int]  # its number
         self._turn = asyncio.Lock()
+        self._waiting = 0  # how many stand in line
 
     async def ask(self, work: Callable[..., Any], *given: Any, gone: Gone | None = None) -> Any:
         """What `work` gives back there. Raises Refused for what it raised, RunError where the process died, or where whoever
-        asked is `gone` by the time it is their turn: then nothing is done."""
-        async with self._turn:
+        asked is `gone` by the time it is their turn: then nothing is done. What is in hand is given up, with all that the process
+        remembers, where they go meanwhile and somebody else stands in line."""
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
             if gone is not None and await gone():
-                raise RunError("nobody waits for this any longer")
-            return await self._asked(work, given)
+                raise RunError(LEFT)
+            return await self._asked(work, given, gone)
+        finally:
+            self._turn.release()
 
-    async def _asked(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    async def _asked(self, work: Callable[..., Any], given: tuple[Any, ...], gone: Gone | None) -> Any:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             with apart():
                 self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_yielding)
-                self._pool.submit(int)  # with the first work the process is started
+                self._process = self._pool.submit(os.getpid)  # with the first work the process is started
+        left = False
         try:
-            fine, result = await asyncio.get_running_loop().run_in_executor(self._pool, _done, work, given)
+            process = await asyncio.shield(asyncio.wrap_future(self._process))
+            coming = asyncio.get_running_loop().run_in_executor(self._pool, _done, work, given)
+            while gone is not None and not (await asyncio.wait({coming}, timeout=PATIENCE))[0]:
+                if self._waiting and await gone():
+                    left = True
+                    with suppress(ProcessLookupError):  # it has died by itself
+                        os.kill(process, signal.SIGTERM)
+                    break
+            fine, result = await coming
         except BrokenProcessPool:
             self.close()
             raise RunError(
-                "the process that was asked for this has died, perhaps for want of memory",
-                remedy="Ask again; a smaller batch or model needs less.",
+                LEFT if left else "the process that was asked for this has died, perhaps for want of memory",
+                remedy="Ask again." if left else "Ask again; a smaller batch or model needs less.",
             ) from None
         if not fine:
             raise Refused(*result)
