@@ -295,3 +295,18 @@ def test_with_no_mouse_one_comes_to_the_last_stations_and_back(window: Window) -
     assert page.evaluate("document.activeElement.getAttribute('aria-selected')") == "true"
     assert "5" in page.evaluate(focused)
     assert when(lambda: "station=update" in page.url)
+
+
+def test_what_a_screen_waits_for_is_given_up_with_it(window: Window) -> None:
+    page, failed = window.open("start"), []
+    page.context.on("requestfailed", lambda asked: failed.append(asked.url))
+    page.route("**/api/runs/book/measures*", lambda route: None)  # never answered
+    page.evaluate(
+        "() => { history.pushState(null, '', '/?view=blame&run=book'); dispatchEvent(new PopStateEvent('popstate')); }"
+    )
+    with page.expect_event("requestfailed", lambda asked: "measures" in asked.url):
+        page.wait_for_timeout(1500)
+        assert not failed
+        page.get_by_role("link", name="Live", exact=True).click()
+    window.drawn()
+    assert page.locator("#screen [role=alert]").count() == 0

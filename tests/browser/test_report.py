@@ -114,6 +114,13 @@ def test_every_screen_of_a_file_tells_the_numbers_of_the_server(name: str, view:
     assert file.place.stat().st_size < MOST_BYTES
 
 
+def test_a_file_offers_nothing_that_it_cannot_do(opens: Any, window: Any) -> None:
+    served = window.open("live", "moons")
+    expect(served.get_by_role("button", name="train on")).to_be_enabled()
+    page = opens("moons").open(view="live")
+    assert page.locator("#screen .steering button, #screen .steering input").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_file_fits_a_telephone(scheme: str, opens: Any) -> None:
     file = opens("moons", width=360, color_scheme=scheme)

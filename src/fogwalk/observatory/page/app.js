@@ -4,7 +4,7 @@ import { addressWith, go, picks, write } from "./address.js";
 import { make } from "./make.js";
 import { player } from "./player.js";
 import { banner, instead, recording } from "./recorded.js";
-import { ask, run as at } from "./server.js";
+import { ask, giveUp, run as at } from "./server.js";
 import { answer } from "./views/answer.js";
 import { blame } from "./views/blame.js";
 import { live } from "./views/live.js";
@@ -28,6 +28,7 @@ async function show() {
   const mine = ++turn, picked = picks();
   ends(left);
   left = null;
+  giveUp();
   const known = VIEWS.find((one) => one.id === picked.view), view = known ?? (picked.run ? live : start);
   const place = make("div", {});
   screen.replaceChildren(place);

@@ -2,12 +2,20 @@
 
 import { recording } from "./recorded.js";
 
+let waited = new AbortController();
+
+/** What is still waited for is given up, for another screen is drawn: nobody stands in line for it any longer. */
+export function giveUp() {
+  waited.abort();
+  waited = new AbortController();
+}
+
 /** What stands at an address; throws an Error whose message is for people. */
 async function got(path, query) {
   const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== ""));
   let answer;
   try {
-    answer = recording ? null : await fetch(`/api/${path}${words.size ? `?${words}` : ""}`);
+    answer = recording ? null : await fetch(`/api/${path}${words.size ? `?${words}` : ""}`, { signal: waited.signal });
   } catch {
     const words = "The server of this page does not answer. A training goes on without it; start the page again with: "
       + "fogwalk observe. What is asked for here is drawn once it answers.";

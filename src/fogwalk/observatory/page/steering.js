@@ -1,6 +1,7 @@
 // What can be wished of a training: to pause, make one step, go on, end; and of one that has ended, to go on to a later step.
 
 import { make } from "./make.js";
+import { recording } from "./recorded.js";
 import { run as at, tell } from "./server.js";
 
 /** States in which a process holds the run. */
@@ -31,7 +32,8 @@ export function steering(opened) {
   const end = () => button("save and end", kept, { stop: true });
 
   function draw() {
-    if (state === "paused") {
+    if (recording) place.replaceChildren(); // in a file that trains nothing
+    else if (state === "paused") {
       place.replaceChildren(
         button("go on", "trains on", {}),
         button("one step", "makes one step and pauses again", { until: step + 1 }), end());
@@ -54,7 +56,7 @@ export function steering(opened) {
     ];
   }
   draw();
-  return { place: make("div", {}, place, said), stands(now) {
+  return { place: make("div", { class: "steering" }, place, said), stands(now) {
     if (now.state === state && now.state !== "paused") return;
     [state, step] = [now.state, now.step ?? step];
     draw();
