@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from fogwalk.observatory.choices import MOST_OF_A_FOLDER
 from fogwalk.observatory.server import application
 from fogwalk.runs.catalogue import GOING, state_of
 from fogwalk.runs.control import Wish, kept, wished
@@ -159,6 +161,45 @@ def test_what_is_offered_names_samples_and_files_and_leaves_runs_out(client: Tes
     assert told["samples"][:4] == ["sample:xor", "sample:circles", "sample:moons", "sample:spirals"]
     assert "sample:iris" in told["samples"]
     assert all(told["settings"].values())
+
+
+def test_folders_of_images_are_offered_and_can_be_learned(client: TestClient) -> None:
+    from PIL import Image
+
+    for place in ("photos/cat", "photos/dog", "set/train/a", "set/train/b", "set/test/a", "set/test/b", "loose"):
+        Path(place).mkdir(parents=True)
+        for number in range(6):
+            Image.new("L", (4, 4), 40 * number).save(f"{place}/{number}.PNG")
+    assert client.get("/api/trainings").json()["folders"] == ["photos", "set"]
+    small = {"training.steps": 2, "training.batch": 4}
+    answer = begin(client, data="photos", settings=small)
+    assert answer.status_code == 200, answer.text
+    when(lambda: RunFolder(Path("runs") / answer.json()["name"]).status().get("state") == "finished")
+
+
+def test_what_is_no_data_is_left_out_and_of_much_a_part_is_offered(client: TestClient) -> None:
+    for place in (".git", "node_modules/a", "venv/lib", "src/deep", "notes"):
+        Path(place).mkdir(parents=True)
+        Path(place, "read.md").write_text("x")
+    Path("venv/pyvenv.cfg").write_text("home = /usr")
+    Path("src/deep/made.py").write_text("x")
+    Path("Upper.CSV").write_text("x,y\n1,2\n")
+    for number in range(180):
+        Path(f"notes/{number:03}.txt").write_text("x")
+    told = client.get("/api/trainings").json()
+    assert told["files"][0] == "Upper.CSV", "what stands nearest comes first"
+    assert told["files"][1:4] == ["notes/000.txt", "notes/001.txt", "notes/002.txt"]
+    assert told["files"][-1] == "src/deep/read.md"
+    assert told["code"] == ["src/deep/made.py"]
+    assert len(told["files"]) == 2 + MOST_OF_A_FOLDER
+    assert told["left_out"] == 181 - MOST_OF_A_FOLDER
+    assert not any("venv" in one or "node_modules" in one for one in told["files"])
+
+
+def test_a_name_that_is_no_text_hides_no_other(client: TestClient) -> None:
+    Path(os.fsdecode(b"bad\xff.txt")).write_text("x")
+    Path("good.txt").write_text("x")
+    assert client.get("/api/trainings").json()["files"] == ["good.txt"]
 
 
 def test_what_waits_for_the_page_is_saved_and_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,15 @@ MAY_BE_CHOSEN = (
     "training.steps",
     "training.batch",
 )
-MOST_FILES = 200  # of the folder that are offered
+MOST_OF_A_FOLDER = 30  # files that are offered; of all folders together:
+MOST_FILES = 200
 DEEPEST = 3  # folders below it that are looked into
-READ = (".txt", ".md", ".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".py")
+MOST_FOLDERS = 2_000  # that are looked into
+KINDS = {
+    "files": (".txt", ".md", ".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx"),
+    "code": (".py",),
+}
+NO_DATA = ("node_modules", "site-packages", "__pycache__")  # and what a folder of Python's own holds, or a hidden one
 
 
 class Choices:
@@ -50,12 +58,13 @@ class Choices:
         self.folder = folder
 
     def offered(self) -> dict[str, Any]:
-        """What may be chosen: samples, files, and settings with a sentence each."""
+        """What may be chosen: samples; files, code and folders of images, by their paths below the folder; and settings with a
+        sentence each. `left_out` counts the files that are not named."""
         known = declared()
         return {
             "folder": str(self.folder.absolute()),
             "samples": self._samples(),
-            "files": sorted(self._files()),
+            **self._found(),
             "settings": {key: known[key].help for key in MAY_BE_CHOSEN},
         }
 
@@ -70,27 +79,42 @@ class Choices:
         carried = importlib.util.find_spec("sklearn") is not None
         return [*TOYS, *TEXTS, *((*(name for name in TARGETS if name not in TOYS), *IMAGES) if carried else ())]
 
-    def _files(self) -> Iterator[str]:
-        """Files that can be read, by their path below the folder."""
-        found = 0
-        for place, folders, files in os.walk(self.folder):
-            here = Path(place).relative_to(self.folder)
-            deep = len(here.parts) >= DEEPEST
-            folders[:] = (
-                []
-                if deep
-                else [one for one in sorted(folders) if not one.startswith(".") and not self._own(here / one)]
-            )
-            for file in sorted(files):
-                if file.endswith(READ) and not file.startswith("."):
-                    yield (here / file).as_posix()
-                    found += 1
-                    if found >= MOST_FILES:
-                        return
+    def _found(self) -> dict[str, Any]:
+        """What stands below the folder and can be learned from, the nearest first."""
+        from fogwalk.data.images.images import SUFFIXES
 
-    def _own(self, below: Path) -> bool:
-        """Whether a folder is that of the runs."""
-        return (self.folder / below).absolute() == self.root.absolute()
+        found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        pictured: set[Path] = set()
+        many = 0
+        for here, names in self._walked():
+            for kind, suffixes in KINDS.items():
+                fitting = [name for name in names if name.lower().endswith(suffixes)]
+                found[kind] += [(here / name).as_posix() for name in fitting[:MOST_OF_A_FOLDER]]
+                many += len(fitting)
+            if any(name.lower().endswith(SUFFIXES) for name in names):
+                pictured.add(here)
+        told = {kind: sorted(paths, key=_near)[:MOST_FILES] for kind, paths in found.items()}
+        return {
+            **told,
+            "folders": sorted((one.as_posix() for one in _classed(pictured)), key=_near)[:MOST_FILES],
+            "left_out": many - sum(map(len, told.values())),
+        }
+
+    def _walked(self) -> Iterator[tuple[Path, list[str]]]:
+        """Each folder, by its path below, and the files in it that have names."""
+        walk = os.walk(self.folder)
+        for place, folders, files in islice(walk, MOST_FOLDERS):
+            here = Path(place).relative_to(self.folder)
+            inside = (
+                [] if len(here.parts) >= DEEPEST else [one for one in sorted(folders) if self._looked_into(here / one)]
+            )
+            folders[:] = inside
+            yield here, [file for file in sorted(files) if not file.startswith(".") and _text(file)]
+
+    def _looked_into(self, below: Path) -> bool:
+        own = (self.folder / below).absolute() == self.root.absolute()
+        hidden = below.name.startswith(".") or below.name in NO_DATA or not _text(below.name)
+        return not (own or hidden or (self.folder / below / "pyvenv.cfg").exists())
 
     def _data(self, data: Any) -> str:
         """A sample's name, or a path that stands under the folder wherever its links lead. Raises UsageError otherwise."""
@@ -110,10 +134,35 @@ class Choices:
                 f"'{data[:80]}' is not under {self.folder.absolute()}", expected="Only what is can be learned here."
             )
         if not there:
-            raise UsageError(
-                f"there is no '{data[:80]}'", remedy=did_you_mean(data, [*self._files(), *self._samples()])
-            )
+            found = self._found()
+            known = [*found["files"], *found["folders"], *found["code"], *self._samples()]
+            raise UsageError(f"there is no '{data[:80]}'", remedy=did_you_mean(data, known))
         return str(path)
+
+
+def _near(path: str) -> tuple[int, str]:
+    return path.count("/"), path
+
+
+def _text(name: str) -> bool:
+    """Whether a name can be sent: one of bytes that are no letters cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _classed(pictured: set[Path]) -> set[Path]:
+    """The folders with a folder of images for each class; of a set that is in parts the one around them."""
+    from fogwalk.data.images.folders import PARTS
+
+    around = Counter(one.parent for one in pictured if one.parts)
+    classed = {folder for folder, many in around.items() if many > 1}
+    return {
+        folder.parent if folder.parts and any(part.match(folder.name) for part in PARTS) else folder
+        for folder in classed
+    }
 
 
 def _settings(settings: Any) -> list[str]:

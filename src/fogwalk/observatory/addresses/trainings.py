@@ -7,6 +7,7 @@ After this    server.py collects them; safety.py lets through only what the page
 from __future__ import annotations
 
 import json
+from asyncio import to_thread
 from typing import Any
 
 from starlette.requests import Request
@@ -23,7 +24,7 @@ def routes(place: Place) -> list[Route]:
     """Each address and what answers there."""
 
     async def offered(request: Request) -> Response:
-        return JSONResponse(place.trainings.choices.offered())
+        return JSONResponse(await to_thread(place.trainings.choices.offered))
 
     async def begin(request: Request) -> Response:
         return JSONResponse({"name": await place.trainings.begin(await told(request))})

@@ -24,8 +24,14 @@ function group(label, names) {
 export async function train() {
   const offered = await ask("trainings");
   const named = (words, field) => make("label", { class: "field" }, make("span", {}, words), field);
-  const groups = [...group("files here", offered.files), ...group("samples", offered.samples)];
-  const data = make("select", { name: "data", "aria-label": "data" }, groups);
+  const another = make("option", { value: "" }, "another file or folder …");
+  const data = make("select", { name: "data", "aria-label": "data" }, group("samples", offered.samples),
+    group("tables and texts here", offered.files), group("folders of images here", offered.folders),
+    group("code here", offered.code), another);
+  const path = make("input", { "aria-label": "its path", placeholder: "path below the folder" }), typed = named("its path", path);
+  typed.hidden = true;
+  typed.classList.add("path");
+  data.addEventListener("change", () => { typed.hidden = data.value !== ""; });
   const minutes = make("input", { type: "number", min: 0.1, step: "any", value: 2, "aria-label": "minutes" });
   const known = Object.entries(offered.settings).filter(([key]) => key !== "minutes");
   const more = known.sort(([one], [other]) => (other === "data.target") - (one === "data.target")).map(([key, help]) => {
@@ -35,6 +41,7 @@ export async function train() {
   const target = more[0][1]; // of a table; the rest stands below
   target.placeholder = "of a table only";
   const rest = more.slice(1).map(([, , line]) => line);
+  const unnamed = offered.left_out ? `, of which ${offered.left_out.toLocaleString("en")} are not in the list` : "";
   const said = make("p", { role: "status" }), begin = make("button", { class: "main" }, "Train");
 
   async function start(event) {
@@ -45,7 +52,7 @@ export async function train() {
     const settings = Object.fromEntries(given);
     if (minutes.value && !("training.steps" in settings)) settings.minutes = Number(minutes.value);
     try {
-      const { name } = await tell("trainings", { data: data.value, settings });
+      const { name } = await tell("trainings", { data: data.value || path.value.trim(), settings });
       go({ run: name, view: "live" }, { base: {} });
     } catch (error) {
       [said.className, said.textContent] = ["trouble", error.message];
@@ -54,7 +61,7 @@ export async function train() {
   }
   return make("form", { class: "train", onsubmit: start },
     make("div", { class: "fields" },
-      named("learn from", data), named("column to predict", target), named("for about so many minutes", minutes), begin), said,
+      named("learn from", data), named("column to predict", target), named("for about so many minutes", minutes), begin, typed), said,
     make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, rest)),
-    make("p", { class: "quiet" }, `Files are those under ${offered.folder}; a training goes on when this page is closed.`));
+    make("p", { class: "quiet" }, `Files are those under ${offered.folder}${unnamed}; a training goes on when this page is closed.`));
 }
