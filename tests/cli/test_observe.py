@@ -92,6 +92,8 @@ def test_where_the_usual_port_is_taken_the_next_is_used(tmp_path: Path) -> None:
         (["--host", "no such host!"], "--host cannot be"),
         (["--host", "203.0.113.7"], "no address 203.0.113.7"),
         (["file.txt"], "file.txt is not a folder"),
+        (["--run", "zzz"], "there is no run called 'zzz'"),
+        (["nosuch", "--run", "two-mons"], "Did you mean two-moons?"),
     ],
 )
 def test_what_cannot_be_is_said(
@@ -101,6 +103,17 @@ def test_what_cannot_be_is_said(
     Path("file.txt").write_text("")
     assert main(["observe", *words, "--no-open"]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_folder_that_there_is_not_is_said(tmp_path: Path) -> None:
+    with observing(tmp_path, "nosuch", "--port", "0") as (process, _, told):
+        assert told.startswith(f"shows the runs of {tmp_path / 'nosuch'}")
+        assert process.stdout
+        assert "there is no such folder yet" in process.stdout.readline()
+    (tmp_path / "some").mkdir()
+    with observing(tmp_path, "some", "--port", "0", "--host", "127.0.0.2") as (process, _, _):
+        assert process.stdout
+        assert "whoever has this address" in process.stdout.readline(), "of one that there is no such word"
 
 
 def test_a_training_opens_its_page_and_goes_on_when_that_dies(tmp_path: Path, small_text: str) -> None:

@@ -43,6 +43,10 @@ def run(found: argparse.Namespace) -> int:
     root = Path(found.folder).expanduser()
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root} is not a folder", expected="It holds runs, or is one.")
+    if found.run:
+        from fogwalk.observatory.reading import Shelf
+
+        Shelf(root).find(found.run)
     near = found.host in LOOPBACK
     token = "" if near else secrets.token_urlsafe(24)
     taken = _socket(found.host, found.port)
@@ -59,6 +63,8 @@ def run(found: argparse.Namespace) -> int:
         f"{first}\n  shows the runs of {root.absolute()}; Ctrl+C ends the page, and no training but one that waits for it",
         flush=True,
     )
+    if not root.exists():
+        print("  there is no such folder yet; the first training makes it, and runs that come along are shown", flush=True)
     if found.port is None and taken.getsockname()[1] != PORT:
         print(f"  port {PORT} is taken, perhaps by another page", flush=True)
     for other in others:

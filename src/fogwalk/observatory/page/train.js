@@ -61,7 +61,7 @@ export async function train() {
   }
   return make("form", { class: "train", onsubmit: start },
     make("div", { class: "fields" },
-      named("learn from", data), named("column to predict", target), named("for about so many minutes", minutes), begin, typed), said,
+      named("learn from", data), typed, named("column to predict", target), named("for about so many minutes", minutes), begin), said,
     make("details", {}, make("summary", {}, "More to choose"), make("ul", { class: "choices" }, rest)),
     make("p", { class: "quiet" }, `Files are those under ${offered.folder}${unnamed}; a training goes on when this page is closed.`));
 }
