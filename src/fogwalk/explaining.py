@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Answered:
     structure: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
     look: Callable[[], Seen]
+    notes: tuple[str, ...] = ()  # what a person should know of how the prompt was read
 
     @cached_property
     def seen(self) -> Seen:
@@ -88,7 +89,9 @@ def of_a_prompt(run: str, step: int, model: nn.Module, tokenizer: Tokenizer, pro
     for note in notes:
         lines += ["", *paragraph("", note, indent=2)]
     structure, tensors = of_answer(run, step, answer, named)
-    return Answered(tuple(lines), structure, tensors, lambda: Answering(model, answer.captured, ids, named))
+    return Answered(
+        tuple(lines), structure, tensors, lambda: Answering(model, answer.captured, ids, named), tuple(notes)
+    )
 
 
 def _read(model: nn.Module, tokenizer: Tokenizer, prompt: str) -> tuple[list[int], Callable[[int], str], list[str]]:
@@ -152,7 +155,8 @@ def of_a_record(run: str, step: int, recogniser: Recogniser, prompt: str | Asked
     if record.dim() == 3:
         tensors["pixels"] = torch.from_numpy(np.array(asked.inputs[row])).float() / 255
     names = encoder.labels() if isinstance(encoder, Columns) else []
-    return Answered(tuple(lines), structure, tensors, lambda: seen_of_record(recogniser.model, record, names, classes))
+    seen = partial(seen_of_record, recogniser.model, record, names, classes)
+    return Answered(tuple(lines), structure, tensors, seen, asked.notes)
 
 
 def _shown(prompt: str) -> str:

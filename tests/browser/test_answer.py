@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from fogwalk import load, trainer
 from fogwalk.data.recognise import settled
@@ -395,3 +395,11 @@ def test_it_fits_and_is_fit_for_assistive_technology(
         if one["impact"] in ("serious", "critical")
     ]
     assert not serious
+
+
+def test_a_cell_that_is_no_number_is_said(window: Window) -> None:
+    page = window.open("answer", "moons", prompt="x=1e400, y=1")
+    expect(page.locator("#screen .trouble")).to_have_text("'1e400' is no number that can be read: x counts as missing.")
+    page.get_by_label("x", exact=True).fill("0.5")
+    page.get_by_role("button", name="What does it say?").click()
+    expect(page.locator("#screen .trouble")).to_have_count(0)

@@ -64,7 +64,9 @@ def run(found: argparse.Namespace) -> int:
         flush=True,
     )
     if not root.exists():
-        print("  there is no such folder yet; the first training makes it, and runs that come along are shown", flush=True)
+        print(
+            "  there is no such folder yet; the first training makes it, and runs that come along are shown", flush=True
+        )
     if found.port is None and taken.getsockname()[1] != PORT:
         print(f"  port {PORT} is taken, perhaps by another page", flush=True)
     for other in others:

@@ -32,7 +32,7 @@ class Refused(FogwalkError):
         self.exit_code = code
 
 
-PATIENCE = 3.0  # seconds that are given to what nobody waits for, while others stand in line
+PATIENCE = 8.0  # seconds that are given to what nobody waits for, while others stand in line: as a new process takes
 LEFT = "nobody waits for this any longer"
 
 

@@ -58,7 +58,10 @@ def answer(path: str, prompt: str, row: int | None, at: int | None, held: int | 
     long travels by itself (`tensor`): logits and pixels."""
     told = answered(path, prompt, row, at, held)
     tensors = {name: value.tolist() for name, value in told.tensors.items() if name not in ("logits", "pixels")}
-    return finite({"structure": told.structure, "tensors": tensors, "text": repr(told)})  # type: ignore[no-any-return]
+    notes = list(told.notes)
+    return finite(  # type: ignore[no-any-return]
+        {"structure": told.structure, "tensors": tensors, "text": repr(told), "notes": notes}
+    )
 
 
 def next_token(path: str, prompt: str, at: int | None) -> dict[str, Any]:

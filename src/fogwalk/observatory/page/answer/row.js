@@ -98,9 +98,10 @@ export async function row(place, { name, picks, form }) {
     const prompt = written.value;
     await told.fill(async () => {
       if (!prompt.trim()) throw new Error("Every column is empty: fill in one at least, or take another row.");
-      const { structure, text } = await ask(`${at(name)}/answer`, held === null ? { prompt, step } : { held, step });
+      const { structure, text, notes } = await ask(`${at(name)}/answer`, held === null ? { prompt, step } : { held, step });
       return [
         make("h2", {}, "The answer"),
+        ...(held === null ? notes.map((words) => make("p", { class: "trouble" }, `${words}.`)) : []),
         ...answered(structure, form, right, step),
         make("h2", {}, "What each column did"),
         ...did(structure),
