@@ -128,6 +128,9 @@ def test_the_first_screen_shows_damaged_runs_beside_the_whole_one(
         ({"view": "round", "run": "book", "prompt": "the cat sat on the mat"}, "looks back over 8"),
         ({"view": "answer", "run": "book", "prompt": "the cat sat on the mat"}, "looks back over 8"),
         ({"view": "answer", "run": "iris", "prompt": "colour=red"}, "colour"),
+        ({"view": "network", "run": "moons", "step": 999999}, "There is no step 999,999 yet: the last, 20, is shown"),
+        ({"view": "network", "run": "wide", "step": 999999}, "There is no step 999,999 yet: the last, 20, is shown"),
+        ({"view": "answer", "run": "iris", "row": 5000}, "The address names a row"),
         ({"view": "nowhere", "run": "book"}, "no screen called 'nowhere'"),
         ({"view": "start", "run": "boook"}, "no run called 'boook'"),
     ],
@@ -136,6 +139,9 @@ def test_what_cannot_be_shown_is_said(picks: dict[str, object], words: str, wind
     window.allowed = REFUSED
     window.open(**picks)  # type: ignore[arg-type]
     expect(window.page.locator("main")).to_contain_text(words)
+    if picks["view"] == "nowhere":
+        expect(window.page.locator("main")).to_contain_text("How healthy is it?")  # Live is drawn below the word
+        window.until(f"!{WAITS}")
     window.drawn()
     worded(window)
 

@@ -6,6 +6,8 @@ import { ask, run as at } from "../server.js";
 
 const KINDS = { text, row, image };
 
+const ROW = "The address names a row, which picks one of a step's batch and nothing here: one that was held back is named as held=3.";
+
 export const answer = {
   id: "answer",
   title: "Answer",
@@ -22,6 +24,7 @@ export const answer = {
     } finally {
       told.remove();
     }
+    if (picks.row !== undefined) place.append(make("p", { class: "trouble" }, ROW));
     return KINDS[form.kind](place, { name: opened.name, picks, form });
   },
 };

@@ -50,13 +50,19 @@ export const network = {
     place.append(wait);
     try {
       const frame = await ask(`${at(opened.name)}/frames/${step}`);
-      if (frame.wide) return wide(place, opened, frame, kind);
-      return await film(place, opened, frame, kind, picks, settings["optimizer.name"] === "muon");
+      const beyond = Number(picks.step) > step ? make("p", { class: "trouble" }, notYet(picks.step, step)) : "";
+      place.append(beyond);
+      const muon = settings["optimizer.name"] === "muon";
+      const drawn = frame.wide ? wide(place, opened, frame, kind) : await film(place, opened, frame, kind, picks, muon);
+      return { ...drawn, show: (to) => { if (beyond) beyond.remove(); return drawn.show(to); } };
     } finally {
       wait.remove();
     }
   },
 };
+
+const notYet = (asked, step) =>
+  `There is no step ${Number(asked).toLocaleString("en")} yet: the last, ${step.toLocaleString("en")}, is shown.`;
 
 /** The network frame by frame. */
 async function film(place, opened, frame, kind, picks, muon) {
