@@ -7,19 +7,26 @@ After this    addresses/frames.py sends them.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from re import ASCII, fullmatch
 from typing import TYPE_CHECKING, Any
 
 from fogwalk.errors import RunError, UsageError
 from fogwalk.events import finite
 from fogwalk.observatory.work.kept import stamp
+from fogwalk.observatory.work.wire import wired
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from fogwalk.insight.film import Film, Frame
 
-WIDEST = 16  # numbers of a layer that stand one by one; of a wider one so many units are drawn, and no links
+WIDEST = 16  # numbers of a layer that stand one by one; of a wider one so many units are told of, and its links in a list
+MOST_LINKS = 400  # of a whole network: of more the strongest are told
+MOST_LAYERS = 24  # whose units are told of at once, what is read and what is answered among them
 PLANE = 28  # points along each side of a plane
 MARGIN = 0.15  # of what the points span, beyond them on each side
 MOST_POINTS = 400  # held-back points that are drawn
@@ -43,9 +50,51 @@ def _film(path: str) -> Film:
     return _FILMS[key]
 
 
-def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str, Any]:
-    """A plain network after `step` updates; with `edit` as it would be were that entry of a parameter another. Of a network with
-    more than WIDEST numbers in a layer the first units, and no parameters. Raises RunError for any other model."""
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What is looked at in a frame: `edit` is another value for one entry of a parameter, `entry` one whose own value is told,
+    `first` the first layer whose units are told (0 is what the network reads)."""
+
+    edit: Edit | None = None
+    entry: tuple[str, tuple[int, ...]] | None = None
+    first: int = 0
+
+
+def frame(path: str, step: int, made: int | None, looked: Looked) -> dict[str, Any]:
+    """A plain network after `step` updates; with an edit as it would be were that entry of a parameter another. Of a network
+    with more than WIDEST numbers in a layer its strongest units, and no parameters; of more than MOST_LINKS links the strongest.
+    Raises RunError for any other model, UsageError for an entry or a layer it has not."""
+    from fogwalk.insight.nudge import require_entry
+
+    film, told, matrices = _at(path, step, made)
+    sizes = [told.parameters[matrices[0]].shape[1], *(told.parameters[name].shape[0] for name in matrices)]
+    if not 0 <= looked.first < len(sizes):
+        raise UsageError(f"this network has no layer {looked.first}", expected=f"It has {len(sizes)}, from 0.")
+    held = None
+    if looked.entry is not None:
+        name, place = looked.entry
+        require_entry(told.parameters, name, place)
+        held = finite(float(told.parameters[name][place]))
+    if looked.edit is None:
+        return _told(film, told, sizes, matrices, looked.first) | {"held": held}
+    with film.altered(*looked.edit):
+        return _told(film, told, sizes, matrices, looked.first) | {"held": held}
+
+
+def matrix(path: str, step: int, made: int | None, name: str, kind: str) -> tuple[list[int], bytes]:
+    """A matrix of the network after `step` updates [units, inputs]: its weight, its gradient in that update or its change by it.
+    Raises UsageError for one that it has not."""
+    _, told, matrices = _at(path, step, made)
+    found = {"weight": told.parameters, "gradient": told.gradients, "change": told.changes}.get(kind, {})
+    if name not in matrices or name not in found:
+        raise UsageError(
+            f"step {step} has no {kind[:20]} of '{name[:80]}'", remedy="Try: weight of layers.0.weight, or of head.weight"
+        )
+    return wired(found[name])
+
+
+def _at(path: str, step: int, made: int | None) -> tuple[Film, Frame, list[str]]:
+    """The film at a step, its frame, and the names of the network's matrices in order."""
     from fogwalk.models.plain import PlainNetwork
 
     film = _film(path)
@@ -57,21 +106,19 @@ def frame(path: str, step: int, made: int | None, edit: Edit | None) -> dict[str
     model = film.replay.state.model
     if not isinstance(model, PlainNetwork) or model.embedding:
         raise RunError("frames are drawn of plain networks that read numbers", remedy="Try: fogwalk train sample:moons")
-    matrices = [f"layers.{at}.weight" for at in range(len(model.layers))] + ["head.weight"]
-    sizes = [told.parameters[matrices[0]].shape[1], *(told.parameters[name].shape[0] for name in matrices)]
-    if edit is None:
-        return _told(film, told, sizes, matrices)
-    with film.altered(*edit):
-        return _told(film, told, sizes, matrices)
+    return film, told, [f"layers.{at}.weight" for at in range(len(model.layers))] + ["head.weight"]
 
 
-def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dict[str, Any]:
+def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str], first: int) -> dict[str, Any]:
     task, model = film.replay.task, film.replay.state.model
     scored = film.scored()
     parameters = {name: one.detach() for name, one in model.named_parameters()}
     wide = max(sizes) > WIDEST
     names = [] if wide else [name for one in matrices for name in (one, one.replace("weight", "bias"))]
     classes = task.loss_name == "cross-entropy"
+    many = sum(parameters[name].numel() for name in matrices)
+    shown = [first, min(len(sizes), first + MOST_LAYERS)]
+    units = _chosen(parameters, matrices, shown)
     return finite(  # type: ignore[no-any-return]  # a dict stays one
         {
             "step": told.step,
@@ -82,6 +129,12 @@ def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dic
             "outputs": [task.named(output) if classes else "" for output in range(min(WIDEST, sizes[-1]))],
             "sizes": sizes,
             "wide": wide,
+            "few": WIDEST,
+            "most_layers": MOST_LAYERS,
+            "shown": shown,
+            "chosen": {name: places for name, places in units.items() if name != "input"},
+            "many": many,
+            "links": _links(told, parameters, matrices) if wide or many > MOST_LINKS else None,
             "parameters": {
                 name: {
                     "weight": parameters[name].tolist(),
@@ -90,10 +143,45 @@ def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str]) -> dic
                 }
                 for name in names
             },
-            "plane": _plane(film, told) if sizes[0] == 2 else None,
-            "histograms": _histograms(told) if sizes[0] != 2 else None,
+            "plane": _plane(film, told, units) if sizes[0] == 2 else None,
+            "histograms": _histograms(told, units) if sizes[0] != 2 else None,
         }
     )
+
+
+def _chosen(parameters: dict[str, Tensor], matrices: list[str], shown: list[int]) -> dict[str, list[int]]:
+    """The units told of in each layer that is shown, in order: of a wide layer those with the longest row of weights; of what
+    is read and of the answers the first, in the order of the data. The answers always, for the plane."""
+    found = {"input": list(range(min(WIDEST, parameters[matrices[0]].shape[1])))} if shown[0] == 0 else {}
+    for at, name in enumerate(matrices, start=1):
+        weight, layer = parameters[name], name.removesuffix(".weight")
+        if layer == "head":
+            found[layer] = list(range(min(WIDEST, len(weight))))
+        elif shown[0] <= at < shown[1]:
+            found[layer] = sorted(weight.norm(dim=1).topk(min(WIDEST, len(weight))).indices.tolist())
+    return found
+
+
+def _links(told: Frame, parameters: dict[str, Tensor], matrices: list[str]) -> dict[str, list[list[Any]]]:
+    """By each kind the strongest links of the whole network, the strongest first: [matrix, unit, input, weight, gradient,
+    change]. Before the first update there are weights alone."""
+    import torch
+
+    kinds = {"weight": parameters, "gradient": told.gradients, "change": told.changes}
+    flat = {kind: torch.cat([of[name].flatten() for name in matrices]) for kind, of in kinds.items() if of}
+    starts = [0, *accumulate(parameters[name].numel() for name in matrices)]
+
+    def place(at: int) -> tuple[str, int, int]:
+        matrix = bisect_right(starts, at) - 1
+        return matrices[matrix], *divmod(at - starts[matrix], parameters[matrices[matrix]].shape[1])
+
+    found = {}
+    for kind, values in flat.items():
+        strongest = values.abs().nan_to_num(torch.inf).topk(min(MOST_LINKS, len(values))).indices.tolist()
+        found[kind] = [
+            [*place(at), *(float(flat[one][at]) if one in flat else None for one in kinds)] for at in strongest
+        ]
+    return found
 
 
 def _units(film: Film, inputs: Tensor) -> dict[str, Tensor]:
@@ -114,7 +202,7 @@ def _units(film: Film, inputs: Tensor) -> dict[str, Tensor]:
     return made | {"head": watch.seen["head.output"].value}
 
 
-def _plane(film: Film, told: Frame) -> dict[str, Any]:
+def _plane(film: Film, told: Frame, chosen: dict[str, list[int]]) -> dict[str, Any]:
     """Of a network on two columns what every unit makes of the whole plane, row by row from above; the held-back points in it,
     and the batch's, each with its answer. The plane stays the same through the whole film."""
     import torch
@@ -131,7 +219,9 @@ def _plane(film: Film, told: Frame) -> dict[str, Any]:
         "low": low.tolist(),
         "high": high.tolist(),
         "side": PLANE,
-        "units": {name: _short(made.T[:WIDEST]) for name, made in _units(film, points.to(device)).items()},
+        "units": {
+            name: _short(made.T[chosen[name]]) for name, made in _units(film, points.to(device)).items() if name in chosen
+        },
         "held": _points(inputs[:MOST_POINTS], targets[:MOST_POINTS]),
         "batch": _points(batch.inputs, batch.targets) if batch else [],
     }
@@ -146,7 +236,7 @@ def _short(values: Tensor) -> list[list[float]]:
     return [[float(f"{value:.6g}") for value in row] for row in values.tolist()]
 
 
-def _histograms(told: Frame) -> dict[str, list[dict[str, Any]]] | None:
+def _histograms(told: Frame, chosen: dict[str, list[int]]) -> dict[str, list[dict[str, Any]]] | None:
     """How the values of each unit lie over the update's batch: the lowest, the highest, and how many between."""
     import torch
 
@@ -159,13 +249,22 @@ def _histograms(told: Frame) -> dict[str, list[dict[str, Any]]] | None:
     }
     inputs = told.captured.batch.inputs.flatten(1)
     for name, made in {"input": inputs, **layers, "head": values["head.output"].value}.items():
-        units = []
-        for unit in made.detach().float().T[:WIDEST]:
+        layer, units = name.replace("activations", "layers").removesuffix(".output"), []
+        for unit in made.detach().float().T[chosen.get(layer, [])]:
             low, high = float(unit.min()), float(unit.max())
             counts = torch.histc(unit, BINS, low, high if high > low else low + 1)
             units.append({"low": low, "high": high, "counts": counts.int().tolist()})
-        found[name.replace("activations", "layers").removesuffix(".output")] = units
+        if units:
+            found[layer] = units
     return found
+
+
+def entered(words: str) -> tuple[str, tuple[int, ...]]:
+    """`layers.0.weight:3,1` as a parameter's name and a place in it. Raises UsageError for what is none."""
+    name, _, places = words.partition(":")
+    if not fullmatch(r"\d{1,9}(,\d{1,9})*", places, ASCII):
+        raise UsageError(f"entry cannot be '{words[:80]}'", expected="It is as layers.0.weight:3,1.")
+    return name, tuple(int(place) for place in places.split(","))
 
 
 def edited(words: str) -> Edit:

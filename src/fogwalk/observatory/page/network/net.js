@@ -1,16 +1,13 @@
 // A plain network, its neurons one by one: each with the plane of what it makes of two columns, or with how its values lie
-// over the batch; links by weight, blame or change. Built once for a network, then changed with every frame.
+// over the batch; links by weight, blame or change. Only the links that are told of are elements: of many the strongest.
 
 import { signed } from "../colour.js";
-import { draw, make, table } from "../make.js";
+import { ends, largestOf } from "../extent.js";
+import { draw, make } from "../make.js";
 import { number } from "../words.js";
+import { LINKS, linkAt, linkTable, linksOf, manyLinks, matrices, written } from "./links.js";
 
-export const LINKS = { weight: "weight", gradient: "blame of the weight, ∂L/∂W", change: "change of the last update" };
-const MOST = 400; // links that are drawn
 const [TILE, GAP, COLUMN, LEFT, TOP] = [42, 12, 128, 74, 34];
-
-/** The names of the matrices of a frame, in order. */
-const matrices = (frame) => Object.keys(frame.parameters).filter((name) => name.endsWith("weight"));
 const layerOf = (matrix) => matrix.replace(".weight", "");
 
 const REACH = 12; // pixels on the page beside a link that it can be pressed within, each way; of several the nearest is meant
@@ -22,42 +19,58 @@ const HINT = "The drawing is one stop of the Tab key. In it the arrow keys go on
 /** `pick(name, at)` is told of the link or neuron that was chosen. Gives back its place, what shows a frame, and what puts the
     focus on an entry. */
 export function net(frame, pick) {
-  const { sizes } = frame, names = matrices(frame), most = Math.max(...sizes);
-  const high = TOP + most * (TILE + GAP), wide = LEFT + (sizes.length - 1) * COLUMN + TILE + 90;
+  const { sizes, shown: [begin, end] } = frame, names = matrices(frame), most = Math.max(...sizes.slice(begin, end));
+  const high = TOP + most * (TILE + GAP), wide = LEFT + (end - begin - 1) * COLUMN + TILE + 90;
   const seat = (layer, unit) => [
-    LEFT + layer * COLUMN,
+    LEFT + (layer - begin) * COLUMN,
     TOP + ((most - sizes[layer]) * (TILE + GAP)) / 2 + unit * (TILE + GAP),
   ];
-  const links = names.map((name, layer) =>
-    frame.parameters[name].weight.flatMap((row, unit) =>
-      row.map((_, from) => linkOf(name, unit, from, seat(layer, from), seat(layer + 1, unit)))));
   const labels = (layer, unit) => {
     if (layer === 0) return frame.inputs[unit] ?? `${unit}`;
     return layer === sizes.length - 1 ? frame.outputs[unit] || "answer" : `${unit}`;
   };
-  const tiles = sizes.map((size, layer) => Array.from({ length: size }, (_, unit) => {
-    const end = layer === 0 ? "first" : layer === sizes.length - 1 ? "last" : "";
-    return tileOf(layer ? names[layer - 1] : null, unit, seat(layer, unit), labels(layer, unit), end);
+  const isDrawn = (layer) => layer >= begin && layer < end;
+  const tiles = sizes.map((size, layer) => Array.from({ length: isDrawn(layer) ? size : 0 }, (_, unit) => {
+    const side = layer === 0 ? "first" : layer === sizes.length - 1 ? "last" : "";
+    return tileOf(layer ? names[layer - 1] : null, unit, seat(layer, unit), labels(layer, unit), side);
   }));
   const titles = sizes.map((_, layer) => {
+    if (!isDrawn(layer)) return null;
     const told = layer === 0 ? "reads" : layer === sizes.length - 1 ? "answers" : layerOf(names[layer - 1]);
     return draw("text", { x: seat(layer, 0)[0] + TILE / 2, y: 14, "text-anchor": "middle" }, told);
   });
-  const every = links.flat(), pointed = make("p", { class: "sentence pointed" });
+  const made = new Map(), pointed = make("p", { class: "sentence pointed" }), below = draw("g", {});
   const svg = draw(
     "svg",
     { class: "net", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": LABEL },
-    draw("g", {}, every.map((one) => one.group)), tiles.flat().map((one) => one.group), titles,
+    below, tiles.flat().map((one) => one.group), titles,
   );
-  const sentence = make("p", { class: "quiet" }), twin = make("details", {}, make("summary", {}, "The weights as a table"));
-  const columns = links.flatMap((column, layer) => [column, tiles[layer + 1]]); // that the arrow keys go through
-  let last = null, stop = columns[0][0];
-  twin.addEventListener("toggle", () => fill());
+  const sentence = make("p", { class: "quiet" }), hint = make("p", { class: "quiet" }, HINT);
+  const large = frame.links !== null, twin = linkTable(large ? "The strongest links as a table" : "The weights as a table", pick);
+  let links = names.map(() => []), every = [], columns = [], stop = null;
   roving();
 
+  /** The elements of links, made once for each that is ever drawn. */
+  function elementOf(link) {
+    const key = written(link.name, link.at), layer = names.indexOf(link.name), [unit, from] = link.at;
+    if (!made.has(key)) made.set(key, linkOf(link.name, unit, from, seat(layer, from), seat(layer + 1, unit)));
+    return Object.assign(made.get(key), { link, layer });
+  }
+  /** Have just these links in the drawing. */
+  function stand(told) {
+    const before = every, place = ({ layer, link: { at } }) => (layer * 1e4 + at[0]) * 1e4 + at[1];
+    const here = told.filter(({ name }) => isDrawn(names.indexOf(name)) && isDrawn(names.indexOf(name) + 1));
+    every = here.map(elementOf).sort((one, other) => place(one) - place(other));
+    links = names.map(() => []);
+    for (const one of every) links[one.layer].push(one);
+    columns = links.flatMap((column, layer) => [column, tiles[layer + 1]]); // that the arrow keys go through
+    if (before.length !== every.length || before.some((one, at) => one !== every[at]))
+      below.replaceChildren(...every.map((one) => one.group));
+    if (!columns.some((list) => list.includes(stop))) stopAt(columns.flat()[0]);
+  }
   /** The one that the Tab key comes to. */
   function stopAt(one) {
-    stop.group.setAttribute("tabindex", "-1");
+    stop?.group.setAttribute("tabindex", "-1");
     stop = one;
     stop.group.setAttribute("tabindex", "0");
   }
@@ -67,16 +80,16 @@ export function net(frame, pick) {
   }
   /** Where an arrow leads: along the network, from a neuron to a link of it and from a link to its ends; else in its column. */
   function beside(one, key) {
-    const column = columns.find((list) => list.includes(one)), layer = columns.indexOf(column) >> 1, seen = column.filter(drawn);
-    const [unit, from] = one.entry[1], at = seen.indexOf(one), link = from !== undefined;
-    if (key === "ArrowUp" || key === "ArrowDown") return seen[at + (key === "ArrowUp" ? -1 : 1)];
-    if (key === "Home" || key === "End") return seen.at(key === "Home" ? 0 : -1);
+    const column = columns.find((list) => list.includes(one)), layer = columns.indexOf(column) >> 1;
+    const [unit, from] = one.entry[1], at = column.indexOf(one), link = from !== undefined;
+    if (key === "ArrowUp" || key === "ArrowDown") return column[at + (key === "ArrowUp" ? -1 : 1)];
+    if (key === "Home" || key === "End") return column.at(key === "Home" ? 0 : -1);
     const left = key === "ArrowLeft";
     if (link) return left ? layer && tiles[layer][from] : tiles[layer + 1][unit];
-    return links[left ? layer : layer + 1]?.find((other) => other.entry[1][left ? 0 : 1] === unit && drawn(other));
+    const met = links[left ? layer : layer + 1]?.find((other) => other.entry[1][left ? 0 : 1] === unit);
+    return met ?? tiles[left ? layer : layer + 2]?.find((other) => other.entry); // of a neuron without a link its neighbour
   }
   function roving() {
-    stopAt(stop);
     const of = (event) => columns.flat().find((one) => one.group === event.target.closest("g[role=button]"));
     svg.addEventListener("focusin", (event) => { pointed.textContent = of(event)?.told ?? ""; });
     svg.addEventListener("keydown", (event) => {
@@ -107,66 +120,49 @@ export function net(frame, pick) {
     const [x, y] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
     const tile = tiles.flat().find((one) => x >= one.x && x <= one.x + TILE && y >= one.y && y <= one.y + TILE);
     if (tile) return tile.entry && tile;
-    const found = every.filter(drawn).map((one) => [away(one.points, x, y) * zoom, one]);
+    const found = every.map((one) => [away(one.points, x, y) * zoom, one]);
     const [far, nearest] = found.reduce((best, one) => (one[0] < best[0] ? one : best), [Infinity, null]);
     return far <= REACH ? nearest : null;
   }
 
-  function fill() {
-    if (!twin.open || !last) return;
-    const rows = every.map((one) => {
-      const [name, [unit, from]] = one.entry, { weight, gradient, change } = last.parameters[name];
-      const entry = `${name}[${unit}, ${from}]`;
-      const open = make("button", { "aria-label": `try another ${entry}`, onclick: () => take(one) }, entry);
-      return [open, ...[weight, gradient, change].map((matrix) => (matrix ? number(matrix[unit][from]) : "-"))];
-    });
-    twin.replaceChildren(twin.firstChild, table(["", "#weight", "#blame", "#change"], rows));
-  }
-
   /** Show a frame; `kind` of LINKS, `picked` the entry that is held. */
   function show(now, kind, picked) {
-    last = now;
-    const valueOf = ({ entry: [name, [unit, from]] }) => now.parameters[name][kind]?.[unit][from] ?? null;
-    const sizesOf = every.map((one) => Math.abs(valueOf(one) ?? 0)), largest = Math.max(...sizesOf, 1e-30);
-    const least = every.length > MOST ? sizesOf.toSorted((one, other) => other - one)[MOST - 1] : 0;
+    const told = linksOf(now, kind), isHeld = ({ name, at }) => picked?.name === name && picked.at.join() === at.join();
+    const largest = largestOf(told.map((one) => one[kind] ?? 0)), alone = picked?.at.length === 2 && !told.some(isHeld);
+    stand(alone ? [...told, linkAt(now, picked.name, picked.at)] : told);
     for (const one of every) {
-      const value = valueOf(one), [name, [unit, from]] = one.entry;
-      const mine = picked?.name === name && picked.at[0] === unit && picked.at[1] === from;
+      const { name, at, [kind]: value } = one.link, size = Math.abs(value ?? 0);
       one.line.setAttribute("class", `link ${value < 0 ? "minus" : "plus"}`);
-      one.line.setAttribute("stroke-width", Math.max(0.6, (Math.abs(value ?? 0) / largest) * 7).toFixed(2));
-      one.group.setAttribute("class", mine ? "reach held" : "reach");
-      one.group.style.display = value === null || Math.abs(value) < least ? "none" : "";
-      one.told = `${name}[${unit}, ${from}] ${kind} ${value < 0 ? "−" : "+"}${number(Math.abs(value ?? 0))}`;
+      one.line.setAttribute("stroke-width", Math.max(0.6, (size / largest) * 7).toFixed(2));
+      one.group.setAttribute("class", isHeld(one.link) ? "reach held" : "reach");
+      one.told = `${written(name, at)} ${kind} ${value < 0 ? "−" : "+"}${number(size)}`;
       one.group.setAttribute("aria-label", one.told);
     }
-    if (!drawn(stop)) stopAt(columns.flat().find(drawn));
     tiles.forEach((units, layer) => units.forEach((one, unit) => {
       const name = layer === 0 ? "input" : layerOf(names[layer - 1]);
       const mine = layer > 0 && picked?.at.length === 1 && picked.name === `${name}.bias` && picked.at[0] === unit;
       one.group.classList.toggle("held", mine);
       shade(one, now, name, unit, labels(layer, unit));
     }));
-    const shown = Math.min(MOST, every.length);
-    const many = shown < every.length ? `The strongest ${shown} of ${every.length} links` : `${every.length} links`;
-    sentence.textContent = `${many} show the ${LINKS[kind]}; blue is +, orange is −; the widest is ${number(largest)}. ` +
-      `${inside(now)} Pick a link or a neuron to try another number for it.`;
-    fill();
+    const here = every.length - Number(alone), part = here < told.length ? ` (${here} of them between the layers drawn)` : "";
+    const beside = alone ? ", and the one you hold," : "";
+    sentence.textContent = `${manyLinks(now, told, kind)}${part}${beside} show the ${LINKS[kind]}; blue is +, orange is −; ` +
+      `the widest is ${number(largest)}. ${inside(now)} Pick a link or a neuron to try another number for it.`;
+    twin.show(told);
   }
   /** Put the focus on an entry, where it was picked. */
   function focus(name, at) {
     const one = columns.flat().find(({ entry }) => entry[0] === name && entry[1].join() === at.join());
-    if (!one || !drawn(one)) return;
+    if (!one) return;
     stopAt(one);
     one.group.focus({ preventScroll: true });
   }
   return {
-    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, make("p", { class: "quiet" }, HINT), twin),
+    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, hint, twin.place),
     show,
     focus,
   };
 }
-
-const drawn = (one) => one.group.style.display !== "none";
 
 /** A link from a tile to one of the next layer, and points on it. */
 function linkOf(name, unit, from, [left, y], [right, v]) {
@@ -213,73 +209,31 @@ function shade(one, { plane, histograms }, name, unit, label) {
   const { image, bars, title, x, y } = one;
   if (plane) {
     const values = name === "input" ? ramp(plane, unit) : plane.units[name][unit];
-    image.setAttribute("href", picture(values, plane.side));
-    const [low, top] = [Math.min(...values), Math.max(...values)], size = Math.max(-low, top);
+    image.setAttribute("href", planePicture(values, plane.side));
+    const [low, top] = ends(values), size = Math.max(-low, top);
     one.told = `${name} ${label}: from ${number(low)} to ${number(top)}; full colour at ±${number(size)}`;
   } else if (histograms) {
     const { counts, low, high } = histograms[name][unit];
-    const tall = Math.max(...counts, 1), each = (TILE - 6) / counts.length, foot = y + TILE - 3;
-    bars.setAttribute("d", counts.map((count, at) => {
-      const [left, up] = [x + 3 + at * each, -(count / tall) * (TILE - 8)];
-      return `M${left.toFixed(1)},${foot} v${up.toFixed(1)} h${(each * 0.85).toFixed(1)} V${foot} z`;
-    }).join(""));
+    bars.setAttribute("d", barsIn(counts, x, y, TILE));
     one.told = `${name} ${label}: from ${number(low)} to ${number(high)} over the batch`;
   }
   title.textContent = one.told ?? "";
 }
 
-const inside = ({ plane, histograms }) => {
+/** The path of a histogram in a square. */
+export function barsIn(counts, x, y, size) {
+  const tall = Math.max(...counts, 1), each = (size - 6) / counts.length, foot = y + size - 3;
+  return counts.map((count, at) => {
+    const [left, up] = [x + 3 + at * each, -(count / tall) * (size - 8)];
+    return `M${left.toFixed(1)},${foot} v${up.toFixed(1)} h${(each * 0.85).toFixed(1)} V${foot} z`;
+  }).join("");
+}
+
+/** What is in the squares of a frame. */
+export const inside = ({ plane, histograms }) => {
   if (plane) return "Each square is what a neuron makes of the whole plane: blue where it is above zero, orange where below.";
   return histograms ? "Each square tells how a neuron's values lie over the update's batch, lowest to highest." : "";
 };
-
-/** The first neurons of each layer of a network too wide for links. */
-export function gallery(frame) {
-  const layers = Object.keys(frame.plane?.units ?? frame.histograms ?? {}).filter((name) => name !== "input"),
-    place = make("div", { class: "neurons" });
-  function show(now) {
-    place.replaceChildren(
-      ...layers.map((name, at) => {
-        const whole = now.sizes[at + 1],
-          units = now.plane?.units[name] ?? now.histograms?.[name] ?? [];
-        const tiles = units.map((unit, each) => {
-          const [low, high] = now.plane ? [Math.min(...unit), Math.max(...unit)] : [unit.low, unit.high],
-            told = `${name} ${name === "head" ? now.outputs[each] || "answer" : each}: from ${number(low)} to ${number(high)}`;
-          return now.plane
-            ? make("img", { src: picture(unit, now.plane.side), alt: told, title: told, width: 56, height: 56 })
-            : bars(unit.counts, told);
-        });
-        return make(
-          "section",
-          {},
-          make(
-            "h2",
-            {},
-            `${name}: ${units.length < whole ? `the first ${units.length} of ${whole}` : whole} ` +
-              `${name === "head" ? "answers" : "neurons"}`,
-          ),
-          make("div", { class: "tiles" }, tiles),
-        );
-      }),
-    );
-  }
-  return { place: make("div", {}, place, make("p", { class: "quiet" }, inside(frame))), show };
-}
-
-function bars(counts, told) {
-  const tall = Math.max(...counts, 1),
-    each = 50 / counts.length;
-  return draw(
-    "svg",
-    { class: "net", viewBox: "0 0 56 56", width: 56, height: 56, role: "img", "aria-label": told },
-    draw("title", {}, told),
-    draw("rect", { class: "tile", x: 0.5, y: 0.5, width: 55, height: 55, rx: 4 }),
-    draw("path", {
-      class: "bars-of",
-      d: counts.map((count, at) => `M${3 + at * each},52 v${-(count / tall) * 46} h${each * 0.85} V52 z`).join(""),
-    }),
-  );
-}
 
 /** What an input itself is over the plane. */
 function ramp({ low, high, side }, unit) {
@@ -289,12 +243,12 @@ function ramp({ low, high, side }, unit) {
   );
 }
 
-/** Values row by row as a picture: full colour at the largest, of either sign. */
-function picture(values, side) {
+/** Values row by row as an address of a picture: full colour at the largest, of either sign. */
+export function planePicture(values, side) {
   const canvas = make("canvas", { width: side, height: side }),
     ink = canvas.getContext("2d"),
     image = ink.createImageData(side, side);
-  const largest = Math.max(...values.map(Math.abs), 1e-30);
+  const largest = largestOf(values);
   values.forEach((value, each) => image.data.set([...signed(value / largest), 255], each * 4));
   ink.putImageData(image, 0, 0);
   return canvas.toDataURL();

@@ -4,9 +4,12 @@
 import { make } from "../make.js";
 import { number } from "../words.js";
 
-/** `held` is {name, at}; `tried(value)` asks for the network with it, null for its own; `open()` goes to the step's entry. */
-export function sandbox(held, frame, tried, open, close) {
-  const own = held.at.reduce((value, at) => value[at], frame.parameters[held.name].weight);
+/** The run's own value of an entry in a frame; undefined where the network has no such entry. */
+export const valueOf = ({ parameters, held }, { name, at }) =>
+  Object.hasOwn(parameters, name) ? at.reduce((value, place) => value?.[place], parameters[name].weight) : (held ?? undefined);
+
+/** `held` is {name, at}, `own` its value in the run; `tried(value)` asks for the network with it, null for its own; `open()` goes to the step's entry. */
+export function sandbox(held, own, tried, open, close) {
   const reach = Math.max(3, Math.ceil(2 * Math.abs(own)));
   const slider = make("input", {
     type: "range",
@@ -69,7 +72,7 @@ export function sandbox(held, frame, tried, open, close) {
     };
     told.textContent =
       value === null
-        ? `It is ${number(held.at.reduce((one, at) => one[at], own.parameters[held.name].weight))}: ${part(own)}.`
+        ? `It is ${number(valueOf(own, held))}: ${part(own)}.`
         : `With ${number(value)}: ${part(now)}. With its own: ${part(own)}. Only a copy is changed.`;
   }
   return { place, say };

@@ -1,15 +1,16 @@
 import { go } from "../address.js";
-import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { answerPlane } from "../network/answer.js";
-import { gallery, LINKS, net } from "../network/net.js";
-import { sandbox } from "../network/sandbox.js";
+import { gallery } from "../network/gallery.js";
+import { kindOf, layerChoice, LINKS } from "../network/links.js";
+import { net } from "../network/net.js";
+import { sandbox, valueOf } from "../network/sandbox.js";
 import { workbench } from "../network/workbench.js";
 import { recording } from "../recorded.js";
-import { ask, run as at, tensor } from "../server.js";
+import { ask, run as at } from "../server.js";
 import { number } from "../words.js";
 
-const FEW = 16; // units of a layer that stand one by one; of more the matrix is drawn
+const MOST = 6; // parameters that are named where one is not found
 const MUON = "Muon's matrices are the run's own here: where that is quick it makes them in bfloat16. One step takes it " +
   "in float32, " +
   "so a change may differ from the one told there in its third digit.";
@@ -22,6 +23,7 @@ export const network = {
   steps: (opened) => (opened.kind === "plain" ? 0 : null),
 
   async draw(place, { opened, step, picks }) {
+    const wrong = (words) => make("p", { class: "trouble", role: "alert" }, words);
     const settings = opened.planned.settings ?? {};
     place.append(
       make("h1", {}, this.question),
@@ -39,7 +41,12 @@ export const network = {
             "Start one here, or in a terminal: fogwalk train sample:moons --model.hidden 4",
         ),
       );
-    const kind = picks.links in LINKS ? picks.links : "weight";
+    const kind = picks.links && Object.hasOwn(LINKS, picks.links) ? picks.links : "weight", kinds = Object.keys(LINKS).join(", ");
+    if (picks.links && picks.links !== kind)
+      place.append(wrong(`The address has links show '${picks.links}', and they can show ${kinds}. Here they show the weight.`));
+    const past = Number(picks.step) > step ? wrong(`The address names step ${Number(picks.step).toLocaleString("en")}, and ` +
+      `${opened.name} has made ${step.toLocaleString("en")}: this is its last.`) : null;
+    if (past) place.append(past);
     const choice = make(
       "select",
       { "aria-label": "links", onchange: (event) => go({ links: event.target.value }) },
@@ -49,44 +56,68 @@ export const network = {
     const wait = make("p", { class: "quiet", role: "status" }, "The network is made again as it was …");
     place.append(wait);
     try {
-      const frame = await ask(`${at(opened.name)}/frames/${step}`);
-      const beyond = Number(picks.step) > step ? make("p", { class: "trouble" }, notYet(picks.step, step)) : "";
-      place.append(beyond);
-      const muon = settings["optimizer.name"] === "muon";
-      const drawn = frame.wide ? wide(place, opened, frame, kind) : await film(place, opened, frame, kind, picks, muon);
-      return { ...drawn, show: (to) => { if (beyond) beyond.remove(); return drawn.show(to); } };
+      const drawn = await film(place, opened, step, kind, picks, settings["optimizer.name"] === "muon");
+      return { ...drawn, show: (to) => { past?.remove(); return drawn.show(to); } };
     } finally {
       wait.remove();
     }
   },
 };
 
-const notYet = (asked, step) =>
-  `There is no step ${Number(asked).toLocaleString("en")} yet: the last, ${step.toLocaleString("en")}, is shown.`;
+/** The entry that the address picks, as layers.0.weight:3,1; throws, in words, for what is none. */
+function entryIn(words) {
+  const [, name, places] = words.match(/^([\w.]+):(\d{1,9}(?:,\d{1,9})?)$/) ?? [];
+  if (!name) throw new Error(`The address picks '${words}', and an entry is written as layers.0.weight:3,1.`);
+  return { name, at: places.split(",").map(Number) };
+}
+
+/** An entry as the server is asked for it. */
+const asked = ({ name, at }) => `${name}:${at.join(",")}`;
 
 /** The network frame by frame. */
-async function film(place, opened, frame, kind, picks, muon) {
-  const frameAt = (number, edit) => ask(`${at(opened.name)}/frames/${number}`, { edit });
+async function film(place, opened, step, kind, picks, muon) {
+  const layers = picks.layers ?? null;
+  /** A frame; of a network whose parameters are not in it, with the value of the entry that is held. */
+  const frameAt = (number, edit, entry = null) => ask(`${at(opened.name)}/frames/${number}`, { edit, layers, entry });
+  let frame = await frameAt(step);
+  const entryOf = (one) => (one && frame.wide ? asked(one) : null);
   let held = null, box = null, value = null, asking = false, again = false;
   const facts = make("dl", { class: "facts" }),
     below = make("div", {}),
-    drawing = net(frame, (name, place) => hold({ name, at: place }));
+    drawing = (frame.wide ? gallery : net)(frame, (name, place) => chosen({ name, at: place }), opened.name);
   const plane = frame.plane ? answerPlane(frame) : null;
+  const choice = layerChoice(frame);
+  if (choice) place.append(choice);
   place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), below);
   if (muon) drawing.place.append(make("p", { class: "quiet" }, MUON));
 
   function draw(now = frame) {
     tell(facts, now);
-    drawing.show(now, now.parameters[Object.keys(now.parameters)[0]][kind] ? kind : "weight", held);
+    drawing.show(now, kindOf(now, kind), held);
     plane?.show(now);
     box?.say(frame, now, value);
   }
-  /** Hold an entry, or none. */
+  const wrong = (words) => below.replaceChildren(make("p", { class: "trouble", role: "alert" }, words));
+  /** Hold an entry, once its value is known; says, in words, where there is no such entry. */
+  async function chosen(entry) {
+    try {
+      if (frame.wide) frame = await frameAt(frame.step, null, asked(entry));
+    } catch (error) {
+      held = null;
+      draw();
+      return wrong(error.message);
+    }
+    if (typeof valueOf(frame, entry) === "number") return hold(entry);
+    draw();
+    wrong(`${opened.name} learns no ${entry.name}[${entry.at.join(", ")}] that could be picked. ` +
+      `It has ${Object.entries(frame.parameters).slice(0, MOST).map(([name, { weight }]) => `${name} of ${sizeOf(weight)}`).join(", ")}` +
+      `${Object.keys(frame.parameters).length > MOST ? " and others" : ""}, each counted from 0.`);
+  }
   function hold(entry) {
     held = entry;
     value = null;
     go({ pick: held ? `${held.name}:${held.at.join(",")}` : null, value: null }, { quietly: true });
-    box = held ? sandbox(held, frame, tried, open, letGo) : null;
+    box = held ? sandbox(held, valueOf(frame, held), tried, open, letGo) : null;
     below.replaceChildren(...(box ? [box.place] : []));
     draw();
   }
@@ -118,7 +149,7 @@ async function film(place, opened, frame, kind, picks, muon) {
     try {
       while (again) {
         again = false;
-        const now = await frameAt(frame.step, `${held.name}:${held.at.join(",")}:${value}`);
+        const now = await frameAt(frame.step, `${asked(held)}:${value}`, entryOf(held));
         if (!again && value !== null) draw(now);
       }
     } catch (error) {
@@ -127,21 +158,28 @@ async function film(place, opened, frame, kind, picks, muon) {
       asking = false;
     }
   }
-  const [name, places] = (picks.pick ?? "").split(":");
-  if (places && name in frame.parameters) {
-    const [entry, wanted] = [{ name, at: places.split(",").map(Number) }, picks.value];
-    hold(entry);
-    if (wanted !== undefined && Number.isFinite(Number(wanted))) await tried(Number(wanted));
-  } else draw();
+  draw();
+  if (picks.pick) {
+    const wanted = picks.value;
+    try {
+      await chosen(entryIn(picks.pick));
+    } catch (error) {
+      wrong(error.message);
+    }
+    if (held && wanted !== undefined && Number.isFinite(Number(wanted))) await tried(Number(wanted));
+  }
   return {
     show: async (number) => {
-      frame = await frameAt(number);
+      frame = await frameAt(number, null, entryOf(held));
       if (held && value !== null) await tried(value);
       else draw();
     },
     end: () => removeEventListener("keydown", leave),
   };
 }
+
+/** 4 x 2, or 4. */
+const sizeOf = (values) => (Array.isArray(values[0]) ? `${values.length} x ${values[0].length}` : `${values.length}`);
 
 /** How it does, for people. */
 function tell(facts, frame) {
@@ -156,83 +194,4 @@ function tell(facts, frame) {
       .map(([name, one]) => [name, number(one)]),
   ];
   facts.replaceChildren(...told.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, one))));
-}
-
-/** A network too wide for links: its first neurons, and each matrix of it on demand. */
-function wide(place, opened, frame, kind) {
-  const facts = make("dl", { class: "facts" }),
-    drawing = gallery(frame),
-    plane = frame.plane ? answerPlane(frame) : null;
-  const matrices = make(
-    "details",
-    {},
-    make("summary", {}, `The matrices: a layer of more than ${FEW} numbers has too many links to draw`),
-  );
-  let now = frame;
-  matrices.addEventListener("toggle", async () => {
-    if (!matrices.open || matrices.children.length > 1) return;
-    const told = make("p", { class: "quiet", role: "status" }, "The step is made again …"), step = Math.max(1, now.step);
-    matrices.append(told);
-    try {
-      const { structure } = await ask(`${at(opened.name)}/steps/${step}`);
-      const names = structure.parameters.map((one) => one.name).filter((name) => /^(layers\.\d+|head)\.weight$/.test(name));
-      const found = await Promise.all(names.map((name) => matrix(opened.name, step, name, kind)));
-      told.textContent = `Step ${step}, before its update: the ${LINKS[kind]}.`;
-      matrices.append(...names.map((name, each) => drawnMatrix(name, found[each], structure, each)));
-    } catch (error) {
-      [told.className, told.textContent] = ["trouble", error.message];
-    }
-  });
-  const draw = () => {
-    tell(facts, now);
-    drawing.show(now);
-    plane?.show(now);
-    matrices.open = false;
-    matrices.replaceChildren(matrices.firstChild);
-  };
-  place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), matrices);
-  draw();
-  return { show: async (step) => {
-    now = await ask(`${at(opened.name)}/frames/${step}`);
-    draw();
-  } };
-}
-
-async function matrix(run, step, name, kind) {
-  const get = (what) => tensor(run, step, `${what}/${name}`);
-  if (kind === "gradient") return get("gradient");
-  const old = await get("old");
-  if (kind === "weight") return old;
-  const fresh = await get("new");
-  return { shape: old.shape, values: fresh.values.map((value, each) => value - old.values[each]) };
-}
-
-function drawnMatrix(name, { shape: [rows, columns], values }, structure, each) {
-  const largest = Math.max(...values.map(Math.abs), 1e-30),
-    reads = (column) => (each ? `input ${column}` : (structure.input_names[column] ?? `input ${column}`));
-  const across = rows > columns; // the longer side lies
-  const nested = Array.from({ length: across ? columns : rows }, (_, down) =>
-    Array.from({ length: across ? rows : columns }, (_, right) =>
-      across ? values[right * columns + down] : values[down * columns + right],
-    ),
-  );
-  const units = Array.from({ length: rows }, (_, unit) => `unit ${unit}`),
-    inputs = Array.from({ length: columns }, (_, column) => reads(column));
-  const [down, right] = across ? [inputs, units] : [units, inputs];
-  return make(
-    "section",
-    {},
-    make("h2", {}, `${name}: ${rows} units from ${columns} inputs`),
-    heatmap({
-      values: nested,
-      title: `rows are ${across ? "what they read, columns units" : "units, columns what they read"}; light is large, ` +
-        "of either sign",
-      rows: down,
-      columns: right,
-      share: (value) => Math.abs(value) / largest,
-      size: down.length <= 40 ? 14 : 6,
-      square: true,
-      twin: rows * columns <= 4000,
-    }),
-  );
 }
