@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -72,6 +74,50 @@ def test_the_map_is_drawn_in_more_than_one_colour(window: Window) -> None:
         return found.size; }"""
     )
     assert colours > 20
+
+
+CELL = """(canvas, [row, column, high, wide]) => {
+  const [x, y] = [(column + 0.5) * canvas.width / wide, (row + 0.5) * canvas.height / high];
+  return [...canvas.getContext('2d').getImageData(Math.floor(x), Math.floor(y), 1, 1).data].slice(0, 3);
+}"""
+DARK, LIGHT = [68, 1, 84], [253, 231, 37]  # the ends of the scale
+
+
+def ends_of(rows: list[list[float | None]]) -> list[tuple[int, int]]:
+    """Where the least and the largest stand."""
+    known = {
+        (y, x): value for y, row in enumerate(rows) for x, value in enumerate(row) if value is not None and value > 0
+    }
+    assert len(set(known.values())) > 2
+    return [min(known, key=known.__getitem__), max(known, key=known.__getitem__)]
+
+
+@pytest.mark.parametrize("run", ["book", "moons"])
+def test_the_largest_of_the_map_is_light_the_least_dark_each_in_its_cell(
+    run: str, window: Window, observed: Path
+) -> None:
+    window.allowed = ("willReadFrequently",)  # advice to this test's own reading
+    page = window.open("blame", run)
+    ready(page)
+    form, tensors = of_measures(RunFolder(observed / run))
+    names = page.locator(".heat .row-names span").all_inner_texts()
+    rows = [tensors[f"gradient/{name}"].tolist() for name in names]
+    canvas = page.locator(".heat canvas")
+    cells = [canvas.evaluate(CELL, [*at, len(rows), len(form["steps"])]) for at in ends_of(rows)]
+    assert cells == [DARK, LIGHT]
+
+
+def test_the_loudest_place_of_a_steps_blame_is_light_the_least_dark(window: Window, observed: Path) -> None:
+    window.allowed = ("willReadFrequently",)
+    page = window.open("step", "moons", step=5, station="blame")
+    with urlopen(f"{window.server.address}/api/runs/moons/steps/5/stations/blame") as answer:
+        told = json.load(answer)
+    names = page.locator(".heat .row-names span").all_inner_texts()
+    assert names == list(reversed(told["paths"]))
+    rows = list(reversed(told["places"]))
+    canvas = page.locator(".heat canvas")
+    cells = [canvas.evaluate(CELL, [*at, len(rows), len(rows[0])]) for at in ends_of(rows)]
+    assert cells == [DARK, LIGHT]
 
 
 def test_the_tree_is_sorted_by_the_column_that_is_clicked(window: Window, observed: Path) -> None:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
 from fogwalk.runs.control import Wish, wish, wished
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
 from tests.browser.conftest import Server, Window, serving, when
+from tests.conftest import train_short
 
 SIGNED = ((230, 159, 0), (246, 224, 178), (247, 247, 247), (166, 206, 229), (0, 114, 178))
+VIRIDIS = ((68, 1, 84), (253, 231, 37))  # the ends of the scale
+CELL = """(canvas, [row, column, high, wide]) => {
+  const [x, y] = [(column + 0.5) * canvas.width / wide, (row + 0.5) * canvas.height / high];
+  return [...canvas.getContext('2d').getImageData(Math.floor(x), Math.floor(y), 1, 1).data].slice(0, 3);
+}"""
 PIXELS = """(image) => new Promise((done) => {
   const read = new Image();
   read.onload = () => {
@@ -144,11 +151,126 @@ def test_another_weight_is_tried_in_a_copy_by_keyboard_alone(window: Window, ser
     assert "pick=" not in page.url
 
 
-def test_a_network_too_wide_for_links_shows_its_first_neurons(window: Window) -> None:
+def test_a_network_too_wide_for_links_shows_its_strongest_units_matrices_and_links(
+    window: Window, server: Server
+) -> None:
     page = window.open("network", "wide", step=4)
-    expect(page.get_by_role("heading", name="layers.0: 16 of 17 neurons, those with the strongest weights")).to_be_visible()
-    expect(page.locator(".tiles img")).to_have_count(16 + 2)
+    heading = "layers.0: 16 of 17 neurons, those with the strongest weights"
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.locator(".unit img")).to_have_count(16 + 2)
     expect(page.get_by_role("heading", name="layers.0.weight: 17 units from 2 inputs")).to_be_visible()
+    told = frame(server, "wide", 4)
+    rows = page.locator("table tbody tr", has=page.get_by_role("button", name="try another"))
+    expect(rows).to_have_count(2 * 17 + 17 * 2)
+    page.get_by_role("button", name="change", exact=True).click()
+    changes = [link[5] for link in told["links"]["weight"]]
+    expect(rows.first.locator("td").last).to_have_text(re.compile(f"^{max(changes):#.3g}"[:5]))
+    page.reload()
+    window.drawn()
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("change")
+
+
+def test_a_link_and_a_unit_of_a_wide_network_are_tried_in_a_copy(window: Window, server: Server) -> None:
+    page = window.open("network", "wide", step=4)
+    name, unit, came, weight, *_ = frame(server, "wide", 4)["links"]["weight"][0]
+    page.get_by_role("button", name=f"try another {name}[{unit}, {came}]", exact=True).click()
+    box = page.locator(".sandbox")
+    expect(box).to_contain_text(f"It is {weight:#.4g}")
+    field = page.get_by_label("its value as a number")
+    field.fill("4.5")
+    field.press("Enter")
+    told = frame(server, "wide", 4, f"{name}:{unit},{came}:4.5")["validation"]["loss"]
+    expect(box).to_contain_text(f"With 4.500: loss of the held-back rows {told:#.4g}")
+    page.locator(".unit").first.click()
+    expect(box).to_contain_text("layers.0.bias[")
+    expect(page.locator(".unit").first).to_have_attribute("aria-pressed", "true")
+    assert page.url.count("pick=layers.0.bias") == 1
+
+
+MANY = {
+    "deep": {"model.hidden": (8,) * 40},
+    "square": {"model.hidden": (400, 400)},
+}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two networks of moons with more links than are drawn: forty layers of eight, and one of 400 by 400."""
+    place = tmp_path_factory.mktemp("many")
+    train_short(place, {name: {"data.path": ("sample:moons",)} | one for name, one in MANY.items()})
+    with serving(place / "runs", place / "cache") as server:
+        yield server
+
+
+def test_only_the_strongest_links_of_a_deep_network_are_in_the_page(
+    many: Server, windows: Callable[..., Window]
+) -> None:
+    window = windows(many)
+    page = window.open("network", "deep", step=4)
+    links = frame(many, "deep", 4)["links"]["weight"]
+    assert len(links) == 400
+    values = [abs(one[3]) for one in links]
+    assert values == sorted(values, reverse=True)
+    layers = ["layers." + str(at) + ".weight" for at in range(23)]
+    here = {f"{name}[{unit}, {came}]" for name, unit, came, *_ in links if name in layers}
+    labels = page.locator("svg.net .reach").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    assert {label.split(" weight ")[0] for label in labels} == here
+    expect(page.locator("#screen")).to_contain_text(
+        f"The strongest 400 of the network's {2 * 8 + 39 * 64 + 16:,} links"
+    )
+    expect(page.locator("#screen")).to_contain_text("24 of 42 columns: at most 24 are drawn at once")
+    expect(page.locator("svg.net .neuron")).to_have_count(2 + 23 * 8)
+    page.get_by_label("layers drawn").select_option(label="layers.22 to head")
+    window.drawn()
+    expect(page.locator("svg.net .neuron")).to_have_count(18 * 8 + 2)
+    page.reload()
+    window.drawn()
+    expect(page.locator("svg.net .neuron")).to_have_count(18 * 8 + 2)
+    page.get_by_text("The strongest links as a table").click()
+    expect(page.locator("#screen table tbody tr")).to_have_count(400)
+
+
+def test_a_matrix_of_400_by_400_is_drawn_by_its_numbers(many: Server, windows: Callable[..., Window]) -> None:
+    window = windows(many)
+    window.allowed = ("willReadFrequently",)
+    page = window.open("network", "square", step=4)
+    expect(page.get_by_role("heading", name="layers.1.weight: 400 units from 400 inputs")).to_be_visible()
+    canvas = page.locator("section", has=page.get_by_role("heading", name="layers.1.weight")).locator("canvas")
+    with urlopen(f"{many.address}/api/runs/square/frames/4/matrix?name=layers.1.weight") as answer:
+        values = torch.frombuffer(bytearray(answer.read()), dtype=torch.float32).reshape(400, 400)
+    for place, share in ((int(values.abs().argmax()), 1.0), (int(values.abs().argmin()), 0.0)):
+        row, column = divmod(place, 400)
+        pixel = canvas.evaluate(CELL, [row, column, 400, 400])
+        assert pixel == pytest.approx(VIRIDIS[-1] if share else VIRIDIS[0], abs=4)
+    page.locator("select[aria-label=links]").select_option("gradient")
+    window.drawn()
+    expect(page.get_by_text("After step 4: the blame")).to_be_visible()
+
+
+WRITTEN = "an entry is written as layers.0.weight:3,1"
+
+
+@pytest.mark.parametrize(
+    ("picks", "words", "of_wide"),
+    [
+        ({"pick": "layers.0.weight:99,99"}, "moons learns no layers.0.weight[99, 99]", "has no entry [99, 99]"),
+        ({"pick": "layers.0.weight:0"}, "moons learns no layers.0.weight[0]", "has no entry [0]"),
+        ({"pick": "constructor:0"}, "moons learns no constructor[0]", "learns no 'constructor'"),
+        ({"pick": "layers.0.weight:a"}, WRITTEN, WRITTEN),
+        ({"pick": "nothing"}, WRITTEN, WRITTEN),
+        ({"links": "constructor"}, *["they can show weight, gradient, change"] * 2),
+        ({"step": "999999"}, *[f"names step 999,999, and {run} has made 20" for run in ("moons", "wide")]),
+    ],
+)
+@pytest.mark.parametrize("run", ["moons", "wide"])
+def test_what_the_address_picks_wrongly_is_worded(
+    run: str, picks: dict[str, str], words: str, of_wide: str, window: Window
+) -> None:
+    window.allowed = ("404 (Not Found)",)  # a wide network's entries are the server's to know
+    page = window.open("network", run, **picks)
+    expect(page.locator(".trouble")).to_contain_text(of_wide if run == "wide" else words)
+    expect(page.locator(".facts dd")).not_to_have_count(0)
+    assert "undefined" not in page.locator("#screen").inner_text()
 
 
 def test_more_than_two_columns_are_told_by_histograms(window: Window) -> None:
@@ -190,6 +312,42 @@ def test_a_network_is_started_waits_makes_one_real_step_plays_and_waits_again(
             page.get_by_role("button", name="save and end").click()
             when(lambda: folder.status()["state"] == "interrupted")
             expect(page.get_by_role("button", name="train on")).to_be_visible()
+            page.goto("about:blank")
+        finally:
+            if folder.status().get("state") in ("training", "paused"):
+                wish(folder, Wish(stop=True))
+                when(lambda: folder.status()["state"] == "interrupted")
+
+
+def test_a_training_that_goes_can_be_paused_from_a_page_that_is_opened_meanwhile(
+    tmp_path: Path, windows: Callable[..., Window]
+) -> None:
+    with serving(tmp_path / "runs", tmp_path / "cache") as server:
+        window = windows(server)
+        page = window.open("network")
+        page.get_by_text("Try another network").click()
+        page.get_by_role("button", name="Start anew").click()
+        page.wait_for_url(re.compile(r"run=[a-z]+-[a-z]+"))
+        window.drawn()
+        folder = RunFolder(server.runs / parse_qs(urlsplit(page.url).query)["run"][0])
+        bar = page.get_by_role("group", name="steps")
+        try:
+            expect(page.locator("#state")).to_have_text(re.compile("paused, step 0"))
+            expect(bar).to_contain_text("of 2,000")
+            page.get_by_role("button", name="play the steps").click()
+            when(lambda: max(loss_trace(folder.events), default=0) > 20)
+            expect(page.locator("#state")).to_have_text("training")
+            page.wait_for_function("() => Number(document.querySelector('.player input[type=number]').value) > 5")
+            shown = """() => [document.querySelector('.player input[type=number]').value,
+              document.querySelector('.facts dd').textContent.split(' ')[0].replace(',', '')]"""
+            for _ in range(20):
+                bar_says, box_says = map(int, page.evaluate(shown))
+                assert abs(bar_says - box_says) <= 2, "one step at a time is told"
+            page.goto("about:blank")
+            page = window.open("network", folder.name)
+            page.get_by_role("button", name="pause", exact=True).click()
+            when(lambda: folder.status()["state"] == "paused")
+            expect(page.get_by_role("button", name="play the steps")).to_be_visible()
             page.goto("about:blank")
         finally:
             if folder.status().get("state") in ("training", "paused"):

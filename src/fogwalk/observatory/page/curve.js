@@ -1,6 +1,7 @@
 // The loss over the steps: a band from the lowest to the highest of each bucket, the smoothed loss, validations, and where guessing
 // and counting would be. One step is pointed at, with the mouse or the arrow keys; Enter or a click opens it.
 
+import { ends } from "./extent.js";
 import { draw, make, table } from "./make.js";
 import { number } from "./words.js";
 
@@ -65,7 +66,7 @@ export function curve(open) {
       ...known.flatMap((point) => [point[2], point[3]]),
       ...story.validations.map((one) => one[1]).filter(Number.isFinite),
     ];
-    let [low, top] = [Math.min(...losses), Math.max(...losses)];
+    let [low, top] = ends(losses);
     for (const mark of Object.values(story.marks)) if (mark < low + 1.5 * (top - low)) top = Math.max(top, mark);
     if (top === low) [low, top] = [low - 0.5, top + 0.5];
     const last = Math.max(story.points.at(-1)[1], story.steps && story.steps < 1e9 ? story.steps : 0, 1);
@@ -206,7 +207,7 @@ export function spark(values) {
   const known = values.filter((value) => value !== null);
   const svg = draw("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" });
   if (known.length < 2) return svg;
-  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const [low, high] = ends(known);
   const points = known.map(
     (value, at) => `${(at / (known.length - 1)) * 100},${28 - ((value - low) / (high - low || 1)) * 26}`,
   );

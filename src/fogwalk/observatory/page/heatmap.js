@@ -2,6 +2,7 @@
 
 import { viridis } from "./colour.js";
 import { make, table } from "./make.js";
+import { picture } from "./pixels.js";
 import { number } from "./words.js";
 
 /** `values` are rows of numbers or null; `rows` and `columns` their names; `share` makes of a number, and its column, a share from
@@ -13,15 +14,17 @@ export function heatmap({ values, rows, columns, share, title, open, twin = true
   const wide = Math.max(1, columns.length), high = Math.max(1, rows.length);
   const each = Math.max(2, Math.min(square ? size : 44, Math.floor((square ? 900 : 720) / wide)));
   [canvas.width, canvas.height] = [wide * each, high * size];
-  const ink = canvas.getContext("2d");
+  const ink = canvas.getContext("2d"), squares = picture(wide, high, 1, "", (place) => {
+    const [y, x] = [Math.floor(place / wide), place % wide], value = values[y]?.[x];
+    const light = Number.isFinite(value) ? share(value, x) : null;
+    return light === null ? "rgba(128,128,128,0.25)" : viridis(light);
+  });
+  ink.imageSmoothingEnabled = false;
   let at = null;
 
   function draw() {
-    values.forEach((row, y) => row.forEach((value, x) => {
-      const light = value === null || !Number.isFinite(value) ? null : share(value, x);
-      ink.fillStyle = light === null ? "rgba(128,128,128,0.25)" : viridis(light);
-      ink.fillRect(x * each, y * size, each, size);
-    }));
+    ink.clearRect(0, 0, canvas.width, canvas.height);
+    ink.drawImage(squares, 0, 0, canvas.width, canvas.height);
     if (at) {
       ink.strokeStyle = "#ff5500";
       ink.lineWidth = 2;

@@ -1,15 +1,7 @@
 // Numbers as small pictures on a canvas, one pixel each: photographs, viridis for magnitude, blue and orange for the sign.
 
-import { viridis } from "./colour.js";
+import { rgb, signed, viridis } from "./colour.js";
 import { make } from "./make.js";
-
-const [PLUS, ZERO, MINUS] = [[0, 114, 178], [245, 245, 245], [230, 159, 0]];
-
-/** Blue above 0, orange below; `share` from -1 to 1. */
-function signedColour(share) {
-  const to = share < 0 ? MINUS : PLUS, far = Math.min(1, Math.abs(share));
-  return `rgb(${ZERO.map((value, each) => Math.round(value + far * (to[each] - value))).join(",")})`;
-}
 
 /** A canvas of `wide` x `high` pixels, each drawn `size` pixels wide by the page; `colour` tells of each which. */
 export function picture(wide, high, size, label, colour) {
@@ -42,8 +34,4 @@ export const shaded = (values, wide, high, size, label, [low, top]) =>
 
 /** Signs; `most` is the size that has the full colour. */
 export const signs = (values, wide, high, size, label, most) =>
-  picture(wide, high, size, label, (at) => signedColour(values[at] / (most || 1)));
-
-/** The least and the largest of many numbers. */
-export const ends = (values) =>
-  values.reduce(([low, top], one) => [Math.min(low, one), Math.max(top, one)], [Infinity, -Infinity]);
+  picture(wide, high, size, label, (at) => rgb(signed(values[at] / (most || 1))));

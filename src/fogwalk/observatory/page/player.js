@@ -13,12 +13,12 @@ const FRAMES = 10; // a second, at most
 
 /** `move(step)` draws a step and is waited for; `stands(words)` tells how the run stands. */
 export function player(move, stands) {
-  let open = null, shown = 0, made = 0, state = "", playing = false, wish = {};
+  let open = null, shown = 0, seen = 0, made = 0, state = "", playing = false, wish = {};
   let timer = null, hear = null, turn = 0, moving = null;
   const button = (words, title, onclick, kind) => make("button", { class: kind, title, "aria-label": title, onclick }, words);
   const first = button("|◀", "to the first step", () => to(open.first), "rest");
   const back = button("◀", "one step back", () => to(shown - 1));
-  const play = button("▶ play", "play the steps one after the other", () => (playing ? pause() : start()));
+  const play = button("▶ play", "play the steps one after the other", () => (goes() ? pause() : start()));
   const on = button("▶|", "one step on", step);
   const goTo = (one) => to(Number(one.value));
   const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "step", oninput: () => goTo(slider) });
@@ -33,6 +33,8 @@ export function player(move, stands) {
   place.hidden = true;
 
   const steered = () => GOING.includes(state) && (wish.pace !== null || wish.until !== null);
+  const trains = () => state === "training" && steered();
+  const goes = () => playing || trains(); // a training that goes can be paused, whoever let it go
   const wishFor = async (changes) => {
     wish = { until: null, pace: Number(speed.value), ...changes };
     await tell(`${at(open.name)}/control`, { ...wish, stop: false }).catch(() => {});
@@ -41,16 +43,18 @@ export function player(move, stands) {
   function draw() {
     slider.min = open.first;
     slider.max = field.max = Math.max(made, open.first);
-    slider.value = shown;
-    if (document.activeElement !== field) field.value = shown;
-    told.textContent = `of ${made.toLocaleString("en")}`;
-    play.textContent = playing ? "❚❚ pause" : "▶ play";
-    play.setAttribute("aria-label", playing ? "pause" : "play the steps one after the other");
+    slider.value = playing ? seen : shown;
+    if (document.activeElement !== field) field.value = playing ? seen : shown;
+    told.textContent = `of ${(steered() ? Math.max(made, open.planned) : made).toLocaleString("en")}`;
+    play.textContent = goes() ? "❚❚ pause" : "▶ play";
+    play.setAttribute("aria-label", goes() ? "pause" : "play the steps one after the other");
     back.disabled = first.disabled = shown <= open.first;
     on.disabled = shown >= made && !steered();
-    play.disabled = on.disabled && !playing;
+    play.disabled = on.disabled && !goes();
   }
 
+  /** How the run stands. While what it trains is played the step is that of the player alone. */
+  const says = (step) => (trains() && playing ? standing(state) : `${standing(state)}, step ${(step ?? 0).toLocaleString("en")}`);
   let words = null; // on how the run stands
   const calmly = calm(() => { if (open) { stands(words); if (!place.hidden) draw(); } });
 
@@ -67,6 +71,8 @@ export function player(move, stands) {
     } finally {
       moving = null;
     }
+    seen = shown;
+    if (playing) draw();
     return mine === turn;
   }
 
@@ -136,7 +142,7 @@ export function player(move, stands) {
         [made, state, wish] = [opened.step ?? 0, opened.state, opened.wish ?? {}];
       }
       made = Math.max(made, opened.made ?? 0);
-      open = { name: opened.name, first };
+      open = { name: opened.name, first, planned: opened.steps ?? 0 };
       if (GOING.includes(opened.state) && !hear) hear = listen(opened.name, opened.offset, (event) => {
         if (event.event === "step") made = Math.max(made, event.step);
         if (event.event === "resumed") made = event.step;
@@ -147,11 +153,11 @@ export function player(move, stands) {
         calmly.soon();
       }, (now) => {
         [state, wish, made] = [now.state, now.wish, Math.max(made, now.step ?? 0)];
-        words = `${standing(state)}, step ${(now.step ?? 0).toLocaleString("en")}`;
+        words = says(now.step);
         if (settling && !place.hidden && state !== "training") { settling = false; to(made); } else calmly.soon();
       });
       if (first === null) return 0;
-      shown = Math.min(made, Math.max(first, wanted ?? made));
+      seen = shown = Math.min(made, Math.max(first, wanted ?? made));
       place.hidden = false;
       draw();
       return shown;

@@ -19,6 +19,9 @@ export function number(value) {
   return rounded((digits) => value.toExponential(digits), 3).replace(/e([+-])(\d)$/, "e$10$2");
 }
 
+/** With its sign, whatever it is. */
+export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
+
 /** A bound or a rule, without zeros at its end: 0.02, 1. */
 export const briefly = (value) => String(Number(value.toPrecision(4)));
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from fogwalk.insight.film import Film, Frame
 
-WIDEST = 16  # numbers of a layer that stand one by one; of a wider one so many units are told of, and its links in a list
+WIDEST = (
+    16  # numbers of a layer that stand one by one; of a wider one so many units are told of, and its links in a list
+)
 MOST_LINKS = 400  # of a whole network: of more the strongest are told
 MOST_LAYERS = 24  # whose units are told of at once, what is read and what is answered among them
 PLANE = 28  # points along each side of a plane
@@ -88,7 +90,8 @@ def matrix(path: str, step: int, made: int | None, name: str, kind: str) -> tupl
     found = {"weight": told.parameters, "gradient": told.gradients, "change": told.changes}.get(kind, {})
     if name not in matrices or name not in found:
         raise UsageError(
-            f"step {step} has no {kind[:20]} of '{name[:80]}'", remedy="Try: weight of layers.0.weight, or of head.weight"
+            f"step {step} has no {kind[:20]} of '{name[:80]}'",
+            remedy="Try: weight of layers.0.weight, or of head.weight",
         )
     return wired(found[name])
 
@@ -220,7 +223,9 @@ def _plane(film: Film, told: Frame, chosen: dict[str, list[int]]) -> dict[str, A
         "high": high.tolist(),
         "side": PLANE,
         "units": {
-            name: _short(made.T[chosen[name]]) for name, made in _units(film, points.to(device)).items() if name in chosen
+            name: _short(made.T[chosen[name]])
+            for name, made in _units(film, points.to(device)).items()
+            if name in chosen
         },
         "held": _points(inputs[:MOST_POINTS], targets[:MOST_POINTS]),
         "batch": _points(batch.inputs, batch.targets) if batch else [],

@@ -1,6 +1,7 @@
 // The answer for an image: the image as it is read, what each square of it did, and what the network makes of it on the way.
 
 import { go, picks as now } from "../address.js";
+import { largestOf } from "../extent.js";
 import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
@@ -92,7 +93,7 @@ function looked(structure, { values, shape }) {
   const [channels, high, wide] = shape,
     size = Math.max(1, Math.round(SIDE / Math.max(high, wide)));
   const does = structure.covered.map((row) => row.map((change) => -change)),
-    most = Math.max(...does.flat().map(Math.abs), 1e-30);
+    most = largestOf(does.flat());
   const [down, across] = [does.length, does[0].length],
     what = Object.keys(structure.probabilities).length ? `the probability of ${structure.answer}` : structure.target;
   let top = [0, 0];

@@ -1,8 +1,9 @@
 // What a network that reads images is made of and makes: the weights that read the pixels, and the feature maps of each
 // convolution.
 
+import { ends, largestOf } from "../extent.js";
 import { make } from "../make.js";
-import { ends, picture, shaded, signs } from "../pixels.js";
+import { picture, shaded, signs } from "../pixels.js";
 import { floats, run as at } from "../server.js";
 import { number } from "../words.js";
 import { entries, twin } from "./told.js";
@@ -40,7 +41,7 @@ async function filters(name, asked, { name: weight, shape: [all, channels, high,
   const { values } = await floats(`${at(name)}/answer/tensor`, { ...asked, name: `weight/${weight}`, most: MOST });
   const each = channels * high * wide,
     many = Math.min(all, MOST),
-    most = Math.max(...ends(values).map(Math.abs)),
+    most = largestOf(values),
     size = Math.max(1, Math.floor(FILTER / Math.max(high, wide)));
   const one = (filter) => {
     const own = values.subarray(filter * each, (filter + 1) * each), label = `filter ${filter}`;

@@ -2,6 +2,7 @@
 
 import { addressWith } from "../address.js";
 import { viridis } from "../colour.js";
+import { largestOf } from "../extent.js";
 import { make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
@@ -46,7 +47,7 @@ export function mistakes({ name, picks, form }) {
 }
 
 function confusion({ classes, of, confusion: counts, unit, rows }) {
-  const top = Math.max(...counts.flat(), 1),
+  const top = Math.max(1, largestOf(counts.flat())),
     share = (count) => Math.log1p(count) / Math.log1p(top),
     wrong = [];
   counts.forEach((row, right) =>

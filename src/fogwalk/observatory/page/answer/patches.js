@@ -2,6 +2,7 @@
 // is picked.
 
 import { go } from "../address.js";
+import { largestOf } from "../extent.js";
 import { heatmap } from "../heatmap.js";
 import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
@@ -26,7 +27,7 @@ export async function patches({ name, asked, inside, pixels, picks }) {
   let listener = picks.listener === undefined ? null : Math.min(all - 1, Number(picks.listener) || 0);
 
   function redraw() {
-    const rows = Array.from({ length: all }, (_, each) => row(each));
+    const rows = Array.from({ length: all }, (_, each) => row(each)), largest = largestOf(rows.flat());
     const shares =
       listener === null ? rows[0].map((_, to) => rows.reduce((sum, one) => sum + one[to], 0) / all) : rows[listener];
     const most = shares.indexOf(Math.max(...shares)),
@@ -96,7 +97,7 @@ export async function patches({ name, asked, inside, pixels, picks }) {
               values: rows,
               rows: rows.map((_, each) => `${each}`),
               columns: rows.map((_, each) => `${each}`),
-              share: (value) => value / Math.max(...rows.flat()),
+              share: (value) => value / largest,
               title: "rows listen, columns speak; light is a large share",
               open: listen,
               size: 16,

@@ -2,6 +2,7 @@
 
 import { addressWith } from "../address.js";
 import { ticks } from "../curve.js";
+import { ends } from "../extent.js";
 import { draw, make, table } from "../make.js";
 import { ask, run as at } from "../server.js";
 import { histogram } from "../step/drawings.js";
@@ -78,7 +79,7 @@ function history(steps, values, look, powers, title) {
     .map((step, each) => [step, values[each]])
     .filter(([, value]) => value !== null && (!powers || value > 0));
   if (!known.length) return make("p", { class: "quiet" }, "It was never more than 0.");
-  let [low, most] = [Math.min(...known.map(([, value]) => by(value))), Math.max(...known.map(([, value]) => by(value)))];
+  let [low, most] = ends(known.map(([, value]) => by(value)));
   if (low === most) [low, most] = [low - 0.5, most + 0.5];
   const x = (step) => left + (step / Math.max(1, steps.at(-1))) * (wide - left - right),
     y = (value) => top + (1 - (by(value) - low) / (most - low)) * (base - top);

@@ -1,6 +1,7 @@
 // What the whole network answers over the plane, with the points it learns from (filled) and those held back (open).
 
 import { CLASSES, ofClass, rgb, signed } from "../colour.js";
+import { largestOf } from "../extent.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
 
@@ -14,7 +15,7 @@ export function answerPlane(frame) {
 
   function show({ plane }) {
     const { low, high, side } = plane, heads = plane.units.head, each = SIZE / side;
-    const largest = Math.max(...heads[0].map(Math.abs), 1e-30);
+    const largest = largestOf(heads[0]);
     for (let at = 0; at < side * side; at += 1) {
       ink.fillStyle = rgb(classes.length ? classed(heads.map((unit) => unit[at])) : signed(heads[0][at] / largest));
       ink.fillRect((at % side) * each, Math.floor(at / side) * each, each, each);

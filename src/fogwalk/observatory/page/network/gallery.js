@@ -28,7 +28,7 @@ export function gallery(frame, pick, run) {
     if (focused) units.querySelector(`[data-unit="${focused}"]`)?.focus({ preventScroll: true });
     const links = linksOf(now, kind);
     sentence.textContent = `A layer of more than ${now.few} numbers has too many links to draw: its matrix is drawn instead, and ` +
-      `the table has the links. ${manyLinks(now, links, kind)}, ${LINKS[kind]}; each can be picked to try another number for it.`;
+      `the table has the links. ${manyLinks(now, links, kind)} stand there; each can be picked to try another number for it.`;
     twin.show(links);
     fill();
   }

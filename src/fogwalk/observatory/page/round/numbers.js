@@ -1,7 +1,7 @@
 // What one listener hears in one head, as the account of attention has its numbers.
 
 import { make, table } from "../make.js";
-import { number } from "../words.js";
+import { number, signed } from "../words.js";
 import { headOf } from "./names.js";
 
 const ROWS = 64; // speakers that stand in the table at first
@@ -139,8 +139,6 @@ function speakers(told, found, pick) {
     all,
   );
 }
-
-const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
 /** Query, key, value and what is heard, number by number. */
 function vectors(told, called) {

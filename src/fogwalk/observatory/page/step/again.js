@@ -1,8 +1,8 @@
 // Station 6: the same batch after the update; what the gradient had promised, and what came.
 
 import { make } from "../make.js";
-import { number } from "../words.js";
-import { bars, signed, signedBars } from "./drawings.js";
+import { number, signed } from "../words.js";
+import { bars, signedBars } from "./drawings.js";
 import { explained } from "./say.js";
 
 const MOST = 24; // parameters whose part is drawn

@@ -1,5 +1,6 @@
 // Station 4: how much the loss hangs on each number that was made on the way, from the last layer back to the first.
 
+import { ends, largestOf } from "../extent.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
@@ -46,7 +47,7 @@ export async function blame(step) {
 
 /** The length of a bar by powers of ten: the smallest still has a little. */
 function byPowers(values) {
-  const logs = values.map(Math.log10), [low, high] = [Math.min(...logs) - 0.5, Math.max(...logs)];
+  const logs = values.map(Math.log10), [least, high] = ends(logs), low = least - 0.5;
   return (value) => (value > 0 ? Math.max(0.01, (Math.log10(value) - low) / (high - low || 1)) : 0);
 }
 
@@ -68,7 +69,7 @@ function inWords(told, known) {
 function map(step, told, pick) {
   const flat = told.places.flat().filter((value) => value > 0), paths = [...told.paths].reverse();
   if (!flat.length || told.places[0].length < 2) return null;
-  const low = Math.log10(Math.min(...flat)), high = Math.log10(Math.max(...flat));
+  const [low, high] = ends(flat).map(Math.log10);
   const columns = told.texts ? told.tokens.map((token, place) => `place ${place} ${visible(token)}`)
     : told.right.map((right, row) => `row ${row} (${right})`);
   const cut = told.of > columns.length ? ` The first ${columns.length} of ${told.of} are shown.` : "";
@@ -86,7 +87,7 @@ function map(step, told, pick) {
 /** Of an image: how much the loss hangs on each of its pixels. */
 function pixels(told, pictures, row) {
   if (!told.pixels) return null;
-  const high = told.pixels.length, wide = told.pixels[0].length, largest = Math.max(...told.pixels.flat(), 1e-30);
+  const high = told.pixels.length, wide = told.pixels[0].length, largest = largestOf(told.pixels.flat());
   const levels = pictures.pictures?.[row], image = levels ? picture(levels, pictures.shape) : null;
   if (image) image.style.width = `${12 * wide}px`;
   const words = `the image, which is ${pictures.right[row]}; below it the blame of its pixels`;

@@ -1,17 +1,15 @@
 // Small drawings that several stations share: bars to both sides, the lines of an account, histograms, a number's move.
 
 import { ticks } from "../curve.js";
+import { largestOf } from "../extent.js";
 import { draw, make, table } from "../make.js";
-import { briefly, number } from "../words.js";
+import { briefly, number, signed } from "../words.js";
 
 /** A token as it is shown: without the quotes of its name, a blank as ␣. */
 export function visible(name) {
   const bare = /^(['"]).*\1$/s.test(name) ? name.slice(1, -1) : name;
   return bare.replace(/ /g, "␣") || "∅";
 }
-
-/** With its sign, whatever it is. */
-export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
 /** An old number and a new one, with as many digits that their difference shows. */
 export function pair(old, fresh) {
@@ -37,7 +35,7 @@ const numberOf = (row, words) => make("span", { class: "number" }, row.note ? ma
 /** Bars to the left of a middle for what is below zero, to the right for what is above; `rows` are {name, value, note, open,
  * title}. */
 export function signedBars(rows, title) {
-  const largest = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-30);
+  const largest = largestOf(rows.map((row) => row.value));
   return make("ul", { class: "bars signed", "aria-label": title }, rows.map((row) => {
     const share = (Math.abs(row.value) / largest) * 50, below = row.value < 0;
     const style = `left: ${below ? 50 - share : 50}%; width: ${Math.max(share, 0.4)}%`;
@@ -49,7 +47,7 @@ export function signedBars(rows, title) {
 
 /** Bars from the left. `rows` are {name, value, note, open, picked}; `share` makes of a value a share from 0 to 1. */
 export function bars(rows, title, { share = null, kind = "" } = {}) {
-  const largest = Math.max(...rows.map((row) => row.value ?? 0), 1e-30), long = share ?? ((value) => value / largest);
+  const largest = largestOf(rows.map((row) => row.value ?? 0)), long = share ?? ((value) => value / largest);
   return make("ul", { class: `bars ${kind}`, "aria-label": title }, rows.map((row) => {
     const style = `width: ${Math.max(0, Math.min(1, long(row.value ?? 0))) * 100}%`;
     return make("li", { title: row.title, "data-value": row.value }, nameOf(row),

@@ -1,8 +1,8 @@
 // A weight that is pinned stays in sight above the stations, and each station says what it did there.
 
 import { make } from "../make.js";
-import { number } from "../words.js";
-import { pair, put, signed, signedBars, visible } from "./drawings.js";
+import { number, signed } from "../words.js";
+import { pair, put, signedBars, visible } from "./drawings.js";
 
 /** layers.0.weight[3,1] -> {name, at}; null for what is none. */
 export function weightOf(written) {

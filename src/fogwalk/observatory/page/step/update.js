@@ -1,8 +1,8 @@
 // Station 5: every parameter moves; one of them is opened, and one of its weights.
 
 import { make } from "../make.js";
-import { number } from "../words.js";
-import { signed, wide } from "./drawings.js";
+import { number, signed } from "../words.js";
+import { wide } from "./drawings.js";
 import { easiest, written } from "./pin.js";
 import { explained } from "./say.js";
 import { weight } from "./weight.js";

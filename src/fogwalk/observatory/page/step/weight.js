@@ -1,8 +1,8 @@
 // One weight: how it moved, number by number; whether its gradient is true; and what the loss would be if it were another.
 
 import { make } from "../make.js";
-import { number } from "../words.js";
-import { move, pair, signed, toldLines } from "./drawings.js";
+import { number, signed } from "../words.js";
+import { move, pair, toldLines } from "./drawings.js";
 import { shares, written } from "./pin.js";
 import { explained } from "./say.js";
 

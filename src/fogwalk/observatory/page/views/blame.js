@@ -2,6 +2,7 @@ import { addressWith, go } from "../address.js";
 import { detail } from "../blame/detail.js";
 import { FIRST, TITLES, WHAT, healthy, inOrder } from "../blame/measures.js";
 import { tree } from "../blame/tree.js";
+import { ends } from "../extent.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { recording } from "../recorded.js";
@@ -108,7 +109,7 @@ function whole(body, state, measures, opened) {
   const seen = values.flatMap((row) => row.slice(unlike ? 1 : 0));
   const known = seen.filter((value) => value !== null && (!kind.powers || value > 0));
   const by = (value) => (kind.powers ? Math.log10(Math.max(value, 1e-30)) : value);
-  const [least, most] = kind.powers && known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
+  const [least, most] = kind.powers && known.length ? ends(known) : [0, 1];
   const share = (value) => (by(value) - by(least)) / (by(most) - by(least) || 1);
   const details = detail(state, measures),
     choose = (name, step) => {
