@@ -182,6 +182,7 @@ def test_a_link_and_a_unit_of_a_wide_network_are_tried_in_a_copy(window: Window,
     told = frame(server, "wide", 4, f"{name}:{unit},{came}:4.5")["validation"]["loss"]
     expect(box).to_contain_text(f"With 4.500: loss of the held-back rows {told:#.4g}")
     page.locator(".unit").first.click()
+    expect(box).to_be_in_viewport()
     expect(box).to_contain_text("layers.0.bias[")
     expect(page.locator(".unit").first).to_have_attribute("aria-pressed", "true")
     assert page.url.count("pick=layers.0.bias") == 1
@@ -228,6 +229,13 @@ def test_only_the_strongest_links_of_a_deep_network_are_in_the_page(
     expect(page.locator("svg.net .neuron")).to_have_count(18 * 8 + 2)
     page.get_by_text("The strongest links as a table").click()
     expect(page.locator("#screen table tbody tr")).to_have_count(400)
+
+
+def test_a_drawing_wider_than_a_phone_says_that_it_scrolls(windows: Callable[..., Window], server: Server) -> None:
+    page = windows(server, 360).open("network", "moons", step=13)
+    expect(page.get_by_text("It is wider than there is room for")).to_be_visible()
+    page = windows(server).open("network", "moons", step=13)
+    expect(page.get_by_text("It is wider than there is room for")).to_be_hidden()
 
 
 def test_a_matrix_of_400_by_400_is_drawn_by_its_numbers(many: Server, windows: Callable[..., Window]) -> None:

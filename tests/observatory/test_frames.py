@@ -140,3 +140,39 @@ def test_what_has_no_frames_is_said(address: str, words: str, page: TestClient) 
     answer = page.get(f"/api/runs/{address}")
     assert answer.status_code in (404, 409)
     assert words in answer.json()["error"]
+
+
+def test_the_strongest_links_the_matrices_and_an_entry_are_those_of_the_run(page: TestClient, shelf: Path) -> None:
+    told = page.get("/api/runs/wide/frames/7", params={"entry": "layers.0.weight:3,1"}).json()
+    moved, later = (load(shelf / "wide").explain(step).step.moved for step in (7, 8))
+    assert told["held"] == float(later["layers.0.weight"].old[3, 1])
+    assert told["many"] == 2 * 17 + 17 * 2
+    for kind, column in (("weight", 3), ("gradient", 4), ("change", 5)):
+        sizes = [abs(one[column]) for one in told["links"][kind]]
+        assert sizes == sorted(sizes, reverse=True)
+    for name, unit, came, weight, gradient, change in told["links"]["change"]:
+        assert weight == float(later[name].old[unit, came])
+        assert gradient == pytest.approx(float(moved[name].gradient[unit, came]), rel=1e-4, abs=1e-8)
+        assert change == pytest.approx(weight - float(moved[name].old[unit, came]), abs=1e-12)
+    norms = later["layers.0.weight"].old.norm(dim=1)
+    assert told["chosen"]["layers.0"] == [unit for unit in range(17) if unit != int(norms.argmin())]
+    answer = page.get("/api/runs/wide/frames/7/matrix", params={"name": "layers.0.weight", "kind": "weight"})
+    assert answer.headers["x-shape"] == "17,2"
+    values = torch.frombuffer(bytearray(answer.content), dtype=torch.float32).reshape(17, 2)
+    assert torch.equal(values, later["layers.0.weight"].old)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("?entry=layers.0.weight:99,0", "has no entry"),
+        ("?entry=layers.0.weight:a", "entry cannot be"),
+        ("?layers=9", "has no layer 9"),
+        ("/matrix?name=layers.0.bias", "has no weight of 'layers.0.bias'"),
+        ("/matrix?name=head.weight&kind=x", "has no x of 'head.weight'"),
+    ],
+)
+def test_what_a_wide_networks_frame_has_not_is_said(asked: str, words: str, page: TestClient) -> None:
+    answer = page.get(f"/api/runs/wide/frames/7{asked}")
+    assert answer.status_code in (400, 404)
+    assert words in answer.json()["error"]

@@ -78,7 +78,8 @@ export function gallery(frame, pick, run) {
   }
   /** Put the focus on an entry, where it was picked. */
   function focus(name, places) {
-    units.querySelector(`[data-unit="${name.replace(/bias$/, "")}${places.join()}"]`)?.focus({ preventScroll: true });
+    if (places.length > 1) return twin.focus(name, places);
+    units.querySelector(`[data-unit="${name.replace(/bias$/, "")}${places.join()}"]`)?.focus();
   }
   const place = make("div", {}, sentence, make("p", { class: "quiet" }, `${inside(frame)} Pick one to try another number for its bias.`),
     units, pointed, twin.place, whole);

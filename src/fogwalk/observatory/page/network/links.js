@@ -65,7 +65,10 @@ export function linkTable(title, pick, open = false) {
     const box = { class: "scroll tall tree", tabindex: "0", role: "region", "aria-label": title };
     place.replaceChildren(place.firstChild, make("div", box, table));
   }
-  return { place, show: (now) => { links = now; fill(); } };
+  /** Put the focus on a link that was picked here. */
+  const focus = (name, at) =>
+    place.querySelector(`[aria-label="try another ${written(name, at)}"]`)?.focus({ preventScroll: true });
+  return { place, focus, show: (now) => { links = now; fill(); } };
 }
 
 /** Which layers are drawn, where not all are: a choice of the others. */

@@ -4,6 +4,7 @@
 import { signed } from "../colour.js";
 import { ends, largestOf } from "../extent.js";
 import { draw, make } from "../make.js";
+import { wide } from "../step/drawings.js";
 import { number } from "../words.js";
 import { LINKS, linkAt, linkTable, linksOf, manyLinks, matrices, written } from "./links.js";
 
@@ -20,7 +21,7 @@ const HINT = "The drawing is one stop of the Tab key. In it the arrow keys go on
     focus on an entry. */
 export function net(frame, pick) {
   const { sizes, shown: [begin, end] } = frame, names = matrices(frame), most = Math.max(...sizes.slice(begin, end));
-  const high = TOP + most * (TILE + GAP), wide = LEFT + (end - begin - 1) * COLUMN + TILE + 90;
+  const high = TOP + most * (TILE + GAP), across = LEFT + (end - begin - 1) * COLUMN + TILE + 90;
   const seat = (layer, unit) => [
     LEFT + (layer - begin) * COLUMN,
     TOP + ((most - sizes[layer]) * (TILE + GAP)) / 2 + unit * (TILE + GAP),
@@ -42,7 +43,7 @@ export function net(frame, pick) {
   const made = new Map(), pointed = make("p", { class: "sentence pointed" }), below = draw("g", {});
   const svg = draw(
     "svg",
-    { class: "net", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": LABEL },
+    { class: "net", width: across, height: high, viewBox: `0 0 ${across} ${high}`, role: "group", "aria-label": LABEL },
     below, tiles.flat().map((one) => one.group), titles,
   );
   const sentence = make("p", { class: "quiet" }), hint = make("p", { class: "quiet" }, HINT);
@@ -116,7 +117,7 @@ export function net(frame, pick) {
   }
   /** The neuron that is pointed at, or the nearest link. */
   function under(event) {
-    const box = svg.getBoundingClientRect(), zoom = box.width / wide;
+    const box = svg.getBoundingClientRect(), zoom = box.width / across;
     const [x, y] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
     const tile = tiles.flat().find((one) => x >= one.x && x <= one.x + TILE && y >= one.y && y <= one.y + TILE);
     if (tile) return tile.entry && tile;
@@ -153,12 +154,12 @@ export function net(frame, pick) {
   /** Put the focus on an entry, where it was picked. */
   function focus(name, at) {
     const one = columns.flat().find(({ entry }) => entry[0] === name && entry[1].join() === at.join());
-    if (!one) return;
+    if (!one) return twin.focus(name, at);
     stopAt(one);
     one.group.focus({ preventScroll: true });
   }
   return {
-    place: make("div", {}, make("div", { class: "scroll" }, svg), pointed, sentence, hint, twin.place),
+    place: make("div", {}, wide(svg, "the drawing", "", false), pointed, sentence, hint, twin.place),
     show,
     focus,
   };
@@ -229,10 +230,12 @@ export function barsIn(counts, x, y, size) {
   }).join("");
 }
 
+const BARS = "Each square tells how a neuron's values lie over the update's batch, from the lowest on the left to the highest on " +
+  "the right; the taller a bar, the more rows.";
 /** What is in the squares of a frame. */
 export const inside = ({ plane, histograms }) => {
   if (plane) return "Each square is what a neuron makes of the whole plane: blue where it is above zero, orange where below.";
-  return histograms ? "Each square tells how a neuron's values lie over the update's batch, lowest to highest." : "";
+  return histograms ? BARS : "";
 };
 
 /** What an input itself is over the plane. */

@@ -55,9 +55,10 @@ export function bars(rows, title, { share = null, kind = "" } = {}) {
   }));
 }
 
-/** What may be wider than its place: it scrolls in a box of its own, and that is said while something of it is hidden. */
-export function wide(inside, title, kind = "") {
-  const box = make("div", { class: `scroll ${kind}`, tabindex: "0", role: "region", "aria-label": title }, inside);
+/** What may be wider than its place: it scrolls in a box of its own, and that is said while something of it is hidden. The box is a
+ * stop of the Tab key unless what is `inside` is one. */
+export function wide(inside, title, kind = "", stop = true) {
+  const box = make("div", { class: `scroll ${kind}`, tabindex: stop ? "0" : null, role: "region", "aria-label": title }, inside);
   const hint = make("p", { class: "quiet small", hidden: true }, "← It is wider than there is room for: scroll it sideways. →");
   let picked = box.querySelector('[aria-pressed="true"]'); // is brought into sight once, when the box has its place
   new ResizeObserver(() => {

@@ -84,7 +84,7 @@ async function film(place, opened, step, kind, picks, muon) {
   let held = null, box = null, value = null, asking = false, again = false;
   const facts = make("dl", { class: "facts" }),
     below = make("div", {}),
-    drawing = (frame.wide ? gallery : net)(frame, (name, place) => chosen({ name, at: place }), opened.name);
+    drawing = (frame.wide ? gallery : net)(frame, (name, place) => chosen({ name, at: place }, true), opened.name);
   const plane = frame.plane ? answerPlane(frame) : null;
   const choice = layerChoice(frame);
   if (choice) place.append(choice);
@@ -99,7 +99,7 @@ async function film(place, opened, step, kind, picks, muon) {
   }
   const wrong = (words) => below.replaceChildren(make("p", { class: "trouble", role: "alert" }, words));
   /** Hold an entry, once its value is known; says, in words, where there is no such entry. */
-  async function chosen(entry) {
+  async function chosen(entry, seen = false) {
     try {
       if (frame.wide) frame = await frameAt(frame.step, null, asked(entry));
     } catch (error) {
@@ -107,7 +107,11 @@ async function film(place, opened, step, kind, picks, muon) {
       draw();
       return wrong(error.message);
     }
-    if (typeof valueOf(frame, entry) === "number") return hold(entry);
+    if (typeof valueOf(frame, entry) === "number") {
+      hold(entry);
+      if (seen) box.place.scrollIntoView({ block: "nearest" }); // where it was picked may be far from it
+      return;
+    }
     draw();
     wrong(`${opened.name} learns no ${entry.name}[${entry.at.join(", ")}] that could be picked. ` +
       `It has ${Object.entries(frame.parameters).slice(0, MOST).map(([name, { weight }]) => `${name} of ${sizeOf(weight)}`).join(", ")}` +
