@@ -153,7 +153,7 @@ def test_the_strongest_links_the_matrices_and_an_entry_are_those_of_the_run(page
     for name, unit, came, weight, gradient, change in told["links"]["change"]:
         assert weight == float(later[name].old[unit, came])
         assert gradient == pytest.approx(float(moved[name].gradient[unit, came]), rel=1e-4, abs=1e-8)
-        assert change == pytest.approx(weight - float(moved[name].old[unit, came]), abs=1e-12)
+        assert change == float((later[name].old - moved[name].old)[unit, came]), "to the bit"
     norms = later["layers.0.weight"].old.norm(dim=1)
     assert told["chosen"]["layers.0"] == [unit for unit in range(17) if unit != int(norms.argmin())]
     answer = page.get("/api/runs/wide/frames/7/matrix", params={"name": "layers.0.weight", "kind": "weight"})

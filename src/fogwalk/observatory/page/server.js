@@ -53,9 +53,6 @@ export async function tell(path, what) {
   return told;
 }
 
-/** A tensor of a step. */
-export const tensor = (name, step, which, row = null) => floats(`${run(name)}/steps/${step}/tensor`, { name: which, row });
-
 export const run = (name) => `runs/${encodeURIComponent(name)}`;
 
 const SILENT = 25; // seconds without a word, after which the line is thought dead, as after a closed laptop

@@ -61,7 +61,8 @@ export function linkTable(title, pick, open = false) {
       const button = make("button", { "aria-label": `try another ${entry}`, onclick: () => pick(one.name, one.at) }, entry);
       return make("tr", {}, make("td", {}, button), Object.keys(TITLES).map((by) => make("td", { class: "number" }, number(one[by]))));
     });
-    const table = make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "link"), heads)), make("tbody", {}, rows));
+    const head = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "link"), heads));
+    const table = make("table", {}, head, make("tbody", {}, rows));
     const box = { class: "scroll tall tree", tabindex: "0", role: "region", "aria-label": title };
     place.replaceChildren(place.firstChild, make("div", box, table));
   }

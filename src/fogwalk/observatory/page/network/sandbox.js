@@ -8,7 +8,8 @@ import { number } from "../words.js";
 export const valueOf = ({ parameters, held }, { name, at }) =>
   Object.hasOwn(parameters, name) ? at.reduce((value, place) => value?.[place], parameters[name].weight) : (held ?? undefined);
 
-/** `held` is {name, at}, `own` its value in the run; `tried(value)` asks for the network with it, null for its own; `open()` goes to the step's entry. */
+/** `held` is {name, at}, `own` its value in the run; `tried(value)` asks for the network with it, null for its own;
+    `open()` goes to the step's entry. */
 export function sandbox(held, own, tried, open, close) {
   const reach = Math.max(3, Math.ceil(2 * Math.abs(own)));
   const slider = make("input", {
