@@ -45,7 +45,7 @@ _NAMED = re.compile(r'\s*"((?:[^"]|"")*)"\s*=(.*)', re.DOTALL)  # a name in quot
 @dataclass(frozen=True, repr=False)
 class Answered:
     """An answer and what drove it: shows itself as text, at a prompt and in a notebook; `structure` and `tensors` hold it as
-    data, in the form that docs/insight.md tells."""
+    data, in the form that docs/insight.md tells. `notes` say what of the question could not be read."""
 
     lines: tuple[str, ...]
     structure: Mapping[str, Any]

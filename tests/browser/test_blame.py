@@ -225,3 +225,23 @@ def test_a_run_that_goes_on_is_looked_at_again_until_it_ends_and_many_looks_are_
         page.wait_for_timeout(500)
         assert asked() == before == 3, "it has ended"
         window.close()
+
+
+def test_updates_are_judged_where_the_rate_had_not_fallen_yet(window: Window) -> None:
+    def fallen(route: Any) -> None:
+        told = route.fetch().json()
+        steps = told["form"]["steps"]
+        told["rates"] = [None if not step else 1e-6 if step == steps[-1] else 0.002 for step in steps]
+        for name, row in told["numbers"].items():
+            if name.startswith("change/"):
+                told["numbers"][name] = [*[value and 0.001 for value in row[:-1]], 2e-6]
+        route.fulfill(json=told)
+
+    window.page.route(re.compile(r"/measures(\?|$)"), fallen)
+    page = window.open("blame", "moons", what="change")
+    ready(page)
+    text = page.locator("main").inner_text()
+    assert re.search(r"After step 1\d, at the rate 0\.002000, the most was in \S+ 0\.001000 \(usual\)", text)
+    assert "for by the last look, after step 20, the rate had fallen to 1.000e-06" in text
+    assert "hardly moves" not in text
+    assert "the rate is low" in page.locator(".tree").inner_text()

@@ -37,7 +37,7 @@ def signed(value: float) -> str:
 
 def apart(value: float) -> str:
     """With a sign that is as wide as a digit, as the answers write it."""
-    return f"+{number(value)}" if value > 0 else f"−{number(-value)}" if value < 0 else "0"
+    return f"+{number(value)}" if value > 0 else f"-{number(-value)}" if value < 0 else "0"
 
 
 def known(value: float) -> str:

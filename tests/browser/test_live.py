@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -261,3 +262,52 @@ def test_tabs_that_are_not_seen_leave_the_server_to_the_one_that_is(
         tabs[0].evaluate("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }")
         tabs[0].wait_for_function(f"() => ({STEP})() === 23", timeout=3000)
         window.close()
+
+
+def told_otherwise(page: Page, address: str, **changes: Any) -> None:
+    """What the server says at an address comes with some of it changed; by `settings` those of the plan."""
+
+    def answer(route: Any) -> None:
+        found = route.fetch().json()
+        found.get("planned", {}).get("settings", {}).update(changes.get("settings", {}))
+        route.fulfill(json=found | {name: value for name, value in changes.items() if name != "settings"})
+
+    page.route(re.compile(address), answer)
+
+
+def test_a_mark_above_the_drawing_is_told(window: Window) -> None:
+    told_otherwise(window.page, r"/moons/curves\?", marks={"guessing": 40.17})
+    text = window.open("live", "moons").locator(".sentence").first.inner_text()
+    assert "guessing, 40.17, is above the drawing." in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model.dropout": 0.2}, "dropout leaves out 20 % of the values"),
+        ({"training.label_smoothing": 0.1, "task": "classification"}, "for 10 % of doubt"),
+        ({"model.dropout": 0}, "of which the earlier ones knew less"),
+    ],
+)
+def test_a_validation_far_below_the_training_loss_is_explained(
+    settings: dict[str, Any], words: str, window: Window
+) -> None:
+    told_otherwise(window.page, r"/api/runs/moons$", settings=settings)
+    told_otherwise(window.page, r"/moons/curves\?", validations=[[20, 0.001, {}]])
+    text = window.open("live", "moons").locator("main").inner_text()
+    assert "Validation is 0.001000 and the training loss" in text
+    assert words in text
+    assert ("dropout" in text) == bool(settings.get("model.dropout"))
+
+
+def test_no_validation_beside_the_training_loss_is_explained(window: Window) -> None:
+    assert "that it lies below" not in window.open("live", "book").locator("main").inner_text()
+
+
+def test_samples_stand_as_in_a_file(window: Window) -> None:
+    page = window.open("live", "book")
+    fonts = page.locator(".samples .text").first.evaluate(
+        "(one) => { const found = getComputedStyle(one); return [found.fontFamily, found.whiteSpace]; }"
+    )
+    assert "mono" in fonts[0]
+    assert fonts[1] in ("pre-wrap", "preserve")

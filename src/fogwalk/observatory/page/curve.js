@@ -50,7 +50,7 @@ export function curve(open) {
     key("smoothed", "line", { class: "smooth", x1: 0, x2: 30, y1: 6, y2: 6 }),
     key("validation", "line", { class: "validation-line", x1: 0, x2: 30, y1: 6, y2: 6 }));
   const place = make("div", {}, svg, legend, sentence, twin);
-  let story = null, at = null, scale = null;
+  let story = null, at = null, scale = null, above = "";
 
   function redraw() {
     if (!story) return;
@@ -82,8 +82,10 @@ export function curve(open) {
     }
     for (const tick of ticks(0, last, wide < 500 ? 3 : 6))
       lines.push(draw("text", { x: x(tick), y: high - 8, "text-anchor": "middle" }, tick.toLocaleString("en")));
+    above = "";
     for (const [name, loss] of alike(story.marks, ((top - low) * 15) / (high - TOP - BOTTOM))) {
-      if (loss <= top)
+      if (loss > top) above += `; ${name}, ${number(loss)}, is above the drawing`;
+      else
         lines.push(
           draw("line", { class: "mark", x1: LEFT, x2: wide - RIGHT, y1: y(loss), y2: y(loss) }),
           draw("text", { x: wide - RIGHT, y: y(loss) - 4, "text-anchor": "end" }, `${name} ${number(loss)}`),
@@ -131,6 +133,7 @@ export function curve(open) {
     let told = `Loss ${now[4] <= first[4] ? "fell" : "rose"} from ${number(first[4])} to ${number(now[4])} (smoothed) ` +
       `in ${now[1].toLocaleString("en")} steps`;
     if (scored.length) told += `; validation is ${number(scored.at(-1)[1])} at step ${scored.at(-1)[0].toLocaleString("en")}`;
+    told += above;
     if (at !== null) {
       const [from, to, low, high, smooth] = story.near(at);
       const where =

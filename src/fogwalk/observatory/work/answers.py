@@ -54,8 +54,8 @@ def entry(path: str, prompt: str, at: int | None, name: str, where: dict[str, in
 
 
 def answer(path: str, prompt: str, row: int | None, at: int | None, held: int | None = None) -> dict[str, Any]:
-    """An answer and what drove it: its structure, its tensors as lists, and its text as `explain --prompt` prints it. What is
-    long travels by itself (`tensor`): logits and pixels."""
+    """An answer and what drove it: its structure, its tensors as lists, what is to be known of what was asked, and its text as
+    `explain --prompt` prints it. What is long travels by itself (`tensor`): logits and pixels."""
     told = answered(path, prompt, row, at, held)
     tensors = {name: value.tolist() for name, value in told.tensors.items() if name not in ("logits", "pixels")}
     notes = list(told.notes)

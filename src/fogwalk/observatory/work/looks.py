@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogwalk.events import finite
 from fogwalk.observatory.work.kept import Kept, remembered
+from fogwalk.observatory.work.rates import rates
 from fogwalk.runs.catalogue import GOING, state_of
 from fogwalk.runs.folder import RunFolder
 
@@ -32,7 +33,8 @@ def verdicts(path: str) -> list[dict[str, Any]]:
 
 
 def measures(path: str, seen: str = "") -> str:
-    """Looks laid side by side, as JSON: the form, each number as nested lists, how many looks there are in all, whether the run
+    """Looks laid side by side, as JSON: the form, each number as nested lists, the `rates` of
+    learning in the updates before them, how many looks there are in all, whether the run
     goes on, and in `seen` what tells these looks from others: where that is given back, only that it is the `same`. Of more than
     MOST_LOOKS every so many are told, from the first, and the last."""
     from fogwalk.insight.form import of_measures
@@ -49,9 +51,8 @@ def measures(path: str, seen: str = "") -> str:
     form, tensors = of_measures(folder, found)
     numbers = {name: value.tolist() for name, value in tensors.items()}
     numbers |= {name: finite(numbers[name]) for name, value in tensors.items() if not value.isfinite().all()}
-    return json.dumps(
-        told | {"form": form, "numbers": numbers, "of": len(there) - len(picked) + len(found)}, allow_nan=False
-    )
+    told |= {"form": form, "numbers": numbers, "of": len(there) - len(picked) + len(found)}
+    return json.dumps(told | {"rates": finite(rates(folder, form["steps"]))}, allow_nan=False)
 
 
 def thinned(there: list[tuple[int, Path]]) -> list[tuple[int, Path]]:

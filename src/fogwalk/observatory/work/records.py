@@ -19,6 +19,7 @@ from fogwalk.observatory.work.wire import wired
 
 WORST = 24  # records told of those that it gets most wrong
 JUDGED = 50_000  # records that are answered for at most
+LONG = 8  # letters, beyond which a number in a wrong row is told with four digits
 TOLD = 12  # columns of a wrong row that are told
 CLASSES = 40  # of the confusion that are told at most, those that are mistaken most
 WORDS = 200  # of a column that are offered
@@ -105,6 +106,18 @@ def _cells(table: Any, names: list[str], row: int) -> dict[str, str]:
     return {name: "" if value is None else value for name, value in found}
 
 
+def _short(cell: str) -> str:
+    """A cell; one that is a number of many digits as `explain` writes numbers."""
+    from fogwalk.insight.accounts.protocol import number
+
+    if len(cell) <= LONG:
+        return cell
+    try:
+        return number(float(cell))
+    except ValueError:
+        return cell
+
+
 def _right(run: Any, records: Any, place: int) -> Any:
     """The right answer of a record: its class, or its number."""
     target, answer = run.recogniser.target, records.answers.slice(place, 1)
@@ -143,7 +156,8 @@ def _mistakes(path: str, run: Any) -> dict[str, Any]:
             told |= {"right": float(judged.right[row]), "answer": float(answers.numbers[row])}
         if names := getattr(run.recogniser.encoder, "names", None):
             more = f" and {len(names) - TOLD:,} columns more" if len(names) > TOLD else ""
-            told["holds"] = as_prompt(_cells(judged.asked.table, names[:TOLD], row)) + more
+            held = _cells(judged.asked.table, names[:TOLD], row)
+            told["holds"] = as_prompt({name: _short(cell) for name, cell in held.items()}) + more
         worst.append(told)
     return finite(  # type: ignore[no-any-return]
         {

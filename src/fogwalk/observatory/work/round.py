@@ -123,6 +123,7 @@ def listener(
             "key": _numbers(one.keys[speaker]),
             "value": _numbers(one.values[speaker]),
             "heard": _numbers(one.heard),
+            "account": {way: getattr(told.account, way) for way in ("formula", "code")},
             "lines": [asdict(line) for line in told.account.lines(one, speaker)],
             "fused": _fused(told),
             "effect": _effect(told, answer, place),

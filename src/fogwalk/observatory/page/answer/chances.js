@@ -4,6 +4,7 @@ import { go } from "../address.js";
 import { make } from "../make.js";
 import { BY_GREED, BY_TOP_K, BY_TOP_P, drawn, entropy, KEPT, LIMITS, NEVER_SAID, softmax } from "../sampling.js";
 import { counted, number } from "../words.js";
+import { ofText } from "./said.js";
 import { modelAfter, twin } from "./told.js";
 
 const WHY = {
@@ -20,14 +21,15 @@ const MAY_BE = {
 };
 
 /** The part of the screen with the bars. `how` keeps the settings from one prompt to the next; `take` is told what to write. */
-export function chances({ found, logits, order, how, take, step }) {
+export function chances({ found, logits, order, how, take, step, made, telling }) {
   const model = softmax(logits), names = found.likeliest, best = names[0];
   const told = make("p", { role: "status" }), bars = make("div", {});
   const unsure = found.structure.entropy;
   const sentence = `${best.name} is likeliest, with probability ${number(found.probability)}. Entropy ${number(unsure)} ` +
     `nats: as unsure as between ${number(Math.exp(unsure))} equally likely tokens; guessing among all ` +
     `${found.vocabulary.toLocaleString("en")} would be ${number(Math.log(found.vocabulary))}. `;
-  let latest = null;
+  let asking = { temperature: 1, top_k: null, top_p: null }, latest = drawn(logits, { unsaid: found.unsaid }, order);
+  const ways = telling(() => ofText({ found, logits, latest, asking }));
 
   function settings() {
     const asked = { unsaid: found.unsaid };
@@ -51,7 +53,8 @@ export function chances({ found, logits, order, how, take, step }) {
   function redraw() {
     const asked = settings();
     if (asked.wrong) { told.textContent = asked.wrong; return; }
-    latest = drawn(logits, asked, order);
+    [asking, latest] = [asked, drawn(logits, asked, order)];
+    ways.again();
     const many = Math.min(names.length, SHOWN.includes(Number(how.shown)) ? Number(how.shown) : SHOWN[0]);
     const rest = order.slice(many),
       sum = (values, of) => of.reduce((total, token) => total + values[token], 0);
@@ -199,15 +202,15 @@ export function chances({ found, logits, order, how, take, step }) {
         `${named.end ? "the text would end here" : "no text of its own, so it cannot be written behind the prompt"}.`;
     else take(named.text);
   };
-  const part = [
+  redraw();
+  return [
     make("h2", {}, "What comes next"),
-    make("p", { id: "answer-sentence" }, sentence, modelAfter(found.structure.step, step)),
+    make("p", { id: "answer-sentence" }, sentence, modelAfter(found.structure.step, step, made)),
     controls(how, set, draw),
     told,
     bars,
+    ways.place,
   ];
-  redraw();
-  return part;
 }
 
 /** The three settings, how many tokens are shown, and a draw. */
@@ -253,45 +256,21 @@ function controls(how, set, draw) {
     );
   return make(
     "div",
-    {},
+    { class: "controls" },
+    make("label", {}, "temperature ", slider),
+    exact,
+    field("top_k", { min: 1, step: 1 }, "top-k"),
+    field("top_p", { min: 0, max: 1, step: "any" }, "top-p"),
     make(
-      "div",
-      { class: "controls" },
-      make("label", {}, "temperature ", slider),
-      exact,
-      field("top_k", { min: 1, step: 1 }, "top-k"),
-      field("top_p", { min: 0, max: 1, step: "any" }, "top-p"),
-      make(
-        "label",
-        {},
-        "show ",
-        make(
-          "select",
-          { "aria-label": "tokens shown", onchange: (event) => set("shown", event.target.value) },
-          SHOWN.map((many) => make("option", { value: many, selected: String(many) === String(how.shown) }, `${many}`)),
-        ),
-      ),
-      make("button", { type: "button", onclick: draw }, "Draw one"),
-    ),
-    make(
-      "details",
+      "label",
       {},
-      make("summary", {}, "What the three do"),
+      "show ",
       make(
-        "dl",
-        { class: "settings-words" },
-        make("dt", {}, "temperature T"),
-        make(
-          "dd",
-          {},
-          "p = e^(s/T) / Σ e^(s/T), s the logits: below 1 the likely become likelier, above 1 all grow alike; 0 is " +
-            "always the likeliest. fogwalk generate takes 0.8 unless told.",
-        ),
-        make("dt", {}, "top-k"),
-        make("dd", {}, "keeps the k likeliest; the others are cut, and what is left is made to add up to 1."),
-        make("dt", {}, "top-p"),
-        make("dd", {}, "then keeps the fewest likeliest that together have at least this probability."),
+        "select",
+        { "aria-label": "tokens shown", onchange: (event) => set("shown", event.target.value) },
+        SHOWN.map((many) => make("option", { value: many, selected: String(many) === String(how.shown) }, `${many}`)),
       ),
     ),
+    make("button", { type: "button", onclick: draw }, "Draw one"),
   );
 }

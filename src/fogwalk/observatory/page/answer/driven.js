@@ -136,9 +136,11 @@ function tokens(names, without, p, best) {
       "p",
       {},
       `${best} has ${number(p)}. Each number is by how much that is more than it would be without the token (the mean ` +
-        `of all tokens in its place): + helps, − hinders. ${names[top]} at place ${top} does most: without it the ` +
-        "probability is " +
-        `${number(without[top])}.${first ? ` The last ${MOST_TOKENS} of ${names.length} tokens are drawn.` : ""}`,
+        `of all tokens in its place): + helps, - hinders. ` +
+        (does[top]
+          ? `${names[top]} at place ${top} does most: without it the probability is ${number(without[top])}.`
+          : "No token changes it.") +
+        `${first ? ` The last ${MOST_TOKENS} of ${names.length} tokens are drawn.` : ""}`,
     ),
     make("ol", { class: "prompt-tokens", "aria-label": "the prompt's tokens" }, chips),
     twin(["#place", "token", "#p without it", "#does"], () =>
@@ -196,4 +198,4 @@ function heard(run, prompt, step, names, { heads, of }) {
   ];
 }
 
-const short = (value) => (Math.abs(value) < 5e-4 ? "0" : `${value < 0 ? "−" : "+"}${Math.abs(value).toPrecision(2)}`);
+const short = (value) => (Math.abs(value) < 5e-4 ? "0" : `${value < 0 ? "-" : "+"}${Math.abs(value).toPrecision(2)}`);

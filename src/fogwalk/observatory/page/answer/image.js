@@ -10,11 +10,12 @@ import { maps } from "./maps.js";
 import { mistakes } from "./mistakes.js";
 import { patches } from "./patches.js";
 import { answered } from "./row.js";
-import { asExplain, filling, signed, twin } from "./told.js";
+import { ofRecord } from "./said.js";
+import { asExplain, filling, modelAfter, signed, twin } from "./told.js";
 
 const SIDE = 224; // pixels of the page that an image's longer side takes, about
 
-export async function image(place, { name, picks, form }) {
+export async function image(place, { name, picks, form, made, moved, telling }) {
   const told = filling("Looking …"),
     path = make("input", {
       value: form.held === null ? form.prompt : "",
@@ -67,17 +68,19 @@ export async function image(place, { name, picks, form }) {
       if (form.held === null && !form.prompt.trim())
         throw new Error("Name an image by its path: those that were held back cannot be read.");
       const asked = form.held === null ? { prompt: form.prompt, step } : { held: form.held, step };
-      const { structure, text } = await ask(`${at(name)}/answer`, asked),
+      const { structure, tensors, text } = await ask(`${at(name)}/answer`, asked),
         inside = await ask(`${at(name)}/answer/inside`, asked);
+      if (step === "") moved(structure.step);
       const pixels = await floats(`${at(name)}/answer/tensor`, { ...asked, name: "pixels" });
       return [
         make("h2", {}, "The answer"),
         make(
           "div",
           { class: "two" },
-          make("div", {}, answered(structure, form, form.right, step)),
+          make("div", {}, answered(structure, form, form.right, modelAfter(structure.step, step, made))),
           looked(structure, pixels),
         ),
+        telling(() => ofRecord({ structure, tensors }, form)).place,
         ...(await patches({ name, asked, inside, pixels, picks: picked })),
         ...(await maps({ name, asked, inside, picks: picked })),
         asExplain(text),
@@ -126,12 +129,13 @@ function looked(structure, { values, shape }) {
           ? draw(
               "text",
               { x: (left + right) / 2, y: (up + low) / 2 + unit * 0.25, "text-anchor": "middle", "font-size": unit * 0.7 },
-              value < 0 ? "−" : "+",
+              value < 0 ? "-" : "+",
             )
           : null,
       );
     }),
   );
+  const far = does[top[0]][top[1]];
   const map = make(
     "div",
     { class: "over", style: `width: ${wide * size}px; height: ${high * size}px` },
@@ -167,8 +171,10 @@ function looked(structure, { values, shape }) {
       "p",
       {},
       `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with ` +
-        `+ helps, orange with − hinders. The square in row ${top[0]}, column ${top[1]} does most, ` +
-        `${signed(does[top[0]][top[1]])}.`,
+        `+ helps, orange with - hinders. ` +
+        (far
+          ? `The square in row ${top[0]}, column ${top[1]} does most, ${signed(far)}.`
+          : "No square changes it."),
     ),
     twin(["", ...does[0].map((_, x) => `#${x}`)], () => does.map((row, y) => [`row ${y}`, ...row.map(signed)])),
   );

@@ -132,7 +132,7 @@ function worst(found, name, picks, pictures) {
   });
   const opens = "A link opens it above.", unsure = classes ? " Some may be right and only unsure." : "";
   const heads = ["", ...titles, ...(found.worst[0]?.holds === undefined ? [] : ["holds"])];
-  const what = classes ? "the largest loss, −ln of the right class's probability, first" : "the largest error first";
+  const what = classes ? "the largest loss, -ln of the right class's probability, first" : "the largest error first";
   const titled = [
     make("h3", {}, "What it gets most wrong"),
     make(

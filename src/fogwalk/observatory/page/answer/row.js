@@ -5,12 +5,13 @@ import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
 import { number } from "../words.js";
 import { mistakes } from "./mistakes.js";
+import { ofRecord } from "./said.js";
 import { asExplain, classBars, filling, modelAfter, signed, signedBars } from "./told.js";
 
 const FEW = 24; // columns that stand open in the form
 const MOST = 30; // columns of which is told what they did
 
-export async function row(place, { name, picks, form }) {
+export async function row(place, { name, picks, form, made, moved, telling }) {
   const told = filling("Asking …"),
     written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
   const fields = form.columns.map(field);
@@ -98,11 +99,14 @@ export async function row(place, { name, picks, form }) {
     const prompt = written.value;
     await told.fill(async () => {
       if (!prompt.trim()) throw new Error("Every column is empty: fill in one at least, or take another row.");
-      const { structure, text, notes } = await ask(`${at(name)}/answer`, held === null ? { prompt, step } : { held, step });
+      const asked = held === null ? { prompt, step } : { held, step };
+      const { structure, tensors, text, notes } = await ask(`${at(name)}/answer`, asked);
+      if (step === "") moved(structure.step);
       return [
         make("h2", {}, "The answer"),
-        ...(held === null ? notes.map((words) => make("p", { class: "trouble" }, `${words}.`)) : []),
-        ...answered(structure, form, right, step),
+        ...(held === null ? notes : []).map((one) => make("p", { class: "trouble", role: "alert" }, `${one}.`)),
+        ...answered(structure, form, right, modelAfter(structure.step, step, made)),
+        telling(() => ofRecord({ structure, tensors }, form)).place,
         make("h2", {}, "What each column did"),
         ...did(structure),
         asExplain(text),
@@ -114,9 +118,9 @@ export async function row(place, { name, picks, form }) {
   return { show: (to) => { step = to; return show(); } };
 }
 
-/** What is said, and how sure; `right` is what is known of it. */
-export function answered(structure, form, right, step) {
-  const classes = Object.keys(structure.probabilities).length, after = modelAfter(structure.step, step);
+/** What is said, and how sure; `right` is what is known of it, `after` which model said it. */
+export function answered(structure, form, right, after) {
+  const classes = Object.keys(structure.probabilities).length;
   if (classes) {
     const told =
       right === null
@@ -162,8 +166,9 @@ function did({ changes, holds, now, answer, probabilities, target }) {
       "p",
       {},
       `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the ` +
-        `median, or no word): + raises it, − lowers it. ${rows[0].name} does most, ${signed(rows[0].value)}. In ` +
-        `brackets stands what is read of a number.${cut}`,
+        `median, or no word): + raises it, - lowers it. ` +
+        `${rows[0].value ? `${rows[0].name} does most, ${signed(rows[0].value)}.` : "No column changes it."} ` +
+        `In brackets stands what is read of a number.${cut}`,
     ),
     signedBars("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"]),
   ];

@@ -9,7 +9,7 @@ import { chances } from "./chances.js";
 import { asExplain, filling } from "./told.js";
 import { driven } from "./driven.js";
 
-export async function text(place, { name, picks, form }) {
+export async function text(place, { name, picks, form, made, moved, telling }) {
   const how = { temperature: picks.temperature, top_k: picks.top_k, top_p: picks.top_p, shown: picks.shown };
   const field = make("textarea", {
     rows: 2,
@@ -59,6 +59,7 @@ export async function text(place, { name, picks, form }) {
     await told.fill(async () => {
       askable(prompt);
       const found = await ask(`${at(name)}/answer/next`, { prompt, step });
+      if (step === "") moved(found.structure.step);
       const { values: logits } = await floats(`${at(name)}/answer/tensor`, {
         prompt,
         step: found.structure.step,
@@ -77,7 +78,7 @@ export async function text(place, { name, picks, form }) {
         make(
           "div",
           { class: "two" },
-          make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step })),
+          make("div", {}, chances({ found, logits, order: ranked(logits), how, take, step, made, telling })),
           make("div", {}, beside),
         ),
         ...below,

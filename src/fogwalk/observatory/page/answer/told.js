@@ -77,7 +77,7 @@ export function signedBars(caption, rows, titles = ["", "", "#change"]) {
   );
 }
 
-export const signed = (value) => (value > 0 ? `+${number(value)}` : value < 0 ? `−${number(-value)}` : "0");
+export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
 /** A share from 0 to 1 as a bar in a cell. */
 export const track = (share, extra = null) =>
@@ -119,8 +119,8 @@ export function classBars(probabilities, right, most = 20) {
 }
 
 /** Which model this is; without a step of its own it is the best kept one, and a press leads back to that. */
-export function modelAfter(step, asked) {
-  const words = `This is the model after step ${step.toLocaleString("en")}`;
+export function modelAfter(step, asked, made) {
+  const words = `This is the model after step ${step.toLocaleString("en")} of ${Math.max(step, made).toLocaleString("en")}`;
   if (asked === "") return `${words}, its best checkpoint.`;
   return make(
     "span",

@@ -7,7 +7,7 @@ import { draw, make, table } from "../make.js";
 import { ask, run as at } from "../server.js";
 import { histogram } from "../step/drawings.js";
 import { counted, number } from "../words.js";
-import { SHORT as TITLES, WHAT, marked } from "./measures.js";
+import { SHORT as TITLES, WHAT, marked, rested } from "./measures.js";
 
 const DRAWN = {
   parameter: (name) => [
@@ -30,8 +30,9 @@ export function detail(state, measures) {
       step = Math.max(1, look),
       steps = measures.form.steps;
     const values = measures.numbers[`${what}/${name}`],
-      value = values[steps.indexOf(look)],
-      word = marked(what, value, look);
+      column = steps.indexOf(look),
+      value = values[column],
+      word = marked(what, value, look, rested(measures, column));
     const lies = make(
       "div",
       { class: "three" },
@@ -68,9 +69,10 @@ export function detail(state, measures) {
 
 /** A small curve over the looks; the one that is picked is marked. */
 function history(steps, values, look, powers, title) {
-  const wide = 560,
+  const room = document.getElementById("screen").clientWidth,
+    wide = Math.max(260, Math.min(560, room - 24)), // so that letters are as large on a telephone
     high = 150,
-    left = 64,
+    left = 78,
     right = 12,
     top = 10,
     base = 122,
@@ -119,7 +121,7 @@ function history(steps, values, look, powers, title) {
           number(powers ? 10 ** tick : tick),
         ),
       ]),
-      ticks(0, steps.at(-1) || 1, 5).map((tick) =>
+      ticks(0, steps.at(-1) || 1, wide < 420 ? 3 : 5).map((tick) =>
         draw("text", { x: x(tick), y: high - 6, "text-anchor": "middle" }, tick.toLocaleString("en")),
       ),
       draw("polyline", { class: "smooth", points: known.map(([step, value]) => `${x(step)},${y(value)}`).join(" ") }),

@@ -87,9 +87,19 @@ export const FIRST = {
   size: "what begins as zeros makes zeros",
 };
 
-/** One number of it in a word; empty where there is none that fits. Before any update, `after` 0 steps, no blame is no fault. */
-export function marked(what, value, after) {
+const FALLEN = 0.1; // of a run's largest rate, below which its updates are small by design
+
+/** Whether the learning rate of the update before a look is far below the run's largest. */
+export function rested({ rates = [] }, look) {
+  const largest = Math.max(...rates.map((rate) => rate ?? 0), 0);
+  return look >= 0 && rates[look] !== null && rates[look] < FALLEN * largest;
+}
+
+/** One number of it in a word; empty where there is none that fits. Before any update, `after` 0 steps, no blame is no fault;
+    where the rate is `low`, a small update is none. */
+export function marked(what, value, after, low = false) {
   if (value === null || value === undefined) return "";
+  if (what === "change" && low && value < 1e-4) return "the rate is low";
   if (what === "change")
     return value < 1e-5 ? "hardly moves" : value < 1e-4 ? "slow" : value <= 1e-2 ? "usual" : value <= 1e-1 ? "fast" : "leaps";
   if (what === "dead" || what === "saturated")
@@ -98,9 +108,11 @@ export function marked(what, value, after) {
   return "";
 }
 
-/** What the latest look says, in a sentence. */
-export function healthy(what, names, latest, after) {
-  const known = names.map((name, each) => [name, latest[each]]).filter(([, value]) => value !== null && value !== undefined);
+/** What the latest look says, in a sentence; of updates, where the rate has fallen by then, the last before it fell. */
+export function healthy(what, names, values, measures) {
+  const { form: { steps }, rates = [] } = measures, last = steps.length - 1, fell = what === "change" && rested(measures, last);
+  const look = fell ? steps.findLastIndex((_, each) => rates[each] && !rested(measures, each)) : last, after = steps[look];
+  const known = names.map((name, each) => [name, values[each][look]]).filter(([, value]) => value !== null && value !== undefined);
   if (!known.length) return "The last look did not have it.";
   const least = known.reduce((one, other) => (other[1] < one[1] ? other : one)),
     most = known.reduce((one, other) => (other[1] > one[1] ? other : one));
@@ -108,7 +120,10 @@ export function healthy(what, names, latest, after) {
     const word = marked(what, value, after);
     return `${name}, ${number(value)}${word ? ` (${word})` : ""}`;
   };
-  return `At the last look the most was in ${said(most)}, the least in ${said(least)}.`;
+  const when = fell ? `After step ${after.toLocaleString("en")}, at the rate ${number(rates[look])},` : "At the last look";
+  const why = fell ? ` It is judged there, for by the last look, after step ${steps[last].toLocaleString("en")}, the rate had `
+    + `fallen to ${number(rates[last])}, and every update with it.` : "";
+  return `${when} the most was in ${said(most)}, the least in ${said(least)}.${why}`;
 }
 
 /** Names as the data goes: embedding first, layers by their number, the last norm and the head at the end. */

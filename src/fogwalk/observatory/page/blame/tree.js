@@ -3,7 +3,7 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
-import { inOrder, marked } from "./measures.js";
+import { inOrder, marked, rested } from "./measures.js";
 
 const EVERY = [
   ["name", "parameter"],
@@ -62,7 +62,7 @@ export function tree(state, measures, choose) {
   function row(name, group = "") {
     const cells = columns.slice(1).map(([what]) => {
       const found = value(name, what),
-        word = what === "weight" ? "" : marked(what, found, look);
+        word = what === "weight" ? "" : marked(what, found, look, rested(measures, steps.indexOf(look)));
       return make(
         "td",
         { class: "number" },

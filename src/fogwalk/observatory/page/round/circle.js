@@ -131,7 +131,7 @@ export function circle(pick) {
                 x: u,
                 y: v + lower,
                 "text-anchor": anchor,
-                transform: flat ? null : `rotate(${(left ? angle + 180 : angle).toFixed(1)} ${u} ${v})`,
+                transform: flat || text === "␣" ? null : `rotate(${(left ? angle + 180 : angle).toFixed(1)} ${u} ${v})`,
                 style: `font-size: ${(named ? high : 12).toFixed(1)}px`,
               },
               text,

@@ -51,11 +51,11 @@ export function matrix(pick, title) {
     signs.replaceChildren(
       ...(signed && side <= GLYPHS
         ? Array.from(values.subarray(0, side * side), (value, one) =>
-            make("span", {}, Math.abs(value) < most / 20 || one % side > Math.floor(one / side) ? "" : value < 0 ? "−" : "+"),
+            make("span", {}, Math.abs(value) < most / 20 || one % side > Math.floor(one / side) ? "" : value < 0 ? "-" : "+"),
           )
         : []),
     );
-    const ends = signed ? [`−${briefly(most)}`, `+${briefly(most)}`] : ["0", briefly(most)];
+    const ends = signed ? [`-${briefly(most)}`, `+${briefly(most)}`] : ["0", briefly(most)];
     const colours = Array.from({ length: 9 }, (_, one) => rgb(signed ? signedOf(one / 4 - 1) : viridisOf(one / 8)));
     scale.replaceChildren(
       make("span", {}, ends[0]),

@@ -8,31 +8,31 @@ const ROWS = 64; // speakers that stand in the table at first
 const FIRST = 8; // numbers of what the heads are fused into, at first
 
 /** The whole of it; `pick` is told a speaker. */
-export function numbers(told, { found, one, run, prompt, pick }) {
+export function numbers(told, { found, one, run, prompt, pick, telling }) {
   const { place, speaker, opened, width } = told, names = found.speakers, called = (at) => `place ${at}, ${names[at]}`;
+  const biased = told.speakers[0].bias !== null;
   const before = told.turned ? ` Both are ${told.turned} before they meet.` : "";
   return [
     make("h2", {}, `What ${called(place)}, hears in ${headOf(one)}, step ${found.step.toLocaleString("en")}`),
-    make(
-      "p",
-      {},
-      `Its query q meets the key k of ${opened === 1 ? "the one place" : `each of the ${opened} places`} it may ` +
+    telling(() => ({
+      plain:
+        `Its query q meets the key k of ${opened === 1 ? "the one place" : `each of the ${opened} places`} it may ` +
         `hear.${before} Their product q·k, over ` +
-        `√${width}${told.speakers[0].bias === null ? "" : " and with what their distance adds"}, is a score; softmax ` +
+        `√${width}${biased ? " and with what their distance adds" : ""}, is a score; softmax ` +
         "makes of the scores shares that add up to 1; what is heard is the sum of the values v, each times its share.",
-    ),
+      maths: [told.account.formula, ...told.lines.map((line) => `${line.what}: ${filled(line)}`)],
+      code: `${told.turned ? `# q and k were ${told.turned}\n` : ""}` +
+        `${biased ? told.account.code.replace("\n", "\ns = s + distance   # what the distance of two places adds\n") : told.account.code}`,
+    })).place,
     speakers(told, found, pick),
     make("h3", {}, `With the numbers put in, for ${called(speaker)}`),
     make(
       "dl",
       { class: "worked" },
-      told.lines.flatMap((line) => [
-        make("dt", {}, line.what),
-        make("dd", { class: "number" }, `${line.formula} = ${line.filled ? `${line.filled} = ` : ""}${number(line.result)}`),
-      ]),
+      told.lines.flatMap((line) => [make("dt", {}, line.what), make("dd", { class: "number" }, filled(line))]),
     ),
     vectors(told, called),
-    ...fused(told, one),
+    ...fused(told, one, telling),
     ...effect(told, found, one),
     make(
       "details",
@@ -47,6 +47,8 @@ export function numbers(told, { found, one, run, prompt, pick }) {
     ),
   ];
 }
+
+const filled = (line) => `${line.formula} = ${line.filled ? `${line.filled} = ` : ""}${number(line.result)}`;
 
 const quoted = (text) =>
   /^[\x20-\x7e]*$/.test(text) && !/["$`\\!]/.test(text)
@@ -161,7 +163,7 @@ function vectors(told, called) {
 }
 
 /** How the output matrix fuses the heads. */
-function fused(told, { head }) {
+function fused(told, { head }, telling) {
   const { rows, width } = told.fused,
     heads = rows[0].parts.map((_, each) => `#head ${each}`),
     bias = rows[0].bias !== null;
@@ -175,12 +177,13 @@ function fused(told, { head }) {
   const most = `${rows.length === width ? "all" : `the largest ${rows.length} of`} ${width}`;
   return [
     make("h3", {}, "The heads fused"),
-    make(
-      "p",
-      {},
-      `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
+    telling(() => ({
+      plain:
+        `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
         `it: each is a sum of what every head gives to it. This is head ${head}.`,
-    ),
+      maths: ["y = O·[m of all heads]", `y[${rows[0].unit}] = ${summed(rows[0])} = ${number(rows[0].output)}`],
+      code: `y = torch.cat(heard, dim=-1) @ O.T${bias ? " + bias" : ""}   # heard: what each head heard`,
+    })).place,
     make("p", { class: "quiet" }, `The ${Math.min(FIRST, rows.length)} numbers furthest from 0.`),
     table(titles, lines.slice(0, FIRST)),
     rows.length > FIRST
@@ -188,6 +191,9 @@ function fused(told, { head }) {
       : null,
   ].filter(Boolean);
 }
+
+const summed = ({ parts, bias }) =>
+  parts.map((part, each) => `${signed(part)} (head ${each})`).join(" ") + (bias === null ? "" : ` ${signed(bias)} (bias)`);
 
 /** What the heads, and the layer, add to the score. */
 function effect(told, found, { table: layer, head }) {

@@ -15,7 +15,8 @@ export function visible(name) {
 export function pair(old, fresh) {
   const size = Math.max(Math.abs(old), Math.abs(fresh)), away = Math.abs(fresh - old);
   const digits = away && size ? Math.min(10, Math.max(4, Math.ceil(Math.log10(size / away)) + 2)) : 4;
-  const written = (value) => (Math.abs(value) >= 1e-4 ? value.toPrecision(digits) : value.toExponential(digits - 1));
+  const powers = (value) => value.toExponential(digits - 1).replace(/e([+-])(\d)$/, "e$10$2");
+  const written = (value) => (Math.abs(value) >= 1e-4 ? value.toPrecision(digits) : powers(value));
   return [old, fresh].map((value) => (digits === 4 || !value ? number(value) : written(value)));
 }
 

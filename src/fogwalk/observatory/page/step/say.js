@@ -34,3 +34,22 @@ export function explained(say, { plain, maths, code, title = null }) {
       : lines(plain || "No words are known for this.").map((one) => make("p", {}, one));
   return make("div", { class: `said ${say}` }, title ? make("h2", {}, title) : null, inside);
 }
+
+const RETOLD = new WeakMap(); // what tells a place anew
+
+/** The switch of a screen that explains at several places. `telling` gives a place for what its function tells, which is told
+    anew when the switch is turned, or when it is called `again`. */
+export function saying(picks) {
+  let say = way(picks);
+  const place = saySwitch(say, (now) => {
+    say = now;
+    document.querySelectorAll(".telling").forEach((one) => RETOLD.get(one)?.());
+  });
+  function telling(told) {
+    const place = make("div", { class: "telling" }), again = () => place.replaceChildren(explained(say, told()));
+    RETOLD.set(place, again);
+    again();
+    return { place, again };
+  }
+  return { place, telling };
+}

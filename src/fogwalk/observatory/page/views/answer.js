@@ -1,12 +1,12 @@
 import { text } from "../answer/text.js";
 import { row } from "../answer/row.js";
 import { image } from "../answer/image.js";
+import { go } from "../address.js";
 import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
+import { saying } from "../step/say.js";
 
 const KINDS = { text, row, image };
-
-const ROW = "The address names a row, which picks one of a step's batch and nothing here: one that was held back is named as held=3.";
 
 export const answer = {
   id: "answer",
@@ -15,16 +15,21 @@ export const answer = {
   needs: ["run"],
   steps: (opened) => (opened.step ? 0 : null),
 
-  async draw(place, { opened, picks }) {
+  async draw(place, { opened, picks, moved }) {
     const told = make("p", { class: "quiet", role: "status" }, "Asking …");
     place.append(make("h1", {}, this.question), told);
+    if (picks.row !== undefined && picks.held === undefined) { // as One step and explain call it
+      picks = { ...picks, held: picks.row };
+      go({ held: picks.held, row: null }, { quietly: true });
+    }
     let form;
     try {
       form = await ask(`${at(opened.name)}/answer/form`, { prompt: picks.prompt, held: picks.held });
     } finally {
       told.remove();
     }
-    if (picks.row !== undefined) place.append(make("p", { class: "trouble" }, ROW));
-    return KINDS[form.kind](place, { name: opened.name, picks, form });
+    const said = saying(picks);
+    place.append(said.place);
+    return KINDS[form.kind](place, { name: opened.name, picks, form, made: opened.step, moved, telling: said.telling });
   },
 };

@@ -141,7 +141,7 @@ function whole(body, state, measures, opened) {
     open: (row, look) => choose(names[row], steps[look]),
   });
   const rows = tree(state, measures, choose);
-  const worst = healthy(what, names, values.map((row) => row.at(-1)), steps.at(-1));
+  const worst = healthy(what, names, values, measures);
   const taken = measures.of === 1 ? "One look inside was taken"
     : `${measures.of} looks inside were taken, from step ${steps[0]} to ${steps.at(-1)}`;
   const drawn = measures.of > steps.length ? ` ${steps.length} of them are drawn, from the first to the last.` : "";

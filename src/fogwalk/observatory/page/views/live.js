@@ -5,9 +5,10 @@ import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
 import { GOING, steering } from "../steering.js";
 import { Story } from "../story.js";
-import { clock, counted, number, short, standing } from "../words.js";
+import { briefly, clock, counted, number, short, standing } from "../words.js";
 
 const WIDTH = 600; // buckets of the curve
+const FAR = 0.9; // of the training loss, below which validation lies far below it
 const FEW = 50; // steps, below which a run that has ended is told to be short
 const ENDED = { steps: "finished", "stop-below": "finished", converged: "finished", terminated: "interrupted" };
 
@@ -25,11 +26,12 @@ export const live = {
     const drawing = curve((step) => go({ view: "step", step }));
     const whole = make("ol", { class: "story", "aria-label": "the whole story, over and over" });
     const facts = make("dl", { class: "facts" }), few = make("p", { class: "few", role: "status" }), warnings = make("div", {});
+    const below = make("p", { class: "quiet" });
     const samples = make("ol", { class: "samples", reversed: true });
     const steer = steering(opened);
     const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "No step is made yet."));
     place.append(
-      make("h1", {}, this.question), facts, few, steer.place, drawing.place,
+      make("h1", {}, this.question), facts, few, steer.place, drawing.place, below,
       make("h2", {}, "The whole story, over and over"), whole,
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),
@@ -52,6 +54,7 @@ export const live = {
       tell(facts, story, opened, now());
       const short = tooFew(story.last.step, now(), opened.recorded);
       if (few.textContent !== short) few.textContent = short;
+      below.textContent = lowerOf(story, opened.planned.settings ?? {});
       loop(whole, story, opened);
       drawing.show(story);
       const warning = ([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`);
@@ -77,7 +80,7 @@ export const live = {
 
 /** The same prompt gone on with at a step. */
 const sample = ([step, prompt, text]) => make("li", {},
-  make("span", { class: "quiet" }, `step ${step}  `), make("strong", {}, prompt), text);
+  make("span", { class: "quiet" }, `step ${step}  `), make("span", { class: "text" }, make("strong", {}, prompt), text));
 
 /** Of a run that ended after very few steps: that they are few; else nothing. */
 function tooFew(steps, state, recorded) {
@@ -85,6 +88,22 @@ function tooFew(steps, state, recorded) {
   const more = recorded ? "" : " It can be trained further below.";
   return `It made only ${counted(steps, "step")}, each a small change learned from a handful of the data. Most networks need `
     + `hundreds or thousands of them before they are of use, so do not judge it by this yet.${more}`;
+}
+
+/** Of a validation far below the training loss: what makes it so; else nothing. */
+function lowerOf({ validations, smooth, points }, settings) {
+  const scored = validations.filter((one) => Number.isFinite(one[1])).at(-1);
+  const then = scored && (points.find((point) => point[1] >= scored[0])?.[4] ?? smooth);
+  if (!scored || !(scored[1] < FAR * then)) return "";
+  const dropped = settings["model.dropout"], spread = settings["training.label_smoothing"];
+  const reasons = [
+    dropped > 0 ? `dropout leaves out ${briefly(100 * dropped)} % of the values while it trains, and none when it is judged` : null,
+    spread > 0 && settings.task === "classification"
+      ? `label smoothing asks it while it trains for ${briefly(100 * spread)} % of doubt, which costs even the best answer` : null,
+    "the training loss is smoothed over about ten steps, of which the earlier ones knew less",
+  ].filter(Boolean);
+  return `Validation is ${number(scored[1])} and the training loss ${number(then)}: that it lies below is no fault, for `
+    + `${reasons.join("; ")}.`;
 }
 
 function tell(place, story, opened, state) {

@@ -5,6 +5,7 @@ import { gallery } from "../network/gallery.js";
 import { kindOf, layerChoice, LINKS } from "../network/links.js";
 import { net } from "../network/net.js";
 import { sandbox, valueOf } from "../network/sandbox.js";
+import { neuron } from "../network/say.js";
 import { workbench } from "../network/workbench.js";
 import { recording } from "../recorded.js";
 import { ask, run as at } from "../server.js";
@@ -56,7 +57,7 @@ export const network = {
     const wait = make("p", { class: "quiet", role: "status" }, "The network is made again as it was …");
     place.append(wait);
     try {
-      const drawn = await film(place, opened, step, kind, picks, settings["optimizer.name"] === "muon");
+      const drawn = await film(place, opened, step, kind, picks, settings);
       return { ...drawn, show: (to) => { past?.remove(); return drawn.show(to); } };
     } finally {
       wait.remove();
@@ -75,7 +76,7 @@ function entryIn(words) {
 const asked = ({ name, at }) => `${name}:${at.join(",")}`;
 
 /** The network frame by frame. */
-async function film(place, opened, step, kind, picks, muon) {
+async function film(place, opened, step, kind, picks, settings) {
   const layers = picks.layers ?? null;
   /** A frame; of a network whose parameters are not in it, with the value of the entry that is held. */
   const frameAt = (number, edit, entry = null) => ask(`${at(opened.name)}/frames/${number}`, { edit, layers, entry });
@@ -89,12 +90,15 @@ async function film(place, opened, step, kind, picks, muon) {
   const choice = layerChoice(frame);
   if (choice) place.append(choice);
   place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), below);
-  if (muon) drawing.place.append(make("p", { class: "quiet" }, MUON));
+  const said = frame.wide ? null : neuron(picks, settings); // of a wide network no neuron's numbers stand whole in a frame
+  if (said) place.append(said.place);
+  if (settings["optimizer.name"] === "muon") drawing.place.append(make("p", { class: "quiet" }, MUON));
 
   function draw(now = frame) {
     tell(facts, now);
     drawing.show(now, kindOf(now, kind), held);
     plane?.show(now);
+    said?.show(now, held);
     box?.say(frame, now, value);
   }
   const wrong = (words) => below.replaceChildren(make("p", { class: "trouble", role: "alert" }, words));

@@ -9,6 +9,7 @@ import { headOf, MEASURES } from "../round/names.js";
 import { numbers } from "../round/numbers.js";
 import { side } from "../round/side.js";
 import { ask, floats, run as at } from "../server.js";
+import { saying } from "../step/say.js";
 import { counted, number } from "../words.js";
 
 const PLAIN = new Set(["mixed", "all alike"]); // habits that are none: another head is shown first
@@ -92,6 +93,7 @@ class Screen {
     this.sides = make("div", { class: "sides" });
     this.difference = make("section", { hidden: true });
     this.numbers = make("section", {});
+    this.saying = saying(picks);
     this.drawing = make(
       "div",
       { hidden: true },
@@ -108,6 +110,7 @@ class Screen {
       this.told,
       this.sides,
       this.difference,
+      this.saying.place,
       this.numbers,
     );
     this.place = make(
@@ -336,7 +339,7 @@ class Screen {
     const named = ({ head, step }) => `${headOf(head)} at step ${step.toLocaleString("en")}`;
     this.difference.replaceChildren(
       make("h3", {}, "The second less the first"),
-      make("p", {}, `Blue, +: more in ${named(second)}; orange, −: more in ${named(first)}. ${alike(found, values, far)}`),
+      make("p", {}, `Blue, +: more in ${named(second)}; orange, -: more in ${named(first)}. ${alike(found, values, far)}`),
       this.less.place,
     );
     this.less.show({ ...data(second.numbers), values, most: far, signed: true, measure: { is: "difference" } });
@@ -354,7 +357,9 @@ class Screen {
       const within = this.numbers.contains(document.activeElement),
         open = [...this.numbers.querySelectorAll("details")].map((each) => each.open);
       this.numbers.replaceChildren(
-        ...numbers(told, { found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place) }),
+        ...numbers(told, {
+          found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place), telling: this.saying.telling,
+        }),
       );
       this.numbers.querySelectorAll("details").forEach((each, number) => {
         each.open = open[number] ?? false;

@@ -1,0 +1,26 @@
+"""The learning rate of the updates before some looks inside a run.
+
+Before this   runs/log.py writes the events.
+After this    looks.py beside this file sends them with the looks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+
+from fogwalk.runs.folder import RunFolder
+
+_STEP = re.compile(rb'^\{"event": "step", "step": (\d+),')
+
+
+def rates(folder: RunFolder, steps: list[int]) -> list[float | None]:
+    """The rate of the update that led to each of `steps`; None before any update and where no event tells it."""
+    wanted, found = set(steps), {}
+    with suppress(OSError), folder.events.open("rb") as file:
+        for line in file:
+            if (begun := _STEP.match(line)) and (step := int(begun[1])) in wanted:
+                with suppress(ValueError):
+                    found[step] = json.loads(line).get("learning_rate")
+    return [found.get(step) for step in steps]
