@@ -133,15 +133,16 @@ def test_the_update_is_that_of_explain(run: str, window: Window, observed: Path)
     shown = rows(page.get_by_role("region", name="parameters", exact=True).locator("table"))
     assert [one[0] for one in shown] == list(step.moved)
     for (name, moved), row in zip(step.moved.items(), shown, strict=True):
-        assert row[2:5] == [number(size(one)) for one in (moved.old, moved.gradient, moved.change)], name
-        assert float(row[5]) == pytest.approx(ratio(moved), rel=0.05)
+        assert row[2] == moved.optimizer, name
+        assert row[3:6] == [number(size(one)) for one in (moved.old, moved.gradient, moved.change)], name
+        assert float(row[6].removesuffix(" %")) == pytest.approx(100 * ratio(moved), rel=1e-3)
     for name, moved in step.moved.items():
         require_parameter(step, name)
         page.get_by_role("button", name=name, exact=True).first.click()
         table = page.get_by_role("region", name=f"weights of {name}", exact=True).locator("table")
         table.wait_for()
         for entry, *numbers in rows(table):
-            at = tuple(int(one) for one in entry.removeprefix(f"{name}[").removesuffix("]").split(","))
+            at = tuple(int(one) for one in entry.removeprefix("[").removesuffix("]").split(","))
             old, gradient, change, new = (
                 float(getattr(moved, what)[at]) for what in ("old", "gradient", "change", "new")
             )

@@ -54,7 +54,7 @@ export const live = {
       tell(facts, story, opened, now());
       const short = tooFew(story.last.step, now(), opened.recorded);
       if (few.textContent !== short) few.textContent = short;
-      below.textContent = lowerOf(story, opened.planned.settings ?? {});
+      below.textContent = lowerOf(story, opened.planned.settings ?? {}, opened.planned.unit);
       loop(whole, story, opened);
       drawing.show(story);
       const warning = ([step, words]) => make("p", { class: "trouble" }, `step ${step}: ${words}`);
@@ -91,7 +91,7 @@ function tooFew(steps, state, recorded) {
 }
 
 /** Of a validation far below the training loss: what makes it so; else nothing. */
-function lowerOf({ validations, smooth, points }, settings) {
+function lowerOf({ validations, smooth, points }, settings, unit) {
   const scored = validations.filter((one) => Number.isFinite(one[1])).at(-1);
   const then = scored && (points.find((point) => point[1] >= scored[0])?.[4] ?? smooth);
   if (!scored || !(scored[1] < FAR * then)) return "";
@@ -100,10 +100,12 @@ function lowerOf({ validations, smooth, points }, settings) {
     dropped > 0 ? `dropout leaves out ${briefly(100 * dropped)} % of the values while it trains, and none when it is judged` : null,
     spread > 0 && settings.task === "classification"
       ? `label smoothing asks it while it trains for ${briefly(100 * spread)} % of doubt, which costs even the best answer` : null,
-    "the training loss is smoothed over about ten steps, of which the earlier ones knew less",
+    unit === "image" && !["none", undefined].includes(settings["data.augment"])
+      ? "images are moved, cut or mirrored at random while it trains, and not when it is judged" : null,
   ].filter(Boolean);
-  return `Validation is ${number(scored[1])} and the training loss ${number(then)}: that it lies below is no fault, for `
-    + `${reasons.join("; ")}.`;
+  const why = reasons.length ? `one reason is that ${reasons.join("; and that ")}`
+    : "what was held back may be easier than the rest, and the training loss is a mean over about ten steps";
+  return `Validation is ${number(scored[1])} and the training loss ${number(then)}. It lies below: ${why}.`;
 }
 
 function tell(place, story, opened, state) {
