@@ -141,8 +141,7 @@ def test_what_cannot_be_shown_is_said(picks: dict[str, object], words: str, wind
     expect(window.page.locator("main")).to_contain_text(words)
     if picks["view"] == "nowhere":
         expect(window.page.locator("main")).to_contain_text("How healthy is it?")  # Live is drawn below the word
-        window.until(f"!{WAITS}")
-    window.drawn()
+    window.until(f"!{WAITS}")  # a word above what is drawn comes before it
     worded(window)
 
 

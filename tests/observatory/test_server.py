@@ -139,7 +139,7 @@ def test_the_stream_says_where_each_line_ends(shelf: Path) -> None:
         ("/api/runs/book/steps/3/tensor?name=../../x", 409, "has no tensor"),
         ("/api/runs/book/curves?width=many", 404, "width cannot be 'many'"),
         ("/api/runs/book/answer?prompt=", 404, "the prompt is empty"),
-        ("/api/runs/moons/answer?prompt=%00", 409, "could not be done"),
+        ("/api/runs/moons/answer?prompt=%00", 404, "the prompt holds"),
         ("/api/runs/moons/answer/inside?held=0", 409, "could not be done"),
         ("/api/runs/book/answer?prompt=the cat sat on the mat", 404, "looks back over 8"),
         ("/api/nothing", 404, "nothing is at /api/nothing"),

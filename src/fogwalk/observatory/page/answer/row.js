@@ -104,7 +104,7 @@ export async function row(place, { name, picks, form, made, moved, telling }) {
       if (step === "") moved(structure.step);
       return [
         make("h2", {}, "The answer"),
-        ...(held === null ? notes : []).map((one) => make("p", { class: "trouble", role: "alert" }, `${one}.`)),
+        ...(held === null ? notes : []).map((one) => make("p", { class: "trouble" }, `${one}.`)),
         ...answered(structure, form, right, modelAfter(structure.step, step, made)),
         telling(() => ofRecord({ structure, tensors }, form)).place,
         make("h2", {}, "What each column did"),
