@@ -1,5 +1,5 @@
 // The step that is looked at: one of those the run has checkpoints or looks of, and a film of a head that forms, which goes
-// through them. The frame's player has all steps.
+// through them. The bar in the page's head has all steps.
 
 import { make } from "../make.js";
 import { shown } from "../recorded.js";
@@ -35,7 +35,7 @@ export function film(go) {
     if (!playing)
       words.textContent = "The film goes through " +
         `${frames === steps.length ? `the ${frames} steps` : `${frames} of the ${steps.length} steps`} that have a ` +
-        "checkpoint or a look; the frame's player through all.";
+        "checkpoint or a look; the bar at the top of the page goes through all.";
   }
   function stop() {
     playing = null;
