@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from fogwalk import load
 from fogwalk.insight.accounts.protocol import number
+from fogwalk.insight.dial import dial
 from fogwalk.insight.telling.overview import ratio, size
 from tests.browser.conftest import Window
 
@@ -171,7 +172,7 @@ def test_where_no_step_was_picked_a_weight_is_followed_at_an_early_one_by_enter_
     expect(page.locator(".pinned")).to_be_visible()
     assert "step=20" in page.url
     expect(page.get_by_label("number of the step")).to_have_value("20")
-    expect(page.locator(".purpose")).to_contain_text("step 20 of 500")
+    expect(page.locator(".purpose")).to_contain_text("step 20.")
     for station in STATIONS[1:]:
         expect(page.get_by_role("button", name="go on with it")).to_be_focused()
         page.keyboard.press("Enter")
@@ -184,11 +185,37 @@ def test_where_no_step_was_picked_a_weight_is_followed_at_an_early_one_by_enter_
     assert "ball" not in page.locator("#station").inner_text(), "without momentum nothing rolls"
 
 
+def test_what_stands_below_a_pinned_weight_is_told_where_it_was_at_work(window: Window, observed: Path) -> None:
+    page = opened(window, "book", station="forward", pin="head.weight[1,2]", at="head", unit=1)
+    place = re.search(r"at place (\d+)", page.locator(".pinned").inner_text())
+    assert place
+    assert page.locator(".opened input[name=place]").input_value() == place[1]
+    expect(page.locator(".opened")).to_contain_text("The whole unit that the pinned weight belongs to")
+    to(page, "blame")
+    bars = page.locator("[aria-label='blame times what it met'] > li")
+    told = dial(load(observed / "book").explain(7).step, "head.weight", (1, 2))
+    assert told.used == len(told.blamed) == bars.count(), "in eight places nothing is left out"
+
+
+def test_every_optimizer_is_told_with_its_own_rate(window: Window, observed: Path) -> None:
+    page = opened(window, "book", station="update", weight="head.weight[1,2]")
+    step = load(observed / "book").explain(7).step
+    moved = step.moved
+    rates = {one.optimizer: number(one.rate) for one in moved.values()}
+    assert len(set(rates.values())) == 2
+    text = page.locator("#station").inner_text()
+    for name, rate in rates.items():
+        assert f"{rate} ({name})" in text
+    made = {line.formula[:2]: number(line.result) for line in dial(step, "head.weight", (1, 2)).lines}
+    assert page.locator("[data-fact='mean, made up for its start at 0'] dd").inner_text() == made["m\u0302"]
+    assert page.locator("[data-fact='mean of squares, made up too'] dd").inner_text() == made["v\u0302"]
+
+
 @pytest.mark.parametrize("run", NAMES)
 def test_a_newcomer_reads_first_what_the_screen_does(run: str, window: Window) -> None:
     page = opened(window, run)
     words = page.locator(".purpose").inner_text()
-    assert words.startswith("One real step of this run, done again exactly: step 7 of 20.")
+    assert words.startswith("One real step of this run, done again exactly: step 7.")
     assert not any(word in words for word in ("checkpoint", "bit", "float", "events.jsonl")), "that is for whoever asks"
     how = page.locator(".how")
     expect(how.locator(".told")).to_be_hidden()

@@ -14,8 +14,8 @@ class Linear(Account):
     formula = "z = W·x + b"
     chain = "∂L/∂W = Σ δ·xᵀ    ∂L/∂b = Σ δ    ∂L/∂x = Wᵀ·δ    (δ = ∂L/∂z)"
     plain = (
-        "Each unit takes every number that comes in, multiplies it by a weight of its own, and adds the products up; its bias "
-        "is added at the end."
+        "Each unit takes every number that comes in, multiplies it by a weight of its own, and adds the products up; its bias, "
+        "where it has one, is added at the end."
     )
     plain_back = (
         "A unit that is to blame passes it on: to each of its weights by as much as the number that weight was multiplied with, "

@@ -198,4 +198,4 @@ function heard(run, prompt, step, names, { heads, of }) {
   ];
 }
 
-const short = (value) => (Math.abs(value) < 5e-4 ? "0" : `${value < 0 ? "-" : "+"}${Math.abs(value).toPrecision(2)}`);
+const short = (value) => (Math.abs(value) < 5e-7 ? "0" : `${value < 0 ? "-" : "+"}${Math.abs(value).toPrecision(2)}`);

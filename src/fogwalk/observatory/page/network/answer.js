@@ -40,7 +40,7 @@ export function answerPlane(frame) {
     const key = classes.map((name, at) => `${name}: ${at % 2 ? "squares" : "circles"}`).join(", ");
     const scale = `blue above zero, orange below, full at ±${number(largest)}`;
     sentence.textContent = `What it answers everywhere (${key ? `${key}; the fuller the colour, the surer` : scale}). ` +
-      "Filled points are the update's batch, open ones are held back.";
+      "Points with a dark edge are the update's batch, those with a white ring are held back.";
     canvas.setAttribute("aria-label", sentence.textContent);
   }
   return { place: make("div", { class: "answers" }, canvas, sentence), show };

@@ -179,8 +179,10 @@ function fused(told, { head }, telling) {
     make("h3", {}, "The heads fused"),
     telling(() => ({
       plain:
-        `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
-        `it: each is a sum of what every head gives to it. This is head ${head}.`,
+        heads.length === 1
+          ? `What the one head heard goes through the output matrix O, which makes ${width} numbers y of it.`
+          : `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
+            `it: each is a sum of what every head gives to it. This is head ${head}.`,
       maths: ["y = O·[m of all heads]", `y[${rows[0].unit}] = ${summed(rows[0])} = ${number(rows[0].output)}`],
       code: `y = torch.cat(heard, dim=-1) @ O.T${bias ? " + bias" : ""}   # heard: what each head heard`,
     })).place,

@@ -14,7 +14,7 @@ export function layer(step, way) {
     const asked = step.opened(way);
     if (!asked) return place.replaceChildren();
     try {
-      const told = await step.ask("layer", { at: asked, row: step.row, ...step.where });
+      const told = await step.ask("layer", { at: asked, row: step.row, ...pinnedPlace(step, asked, way), ...step.where });
       if (asked === step.opened(way)) place.replaceChildren(...await drawn(step, told, way, show));
     } catch (error) {
       const back = () => { step.pickLayer(step.opened(way)); show(); };
@@ -26,11 +26,21 @@ export function layer(step, way) {
   return { place, show };
 }
 
+/** Where the pinned weight, if it is one of this layer, counted most in the row, or was blamed most; nothing else. */
+function pinnedPlace({ pinned }, path, way) {
+  if (pinned?.path !== path) return {};
+  const [uses, by] = way === "blame" ? [pinned.blamed, (use) => use.blame * use.read] : [pinned.uses, (use) => use.product];
+  const most = uses.reduce((one, other) => (one && Math.abs(by(one)) >= Math.abs(by(other)) ? one : other), null);
+  return most && most.place !== null ? { place: most.place } : {};
+}
+
 async function drawn(step, told, way, show) {
   const back = way === "blame", lines = back ? told.backward : told.forward;
   const name = `${back ? "blame" : "value"}/${told.name}.output`;
   const counts = await step.ask("histogram", { name, bins: 40 }).catch(() => null);
   const title = back ? `blame of what ${told.name} makes` : `what ${told.name} makes, over the whole batch`;
+  const whole = step.pinned?.path === told.name
+    ? "The whole unit that the pinned weight belongs to; where one input stands for all, it is the one that counts most here." : null;
   const none = "No more is told of this one by itself: look at the layers within it.";
   return [
     make("h2", {}, `${told.name} (${told.type})`),
@@ -40,6 +50,7 @@ async function drawn(step, told, way, show) {
       code: told.code,
     }),
     make("div", { class: "controls" }, fields(step, told, show)),
+    whole ? make("p", { class: "quiet" }, whole) : null,
     lines.length ? toldLines(lines) : make("p", { class: "quiet" }, none),
     counts ? histogram(counts, title) : null,
     make("details", {}, make("summary", {}, "as fogwalk explain tells it"), make("pre", { tabindex: "0" }, told.text)),

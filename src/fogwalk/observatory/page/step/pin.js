@@ -47,7 +47,8 @@ const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product)
 
 /** What it did at each station, in a sentence. */
 const HERE = {
-  batch: (told) => `It has not read the batch yet: it is ${number(told.old)}, as the step before left it.`,
+  batch: (told) => `It has not read the batch yet: it is ${number(told.old)}, as the step before left it. `
+    + "This box tells of it at each station, in a line or two: read it and go on; all below is there to look closer.",
   forward(told) {
     const embedding = told.type === "Embedding";
     if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
@@ -103,10 +104,16 @@ export function chain(told, tokens) {
   const shown = told.blamed.length, many = told.used.toLocaleString("en");
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
   const words = `In row ${told.row}: δ, the blame of what it makes, times the number it met. That is the row's share${few}.`;
-  const share = (use) => ({
+  const part = (use) => ({
     name: named(told, use, tokens), value: use.blame * use.read, note: `${put(use.blame)} · ${put(use.read)} =`,
   });
-  return make("div", {}, make("p", { class: "quiet" }, words), signedBars(told.blamed.map(share), "blame times what it met"));
+  const parts = told.blamed.map(part), share = told.shares.find(([row]) => row === told.row)?.[1];
+  if (told.used > shown && share !== undefined) {
+    const known = parts.reduce((sum, one) => sum + one.value, 0);
+    parts.push({ name: `the other ${(told.used - shown).toLocaleString("en")} places`, value: share - known });
+    parts.push({ name: "the row's share", value: share });
+  }
+  return make("div", {}, make("p", { class: "quiet" }, words), signedBars(parts, "blame times what it met"));
 }
 
 const tokenAt = (use, tokens) => (tokens?.[use.place] ? visible(tokens[use.place]) : "");

@@ -35,6 +35,14 @@ export async function update(step) {
 
 const most = (given, what) => given.reduce((one, other) => (other[what] > one[what] ? other : one));
 
+/** The learning rates, each with the optimizer that has it where there are several. */
+function ratesOf(told) {
+  const known = new Map();
+  for (const { optimizer, rate } of told.parameters) known.set(`${optimizer} ${number(rate)}`, [optimizer, number(rate)]);
+  const all = [...known.values()], alike = new Set(all.map(([, rate]) => rate)).size === 1;
+  return alike ? all[0][1] : all.map(([optimizer, rate]) => `${rate} (${optimizer})`).join(" and ");
+}
+
 function said(step, told, picked) {
   const rules = Object.values(told.rules), size = (shape) => shape.reduce((all, long) => all * long, 1);
   const many = told.parameters.reduce((sum, one) => sum + size(one.shape), 0);
@@ -42,12 +50,12 @@ function said(step, told, picked) {
   return explained(step.say, {
     plain: [
       ...Object.entries(told.rules).map(([name, rule]) => `${name}: ${rule.plain}`),
-      `All ${many.toLocaleString("en")} weights move at once, at the learning rate ${number(told.rate)}.`,
+      `All ${many.toLocaleString("en")} weights move at once, at the learning rate ${ratesOf(told)}.`,
       movedMost(told),
     ],
-    maths: [...rules.map((rule) => rule.formula), `η = ${number(told.rate)}${numbers}`],
+    maths: [...rules.map((rule) => rule.formula), `η = ${ratesOf(told)}; ${picked.name} has η = ${number(picked.rate)}${numbers}`],
     code: `${rules.map((rule) => rule.code).join("\n\n")}\n\n`
-      + `optimizer.step(rate)                 # rate = ${number(told.rate)}\noptimizer.zero_grad()`,
+      + `optimizer.step(rate)                 # rate = ${ratesOf(told)}\noptimizer.zero_grad()`,
   });
 }
 

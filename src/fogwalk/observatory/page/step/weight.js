@@ -41,12 +41,17 @@ const REMEMBERED = {
   momentum: "mean of gradients, before → after",
 };
 
+/** Adam's means start from 0 and are too small at first: each is divided by how far it has filled. */
+const CORRECTED = [["m̂ =", "mean, made up for its start at 0"], ["v̂ =", "mean of squares, made up too"]];
+
 function facts(told) {
   const [was, is] = pair(told.old, told.new), memory = Object.entries(told.memory).filter(([what]) => what !== "step");
   const all = [
     ["old", was], ["gradient", signed(told.gradient)],
     ...(told.clipped === told.gradient ? [] : [["clipped", signed(told.clipped)]]),
     ...memory.map(([what, [before, after]]) => [REMEMBERED[what] ?? what, `${number(before)} → ${number(after)}`]),
+    ...CORRECTED.flatMap(([sign, title]) => told.lines.filter((line) => line.formula.startsWith(sign))
+      .map((line) => [title, number(line.result)])),
     ["rate", number(told.rate)], ["change", signed(told.change)], ["new", is],
   ];
   const fact = ([title, value]) => make("div", { "data-fact": title }, make("dt", {}, title), make("dd", {}, value));

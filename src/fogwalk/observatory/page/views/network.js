@@ -113,7 +113,7 @@ async function film(place, opened, step, kind, picks, settings) {
     }
     if (typeof valueOf(frame, entry) === "number") {
       hold(entry);
-      if (seen) box.place.scrollIntoView({ block: "nearest" }); // where it was picked may be far from it
+      if (seen && frame.wide) box.place.scrollIntoView({ block: "nearest" }); // where it was picked may be far from it
       return;
     }
     draw();

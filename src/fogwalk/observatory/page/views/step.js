@@ -55,12 +55,12 @@ export const step = {
 };
 
 /** What this screen does, in a sentence for whoever sees it for the first time. */
-function purposeOf({ step, steps, loss, made }) {
+function purposeOf({ step, loss, made }) {
   const exact = loss.logged !== null && loss.logged === loss.replayed;
   const again = exact ? "done again exactly" : "done again as nearly as it can be here (see below)";
   const moved = made ? "and every weight moves a little so that it will be less wrong"
     : "and here the run ended, for a number was not finite";
-  return `One real step of this run, ${again}: step ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}. `
+  return `One real step of this run, ${again}: step ${step.toLocaleString("en")}. `
     + "The network reads a handful of the data, it answers, the loss says how wrong the answers were, each weight is told its "
     + `part of the blame, ${moved}. The six stations below show it with all its numbers.`;
 }
