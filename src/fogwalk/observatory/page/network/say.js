@@ -36,7 +36,7 @@ function sayings(frame, layer, unit, settings) {
   const term = (value, what, at) => `${value < 0 ? (at ? " - " : "-") : at ? " + " : ""}${number(Math.abs(value))}${what}`;
   const sum = weights.map((value, each) => term(value, `·${reads[each]}`, each)).join("")
     + (bias === undefined ? "" : term(bias, "", 1));
-  const name = layer === "head" ? `Output ${unit}` : `Neuron ${unit} of layer ${depth + 1}`;
+  const name = layer === "head" ? `Output ${unit}` : `Neuron ${unit} of ${layer}`;
   const biased = bias === undefined ? "" : " with its bias";
   return {
     plain: `${name} multiplies each number it reads by the weight of their link and adds them up${biased}`
