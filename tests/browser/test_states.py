@@ -162,14 +162,14 @@ def test_a_killed_server_is_told_once_and_what_was_asked_for_comes_by_itself(
         window = windows(server)
         window.allowed = (*REFUSED, *LOST)
         page = window.open("step", "moons", step=7)
-        expect(page.locator(".purpose")).to_contain_text("step 7 of")
+        expect(page.locator(".purpose")).to_contain_text("step 7.")
         server.kill()
         page.get_by_role("button", name="one step back").click()
         expect(page.get_by_role("alert")).to_have_count(1)
         expect(page.get_by_role("alert")).to_contain_text("does not answer")
         assert page.locator(".purpose").count() == 0, "nothing of another step stays beside what went wrong"
         server.start()
-        expect(page.locator(".purpose")).to_contain_text("step 6 of", timeout=30_000)
+        expect(page.locator(".purpose")).to_contain_text("step 6.", timeout=30_000)
         expect(page.get_by_role("alert")).to_have_count(0)
         window.close()
 
