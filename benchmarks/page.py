@@ -35,7 +35,7 @@ PACE = 10  # steps a second of the training that goes on
 SCRIPTS = Path(fogwalk.__file__).parent / "observatory" / "page"
 SETTLED = 5.0  # seconds after opening that are not counted
 CURVE = "() => document.querySelector('main svg[role=slider] polyline.smooth')?.getAttribute('points')"
-SEEN = {"live": CURVE, "blame": "() => document.querySelector('#picked .histogram')"}
+SEEN = {"live": CURVE, "blame": "() => document.querySelector('main canvas')"}
 LOOKS = 1000  # that were taken before of the training whose blame map is open
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 

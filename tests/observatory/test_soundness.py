@@ -222,7 +222,9 @@ def test_events_are_kept_of_the_runs_that_were_looked_at_last(shelf: Path, tmp_p
         shutil.copytree(shelf / "moons", tmp_path / f"run-{number}")
     shown = Shelf(tmp_path)
     assert len(shown.listed()) > MOST_STORIES
-    assert len(shown._stories) == 0, "a list alone watches none"
+    assert len(shown._stories) == MOST_STORIES, (
+        "what a list has read is there for whoever opens it, as far as there is room"
+    )
     for folder in shown.runs():
         assert len(shown.curves(folder, 10)["points"]) == 10
     assert len(shown._stories) == MOST_STORIES

@@ -193,8 +193,11 @@ class Shelf:
             told = {"task": read.task, "data": list(read.data.path), "kind": read.model_kind}
         except FogwalkError as error:
             wrong = str(error)
-        watched = key in self._stories or state_of(folder) in GOING
-        story = self.story(folder) if watched else Story(folder.events).read()
+        roomy = (
+            len(self._stories) < MOST_STORIES
+        )  # a run that was just read for a list is often the one that is opened next
+        kept_too = roomy or key in self._stories or state_of(folder) in GOING
+        story = self.story(folder) if kept_too else Story(folder.events).read()
         losses = [record["validation_loss"] for record in story.of("evaluated")]
         reason = story.stopped["reason"] if story.stopped else ""
         steps = story.of("step")
