@@ -193,9 +193,8 @@ class Shelf:
             told = {"task": read.task, "data": list(read.data.path), "kind": read.model_kind}
         except FogwalkError as error:
             wrong = str(error)
-        roomy = (
-            len(self._stories) < MOST_STORIES
-        )  # a run that was just read for a list is often the one that is opened next
+        # A run that was just read for a list is often the one that is opened next.
+        roomy = len(self._stories) < MOST_STORIES
         kept_too = roomy or key in self._stories or state_of(folder) in GOING
         story = self.story(folder) if kept_too else Story(folder.events).read()
         losses = [record["validation_loss"] for record in story.of("evaluated")]

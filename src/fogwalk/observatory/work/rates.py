@@ -6,11 +6,11 @@ After this    looks.py beside this file sends them with the looks.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 
 from fogwalk.runs.folder import RunFolder
+from fogwalk.runs.log import record_of
 
 _STEP = re.compile(rb'^\{"event": "step", "step": (\d+),')
 
@@ -20,7 +20,7 @@ def rates(folder: RunFolder, steps: list[int]) -> list[float | None]:
     wanted, found = set(steps), {}
     with suppress(OSError), folder.events.open("rb") as file:
         for line in file:
-            if (begun := _STEP.match(line)) and (step := int(begun[1])) in wanted:
-                with suppress(ValueError):
-                    found[step] = json.loads(line).get("learning_rate")
+            begun = _STEP.match(line)
+            if begun and int(begun[1]) in wanted and (record := record_of(line)):
+                found[record["step"]] = record.get("learning_rate")
     return [found.get(step) for step in steps]

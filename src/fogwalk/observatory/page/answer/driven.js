@@ -4,8 +4,8 @@
 import { addressWith } from "../address.js";
 import { make } from "../make.js";
 import { kept } from "../prompt.js";
-import { number } from "../words.js";
-import { entries, signedBars, signed, track, twin } from "./told.js";
+import { number, signed } from "../words.js";
+import { entries, signedBars, track, twin } from "./told.js";
 
 const MOST_TOKENS = 256; // of a prompt that are drawn, the last
 

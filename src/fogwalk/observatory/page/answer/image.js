@@ -5,13 +5,13 @@ import { largestOf } from "../extent.js";
 import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
-import { number } from "../words.js";
+import { number, signed } from "../words.js";
 import { maps } from "./maps.js";
 import { mistakes } from "./mistakes.js";
 import { patches } from "./patches.js";
 import { answered } from "./row.js";
 import { ofRecord } from "./said.js";
-import { asExplain, filling, modelAfter, signed, twin } from "./told.js";
+import { asExplain, filling, modelAfter, twin } from "./told.js";
 
 const SIDE = 224; // pixels of the page that an image's longer side takes, about
 

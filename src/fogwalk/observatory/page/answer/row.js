@@ -3,10 +3,10 @@
 import { go } from "../address.js";
 import { make } from "../make.js";
 import { ask, run as at } from "../server.js";
-import { number } from "../words.js";
+import { number, signed } from "../words.js";
 import { mistakes } from "./mistakes.js";
 import { ofRecord } from "./said.js";
-import { asExplain, classBars, filling, modelAfter, signed, signedBars } from "./told.js";
+import { asExplain, classBars, filling, modelAfter, signedBars } from "./told.js";
 
 const FEW = 24; // columns that stand open in the form
 const MOST = 30; // columns of which is told what they did

@@ -3,7 +3,7 @@
 import { go } from "../address.js";
 import { make, table } from "../make.js";
 import { ask, run as at } from "../server.js";
-import { number } from "../words.js";
+import { number, signed } from "../words.js";
 
 /** A place that is filled again and again; of two askings only the later one is drawn, and what fails is said. */
 export function filling(waiting) {
@@ -76,8 +76,6 @@ export function signedBars(caption, rows, titles = ["", "", "#change"]) {
     ),
   );
 }
-
-export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
 /** A share from 0 to 1 as a bar in a cell. */
 export const track = (share, extra = null) =>
