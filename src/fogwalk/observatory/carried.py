@@ -12,10 +12,10 @@ from fogwalk.runs.folder import RunFolder, is_run
 
 PLACE = Path(__file__).parent / "recorded"
 CARRIED = {
-    "two-moons": "A plain network of two layers of eight learns to part two half moons. Look at its Network, and at one update "
-    "of one weight: plain gradient descent, the simplest there is. Each weight's change is the rate times its gradient.",
-    "handbook": "A transformer of two layers with two heads each reads, letter by letter, what Fogwalk says of itself. Look at "
-    "its Round table: in each layer one head looks mostly at the letter before.",
+    "two-moons": "A plain network of two layers of eight learns to part two half moons, by plain gradient descent: each weight's "
+    "change is the rate times its gradient, the other way.",
+    "handbook": "A transformer of two layers with two heads each reads, letter by letter, what Fogwalk says of itself: in each "
+    "layer one head looks mostly at the letter before.",
 }
 
 

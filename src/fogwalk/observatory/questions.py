@@ -191,8 +191,13 @@ async def of_a_step(ask: Asking, step: int, *, drawn: bool) -> bool:
     for name in modules:
         for kind in ("value", "blame"):
             await ask.also(f"{at}/histogram", {"name": f"{kind}/{name}.output"}, bins=40)
+    paths = [one["path"] for one in told["layers"]]
+    bends = {before: after for before, after in itertools.pairwise(paths) if after.startswith("activations.")}
     for one in parameters:
-        await _of_a_parameter(ask, at, one["name"], one["shape"], small=small, drawn=drawn)
+        units = await _of_a_parameter(ask, at, one["name"], one["shape"], small=small, drawn=drawn)
+        bend = bends.get(one["name"].rpartition(".")[0])
+        for unit in units if bend else ():
+            await ask.of_run(f"{at}/layer", at=bend, row=0, unit=unit)
     for one in structure["values"]:
         await ask.of_run(f"{at}/entry", at=one["name"], row=0)
         if one["name"].endswith(".weights") and len(one["shape"]) == 4:
@@ -202,8 +207,8 @@ async def of_a_step(ask: Asking, step: int, *, drawn: bool) -> bool:
     return True
 
 
-async def _of_a_parameter(ask: Asking, at: str, name: str, shape: list[int], *, small: bool, drawn: bool) -> None:
-    """How a parameter was moved, and some of its dials; of a small network each."""
+async def _of_a_parameter(ask: Asking, at: str, name: str, shape: list[int], *, small: bool, drawn: bool) -> list[int]:
+    """How a parameter was moved, and some of its dials; of a small network each. Gives back the units that these belong to."""
     await ask.of_run(f"{at}/entry", at=name)
     for kind in ("gradient", "old", "change"):
         await ask.also(f"{at}/histogram", {"name": f"{kind}/{name}"}, bins=40)
@@ -226,3 +231,4 @@ async def _of_a_parameter(ask: Asking, at: str, name: str, shape: list[int], *, 
         await ask.of_run(f"{at}/weight", name=name, at=words, row=0)
         if small:
             await ask.of_run(f"{at}/nudge", name=name, at=words)
+    return sorted({place[0] for place in dials if place})

@@ -33,11 +33,13 @@ export async function again(step) {
     }),
     make("h2", {}, "The loss of this batch"),
     bars([{ name: "before", value: told.before }, { name: "after", value: told.after }], "the loss before and after"),
-    make("h2", {}, "Promised and come"),
-    signedBars([{ name: "promised", value: told.promised }, { name: "came", value: told.came }], "the change of the loss"),
-    make("h2", {}, "What each parameter promised"),
-    signedBars(parts.slice(0, MOST).map(part), "each parameter's part"),
-    parts.length > MOST ? make("p", { class: "quiet" }, `The ${MOST} largest of ${parts.length}.`) : null,
+    ...step.rest(
+      make("h2", {}, "Promised and come"),
+      signedBars([{ name: "promised", value: told.promised }, { name: "came", value: told.came }], "the change of the loss"),
+      make("h2", {}, "What each parameter promised"),
+      signedBars(parts.slice(0, MOST).map(part), "each parameter's part"),
+      parts.length > MOST ? make("p", { class: "quiet" }, `The ${MOST} largest of ${parts.length}.`) : null,
+    ),
   ];
 }
 

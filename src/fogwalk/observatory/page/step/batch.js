@@ -11,25 +11,26 @@ export async function batch(step) {
   const answers = texts ? told.records * told.places : told.records;
   const product = texts ? `${told.records}·${told.places} = ${answers.toLocaleString("en")}` : answers;
   const target = (texts ? shape : shape.slice(0, 1)).join(", ");
+  const all = texts ? rowsOfText(step, told) : told.pictures ? pictures(step, told) : rowsOfTable(step, told);
   return [
     explained(step.say, {
-      plain: inWords(told, texts, answers),
+      plain: inWords(step, told, texts, answers),
       maths: [`x has the shape ${shape.join(" × ")}${texts ? "; y is the same, one token later" : ""}`, `B = ${product} answers`],
       code: "batch = batches.at(step)             # chosen by the seed and the step alone\n"
         + `batch.inputs.shape                   # ${shape.join(", ")}\nbatch.targets.shape                  # ${target}`,
     }),
-    texts ? rowsOfText(step, told) : told.pictures ? pictures(step, told) : rowsOfTable(step, told),
-    shownOnly(told),
+    step.walking ? pickedRow(step, told, texts) : null,
+    ...step.rest(all, shownOnly(told)),
   ];
 }
 
-function inWords(told, texts, answers) {
+function inWords(step, told, texts, answers) {
   const what = texts ? `${told.records} rows of ${told.places} tokens` : `${told.records} ${told.unit}s`;
   const asked = texts ? `That makes ${answers.toLocaleString("en")} questions at once: at each place, which token comes next?`
     : "Each has its right answer beside it, which the network does not see until the loss.";
   const part = told.kept < told.records ? `; of this batch the first ${told.kept} are looked into` : "";
   return `One step learns from a small handful of the data, a batch: here ${what}, out of ${told.training.toLocaleString("en")} `
-    + `${told.unit}s there are to learn from${part}. ${asked} Pick a row to follow it through the stations.`;
+    + `${told.unit}s there are to learn from${part}. ${asked}${step.walking ? "" : " Pick a row to follow it through the stations."}`;
 }
 
 function shownOnly(told) {
@@ -44,29 +45,55 @@ function picker(step, row, words, ...inside) {
   }, ...inside);
 }
 
-/** The picked row with its places, each token over the one that is asked for; below it all rows. */
-function rowsOfText(step, told) {
+const FEW = 16; // places of a text that are enough to see what is asked
+
+/** While a weight is followed: the row that is followed with it. */
+function pickedRow(step, told, texts) {
+  const most = step.pinned?.shares[0]?.[0] === step.row ? ", which has the largest say in this weight" : "";
+  const title = make("h2", {}, `Row ${step.row}${most}`);
+  if (!texts && told.pictures) {
+    const image = told.pictures[step.row];
+    return image && make("div", {}, title, make("div", { class: "image" }, picture(image, told.shape), make("p", {}, told.right[step.row])));
+  }
+  if (!texts) return told.rows[step.row] && make("div", {}, title, tableOf(step, told, [step.row]));
+  const first = told.tokens.slice(0, FEW), part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";
+  const words = `Each token, and below it the right answer, the next one${part}.`;
+  return make("div", {}, title, make("p", { class: "quiet" }, words), chips(first, told));
+}
+
+/** The tokens of the picked row, each over the one that is asked for. */
+function chips(tokens, told) {
   const chip = (token, place) => make("li", {}, make("small", {}, String(place)),
     make("span", { class: "token" }, visible(token)),
     make("span", { class: "token right", title: "the right answer" }, visible(told.right[place])));
+  return make("ol", { class: "chips", tabindex: "0", "aria-label": "the picked row, place by place" }, tokens.map(chip));
+}
+
+/** The picked row with its places, each token over the one that is asked for; below it all rows. */
+function rowsOfText(step, told) {
   const between = told.rows[0].some((one) => visible(one).length > 2) ? " " : "";
   const line = (tokens, row) => make("li", {}, picker(step, row, null,
     make("small", {}, `${row} `), tokens.map(visible).join(between), told.places > tokens.length ? " …" : ""));
   return make("div", {},
     make("h2", {}, `Row ${step.row}: each token, and below it the one that comes next`),
-    make("ol", { class: "chips", tabindex: "0", "aria-label": "the picked row, place by place" }, told.tokens.map(chip)),
+    chips(told.tokens, told),
     make("h2", {}, "All rows"),
     make("ul", { class: "records" }, told.rows.map(line)));
 }
 
 function rowsOfTable(step, told) {
+  return tableOf(step, told, told.rows.map((_, row) => row));
+}
+
+/** Some of the rows, with their columns and what is right. */
+function tableOf(step, told, rows) {
   const left = told.left_out ? make("p", { class: "quiet" }, `${told.left_out} more columns are not shown.`) : null;
   const titles = ["row", ...told.columns, "right is"].map((title) => make("th", { scope: "col" }, title));
-  const line = (cells, row) => make("tr", { class: row === step.row ? "picked" : null },
+  const line = (row) => make("tr", { class: row === step.row ? "picked" : null },
     make("td", {}, picker(step, row, `row ${row}`, String(row))),
-    cells.map((cell) => make("td", { class: "number" }, cell)), make("td", {}, told.right[row]));
+    told.rows[row].map((cell) => make("td", { class: "number" }, cell)), make("td", {}, told.right[row]));
   const head = make("thead", {}, make("tr", {}, titles));
-  const table = make("table", { class: "batch" }, head, make("tbody", {}, told.rows.map(line)));
+  const table = make("table", { class: "batch" }, head, make("tbody", {}, rows.map(line)));
   const brackets = make("p", { class: "quiet" }, "In brackets what the network reads: numbers centred and scaled.");
   return make("div", {}, brackets, wide(table, "the batch"), left);
 }

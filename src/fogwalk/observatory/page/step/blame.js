@@ -9,6 +9,7 @@ import { bars, visible } from "./drawings.js";
 import { layer } from "./layer.js";
 import { chain, shares } from "./pin.js";
 import { explained } from "./say.js";
+import { whence } from "./whence.js";
 
 export async function blame(step) {
   const told = await step.station("blame"), layers = [...step.found.layers].reverse(), open = layer(step, "blame");
@@ -28,7 +29,7 @@ export async function blame(step) {
   const pictures = told.pixels ? await step.station("batch") : null, limit = told.clip ? `, limit ${number(told.clip)}` : "";
   return [
     explained(step.say, {
-      plain: inWords(told, known),
+      plain: inWords(told, step.walking ? [] : known),
       maths: [
         "∂L/∂hₗ₋₁ = ∂L/∂hₗ · ∂hₗ/∂hₗ₋₁",
         `|g| = √Σ (∂L/∂w)² = ${number(told.norm)}`,
@@ -37,11 +38,14 @@ export async function blame(step) {
       code: "loss.backward()                      # fills .grad of every parameter\n"
         + `norm = clip(parameters, limit)       # ${number(told.norm)}${limit}`,
     }),
-    step.pinned ? make("h2", {}, "The pinned weight: what each row says of it, and their sum") : null,
-    step.pinned ? chain(step.pinned, told.tokens) : null,
-    step.pinned ? shares(step.pinned, step.pickRow) : null,
-    make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
-    map(step, told, pick), pixels(told, pictures, step.row), open.place,
+    step.pinned ? make("h2", {}, "What the rows say of the pinned weight, and their sum") : null,
+    step.pinned ? chain(step.followed(), told.tokens) : null,
+    step.pinned ? await whence(step) : null,
+    step.pinned ? shares(step.followed(), step.pickRow) : null,
+    ...step.rest(
+      make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
+      map(step, told, pick), pixels(told, pictures, step.row), open.place,
+    ),
   ];
 }
 
@@ -58,10 +62,10 @@ function inWords(told, known) {
   const above = ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.`;
   const clipped = told.scale < 1 ? above : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
   return [
-    "Now backwards. For each number made on the way: by how much would the loss grow if it were a little larger? That is its "
-      + "blame, its gradient. It is worked out from the end to the start, each layer passing back what is due to those before it "
-      + `(the chain rule). ${known.length > 1 ? ends : ""}`,
-    `All gradients of the weights together are ${number(told.norm)} long.${clipped}`,
+    "Now backwards: how would the loss change if a number made on the way were a little larger? That is its blame, its "
+      + "gradient. Each layer passes back what is due to those before it, from the end to the start (the chain rule). "
+      + `${known.length > 1 ? ends : ""}`,
+    known.length || told.scale < 1 ? `All gradients of the weights together are ${number(told.norm)} long.${clipped}` : null,
   ];
 }
 

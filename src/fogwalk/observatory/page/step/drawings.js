@@ -125,7 +125,7 @@ export function histogram(told, title) {
 }
 
 /** A weight's move on a line: where it was, where it is now, and to which side the loss falls. */
-export function move(old, fresh, gradient) {
+export function move(old, fresh, gradient, silent = false) {
   const long = 420, high = 92, line = 44, middle = (old + fresh) / 2, right = fresh >= old, side = gradient > 0 ? -1 : 1;
   const away = Math.max(Math.abs(fresh - old), Math.abs(old) * 1e-6, 1e-12);
   const x = (value) => long / 2 + ((value - middle) / (away * 3.2)) * long;
@@ -143,5 +143,5 @@ export function move(old, fresh, gradient) {
     draw("text", { x: x(old), y: line - 16, "text-anchor": "middle" }, `old ${was}`),
     draw("text", { x: x(fresh), y: line + 26, "text-anchor": "middle" }, `new ${is}`),
     gradient ? draw("text", { class: "downhill", x: side < 0 ? 8 : long - 8, y: high - 6, "text-anchor": anchor }, way) : null);
-  return make("figure", {}, svg, make("figcaption", { class: "quiet" }, `It went ${words}.`));
+  return make("figure", {}, svg, silent ? null : make("figcaption", { class: "quiet" }, `It went ${words}.`));
 }

@@ -14,11 +14,13 @@ export async function loss(step) {
       maths: [told.formula, `L = Σ c·l, ${told.share}`, worked(told, texts, classes)],
       code: `outputs = model(batch.inputs)\n${told.code}`,
     }),
-    ...(texts ? rows(step, told) : []),
-    make("h2", {}, texts ? `Row ${step.row}, place by place` : "Each answer"),
-    answers(step, told, texts, classes),
-    told.of > told.answers.length ? make("p", { class: "quiet" }, cut) : null,
-    texts ? null : meanOf(told.answers.map((one) => one.loss * one.counted * told.many), told),
+    ...step.rest(
+      ...(texts ? rows(step, told) : []),
+      make("h2", {}, texts ? `Row ${step.row}, place by place` : "Each answer"),
+      answers(step, told, texts, classes),
+      told.of > told.answers.length ? make("p", { class: "quiet" }, cut) : null,
+      texts ? null : meanOf(told.answers.map((one) => one.loss * one.counted * told.many), told),
+    ),
   ];
 }
 
@@ -26,14 +28,15 @@ const worstOf = (answers) => answers.reduce((one, other) => (other.loss > one.lo
 const named = (answer, texts) => (texts ? `place ${answer.at}, after ${visible(answer.token)}` : `row ${answer.at}`);
 
 function inWords(step, told, texts, classes) {
-  const worst = worstOf(told.answers), at = named(worst, texts), cost = `That cost ${number(worst.loss)}.`;
+  const own = step.walking && !texts ? told.answers.find((one) => one.at === step.row) : null; // of the row that is followed
+  const worst = own ?? worstOf(told.answers), at = named(worst, texts), cost = `That cost ${number(worst.loss)}.`;
   const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
   const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
   const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
-  const wrong = classes
-    ? `The costliest ${texts ? `of row ${step.row}` : "of all"}: at ${at}, right was ${visible(worst.right)}, ${gave}`
-    : `The costliest: ${at}, right was ${worst.right}, the network said ${worst.best}. ${cost}`;
-  const guess = told.guessing === null ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;
+  const lead = own ? `In ${at}` : `The costliest${classes ? (texts ? ` of row ${step.row}` : " of all") : ""}: ${classes ? "at " : ""}${at},`;
+  const wrong = classes ? `${lead} right was ${visible(worst.right)}, ${gave}`
+    : `${lead} right was ${worst.right}, the network said ${worst.best}. ${cost}`;
+  const guess = told.guessing === null || step.walking ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;
   const mean = `The mean of all ${told.many.toLocaleString("en")} answers is the loss, ${number(told.loss)}`;
   return [told.plain, `${wrong}${guess} ${mean}: the one number that the step tries to make smaller.`];
 }

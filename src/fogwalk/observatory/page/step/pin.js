@@ -13,7 +13,7 @@ export function weightOf(written) {
 export const written = (name, at) => `${name}[${[at].flat().join(",")}]`;
 
 /** The strip above the stations; `told` is the weight as the server tells it. */
-export function strip(told, station, found, { unpin, next }) {
+export function strip(told, station, found, { unpin, next, check }) {
   const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${told.role}.` : ".";
   const change = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
   return make("section", { class: "pinned", "aria-label": "the pinned weight" },
@@ -21,14 +21,15 @@ export function strip(told, station, found, { unpin, next }) {
     make("p", { role: "status" }, HERE[station]?.(told, found) ?? ""),
     make("div", { class: "controls" },
       next ? make("button", { onclick: next.go }, `go on with it: ${next.title} →`) : null,
+      station === "blame" ? make("button", { onclick: check }, "check its gradient by moving it") : null,
       make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
 }
 
 /** Where none is pinned: one can be picked, to be followed through all stations; at an early step, where one is given. */
 export function invitation(follow, early) {
   const button = make("button", { class: "main", onclick: follow }, "Follow one weight");
-  const when = early === null ? "" : ` It goes to step ${early}: early in a run weights move much, at its end hardly at all.`;
-  const words = ` through the six stations: what it did, how it was blamed, and how it moved.${when}`;
+  const when = early === null ? "" : ` It goes to step ${early}, early in the run, where weights still move much.`;
+  const words = ` through the six stations: what it did, how it was blamed, how it moved.${when}`;
   return make("p", { class: "quiet" }, "New here? ", button, words);
 }
 
@@ -47,8 +48,7 @@ const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product)
 
 /** What it did at each station, in a sentence. */
 const HERE = {
-  batch: (told) => `It has not read the batch yet: it is ${number(told.old)}, as the step before left it. `
-    + "This box tells of it at each station, in a line or two: read it and go on; all below is there to look closer.",
+  batch: () => "It has met nothing of this batch yet. This box tells of it at each station; below is what the station does.",
   forward(told) {
     const embedding = told.type === "Embedding";
     if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
@@ -62,14 +62,14 @@ const HERE = {
       const part = `${signed(told.old)}, a part of ${number(use.makes)}${place(told, use)}`;
       return `In row ${told.row} it was added as it is${where}: ${part}.`;
     }
-    const more = told.used > 1 ? ` It was at work at ${many} places of this row; this is where it counted most.` : "";
+    const most = told.used > 1 ? `, where of ${many} places it counted most,` : "";
     const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}, a part of ${number(use.makes)}`;
-    return `In row ${told.row}${place(told, use)} it was multiplied with ${number(use.read)}: ${product}.${more}`;
+    return `In row ${told.row}${place(told, use)}${most} it was multiplied with ${number(use.read)}: ${product}.`;
   },
   loss(told, found) {
     const loss = number(found.structure.loss.recomputed);
-    const much = "so much would the loss change for each 1 that it is larger";
-    return `The loss, ${loss}, hangs on it by ${signed(told.gradient)}: ${much}.`;
+    const slope = `${signed(told.gradient)} for each 1 that it is larger`;
+    return `The loss, ${loss}, hangs on it: it would change by ${slope}. That slope is the gradient.`;
   },
   blame(told) {
     if (!told.shares.length) return `Its gradient is ${signed(told.gradient)}.`;
@@ -86,6 +86,18 @@ const HERE = {
     return `Its gradient times its change, ${part}, is its part of what was promised.`;
   },
 };
+
+/** The pinned weight with the few places and rows that count most: while it is followed they are enough. */
+export function fewer(told, most = 3) {
+  const largest = (uses, by) => uses.toSorted((one, other) => Math.abs(by(other)) - Math.abs(by(one))).slice(0, most)
+    .sort((one, other) => one.place - other.place);
+  const rest = told.shares.slice(most).reduce((sum, [, share]) => sum + share, told.rest);
+  const [uses, blamed] = [largest(told.uses, (use) => use.product), largest(told.blamed, shareOf)];
+  return { ...told, uses, blamed, shares: told.shares.slice(0, most), rest, brief: true };
+}
+
+/** What a place adds to the gradient. */
+export const shareOf = (use) => use.blame * use.read;
 
 /** Its gradient as the sum over the batch. */
 export function shares(told, pick) {
@@ -105,7 +117,7 @@ export function chain(told, tokens) {
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
   const words = `In row ${told.row}: δ, the blame of what it makes, times the number it met. That is the row's share${few}.`;
   const part = (use) => ({
-    name: named(told, use, tokens), value: use.blame * use.read, note: `${put(use.blame)} · ${put(use.read)} =`,
+    name: named(told, use, tokens), value: shareOf(use), note: `${put(use.blame)} · ${put(use.read)} =`,
   });
   const parts = told.blamed.map(part), share = told.shares.find(([row]) => row === told.row)?.[1];
   if (told.used > shown && share !== undefined) {
@@ -136,7 +148,7 @@ export function uses(told, tokens) {
   const where = told.used > each.length && !same ? `The ${each.length} places of ${many} in this row where it counts most`
     : `Its ${many} places in this row`;
   return make("div", {},
-    alone ? null : make("p", {}, `In row ${told.row}${place(told, most)} it makes this part of the number that comes out there:`),
+    alone || told.brief ? null : make("p", {}, `In row ${told.row}${place(told, most)} it makes this part of the number that comes out there:`),
     alone ? null : signedBars(parts, "its part of what is made"),
     told.used > 1 ? make("h3", {}, where) : null,
     same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);

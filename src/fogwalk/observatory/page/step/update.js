@@ -26,10 +26,10 @@ export async function update(step) {
   });
   await entries(step, list, picked, "gradient", open, !step.weight);
   if (step.weight) await weight(step, one);
+  const title = make("h2", {}, `The ${names.length} parameters: click one to see its weights`);
   return [
     said(step, told, told.parameters.find((given) => given.name === picked)),
-    make("h2", {}, `The ${names.length} parameters: click one to see its weights`), rows.place,
-    make("div", { class: "beside" }, list, one),
+    ...(step.walking ? [one, ...step.rest(title, rows.place, list)] : [title, rows.place, make("div", { class: "beside" }, list, one)]),
   ];
 }
 
@@ -44,14 +44,17 @@ function ratesOf(told) {
 }
 
 function said(step, told, picked) {
-  const rules = Object.values(told.rules), size = (shape) => shape.reduce((all, long) => all * long, 1);
+  const own = ([name]) => !step.walking || name === picked.optimizer; // while a weight is followed: of its optimizer alone
+  const known = Object.entries(told.rules).filter(own);
+  const rules = known.map(([, rule]) => rule), size = (shape) => shape.reduce((all, long) => all * long, 1);
   const many = told.parameters.reduce((sum, one) => sum + size(one.shape), 0);
   const numbers = Object.entries(picked.numbers).map(([name, value]) => `, ${GREEK[name] ?? name} = ${value}`).join("");
   return explained(step.say, {
     plain: [
-      ...Object.entries(told.rules).map(([name, rule]) => `${name}: ${rule.plain}`),
-      `All ${many.toLocaleString("en")} weights move at once, at the learning rate ${ratesOf(told)}.`,
-      movedMost(told),
+      ...known.map(([name, rule]) => `${name}: ${rule.plain}`),
+      `All ${many.toLocaleString("en")} weights move at once, `
+        + `${step.walking ? `this one at the learning rate ${number(picked.rate)}` : `at the learning rate ${ratesOf(told)}`}.`,
+      step.walking ? null : movedMost(told),
     ],
     maths: [...rules.map((rule) => rule.formula), `η = ${ratesOf(told)}; ${picked.name} has η = ${number(picked.rate)}${numbers}`],
     code: `${rules.map((rule) => rule.code).join("\n\n")}\n\n`

@@ -19,11 +19,11 @@ export async function weight(step, place) {
     pinned ? "Unpin this weight" : "Pin this weight");
   const formula = (line) => (line.filled ? `${line.formula} = ${line.filled}` : line.formula);
   place.replaceChildren(
-    make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : "",
+    make("h2", {}, `One weight: ${whole}`), told.role && !step.walking ? make("p", {}, `It ${told.role}.`) : "",
     make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
-    move(told.old, told.new, told.gradient),
+    move(told.old, told.new, told.gradient, step.walking),
     explained(step.say, {
-      plain: inWords(told),
+      plain: inWords(told, step.walking),
       maths: told.lines.map((line) => `${formula(line)} = ${number(line.result)}`),
       code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}`,
     }),
@@ -58,7 +58,7 @@ function facts(told) {
   return make("dl", { class: "facts" }, all.map(fact));
 }
 
-function inWords(told) {
+function inWords(told, walking) {
   const larger = "If this weight were larger, the loss of this batch would";
   const would = (what, asks) => `${larger} ${what}, so the batch asks for ${asks} of it`;
   const none = "The loss of this batch does not hang on this weight";
@@ -68,6 +68,7 @@ function inWords(told) {
     + "or pulls weights towards 0.";
   const slope = `the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger`;
   const sum = told.worked ? ` = ${told.worked}` : "";
+  if (walking) return [`${way}.${other ? against : ""}`]; // the rest stands above the stations
   return [
     `${way}: ${slope}.${other ? against : ""}`,
     `${told.optimizer} made of it a change of ${signed(told.change)}${sum}: ${pair(told.old, told.new).join(" became ")}.`,
@@ -86,8 +87,7 @@ function finite(step, told) {
       result.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
-  const words = "A gradient is a promise: move the weight a little, and the loss moves by so much. "
-    + "Here it is tried, on the same batch.";
+  const words = "Move the weight a little, and the loss of this batch must move by so much. Here it is tried.";
   return make("section", {}, make("h3", {}, "Is that gradient true?"), make("p", { class: "quiet" }, words), button, result);
 }
 

@@ -1,6 +1,7 @@
 import { addressWith, go } from "../address.js";
 import { calm } from "../calm.js";
 import { curve } from "../curve.js";
+import { invited } from "../invited.js";
 import { make } from "../make.js";
 import { ask, listen, run as at } from "../server.js";
 import { GOING, steering } from "../steering.js";
@@ -20,7 +21,7 @@ export const live = {
   hears: true,
 
   /** Gives back what ends it. */
-  async draw(place, { opened, state }) {
+  async draw(place, { list, opened, state }) {
     const name = opened.name;
     const story = new Story(await ask(`${at(name)}/curves`, { width: WIDTH }), WIDTH);
     const drawing = curve((step) => go({ view: "step", step }));
@@ -31,7 +32,7 @@ export const live = {
     const steer = steering(opened);
     const health = make("div", { role: "status" }, make("p", { class: "quiet" }, "No step is made yet."));
     place.append(
-      make("h1", {}, this.question), facts, few, steer.place, drawing.place, below,
+      make("h1", {}, this.question), invited(list.runs, opened), facts, few, steer.place, drawing.place, below,
       make("h2", {}, "The whole story, over and over"), whole,
       make("h2", {}, "How healthy is it?"), health, warnings,
       ...(opened.planned.unit === "token" ? [make("h2", {}, "The same prompt, as it learns"), samples] : []),

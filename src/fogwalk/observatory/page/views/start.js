@@ -1,5 +1,6 @@
 import { addressWith } from "../address.js";
 import { spark } from "../curve.js";
+import { invited } from "../invited.js";
 import { make } from "../make.js";
 import { listed, recording } from "../recorded.js";
 import { train } from "../train.js";
@@ -39,6 +40,7 @@ export const start = {
       make("strong", {}, title), make("span", { class: "quiet" }, words), make("pre", { tabindex: "0" }, lines.join("\n")));
     place.append(
       make("h1", {}, this.question),
+      invited(list.runs),
       make("section", { id: "train" }, make("h2", {}, "Train one"), form),
       make("section", {}, make("h2", {}, "Your runs"), own.length ? cards(own) : make("p", {}, none), older(list)),
       carried.length ? make("section", {}, make("h2", {}, "Runs that come along"),

@@ -1,6 +1,7 @@
 import { go } from "../address.js";
+import { EARLY } from "../invited.js";
 import { make } from "../make.js";
-import { held } from "../recorded.js";
+import { held, recording } from "../recorded.js";
 import { ask, run as at } from "../server.js";
 import { again } from "../step/again.js";
 import { batch } from "../step/batch.js";
@@ -8,7 +9,7 @@ import { blame } from "../step/blame.js";
 import { entries } from "../step/entries.js";
 import { forward } from "../step/forward.js";
 import { loss } from "../step/loss.js";
-import { easiest, invitation, strip, weightOf, written } from "../step/pin.js";
+import { easiest, fewer, invitation, strip, weightOf, written } from "../step/pin.js";
 import { saySwitch, way } from "../step/say.js";
 import { update } from "../step/update.js";
 import { GOING } from "../steering.js";
@@ -22,8 +23,6 @@ const STATIONS = [
   ["update", "5 Update", "every weight moves a little", update],
   ["again", "6 Again", "the same batch after it", again],
 ];
-
-const EARLY = 20; // the step at which a weight is followed where none was picked: at the end of a run weights hardly move
 
 export const step = {
   id: "step",
@@ -74,6 +73,9 @@ class OneStep {
     this.parameter = picks.parameter ?? null;
     for (const flag of ["place", "unit", "head"]) if (picks[flag]) this.where[flag] = picks[flag];
     this.wanted = weightOf(picks.pin);
+    this.asked = Boolean(picks.walk); // that a weight is followed: each station tells of it first
+    this.walking = this.asked && this.wanted !== null;
+    this.unfolded = false;
     this.weight = weightOf(picks.weight) ?? this.wanted;
     this.pickRow = (to) => this.toRow(to);
   }
@@ -108,13 +110,27 @@ class OneStep {
     const how = make("details", { class: "how" }, make("summary", {}, "How it was done again, and how exactly"), this.how);
     told.replaceChildren(this.purpose, this.strip, list, this.panel, this.text, how, this.entries.place);
     await this.redraw();
+    if (this.asked && !this.wanted) await this.follow();
   }
 
   to(station) {
+    if (station !== this.station_) this.unfolded = false;
     this.station_ = station;
     go({ station }, { quietly: true });
     document.getElementById(`tab-${station}`).focus();
     return this.redraw();
+  }
+
+  /** The pinned weight as it is told at a station. */
+  followed() { return this.walking ? fewer(this.pinned) : this.pinned; }
+
+  /** What a station has besides what is followed: while a weight is, it is folded. */
+  rest(...parts) {
+    if (!this.walking) return parts;
+    const fold = make("details", { class: "whole", open: this.unfolded }, make("summary", {}, "The whole station, with all its numbers"),
+      ...parts.filter(Boolean));
+    fold.addEventListener("toggle", () => { this.unfolded = fold.open; });
+    return [fold];
   }
 
   /** Draw the station, and the pinned weight above it. What was begun for another pick is dropped. */
@@ -127,6 +143,7 @@ class OneStep {
     });
     this.panel.setAttribute("aria-labelledby", `tab-${this.station_}`);
     this.purpose.textContent = purposeOf(this.found.structure);
+    this.purpose.hidden = this.walking; // it has been read, and the box says how to go on
     this.how.textContent = this.found.stations.step.split("\n").slice(1).join(" ");
     const words = this.found.stations[this.station_] || "Nothing is told here.";
     const summary = make("summary", {}, "this station as fogwalk explain tells it");
@@ -134,7 +151,9 @@ class OneStep {
     this.panel.setAttribute("aria-busy", "true");
     let drawn;
     try {
-      await this.readPinned();
+      const read = await this.readPinned();
+      if (mine !== this.turn) return;
+      [this.pinned, this.lost] = read;
       drawn = await chosen[3](this);
     } catch (error) {
       drawn = [make("p", { class: "trouble", role: "alert" }, error.message)];
@@ -148,18 +167,18 @@ class OneStep {
   /** What stands above the stations: the pinned weight, why it is not there, or a word on how to follow one. */
   above() {
     const unpin = () => this.pin(null);
-    if (this.pinned) return strip(this.pinned, this.station_, this.found, { unpin, next: this.next() });
+    if (this.pinned) return strip(this.pinned, this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
     if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
     return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
   }
 
+  /** The pinned weight as the server tells it, and why it cannot. */
   async readPinned() {
-    [this.pinned, this.lost] = [null, ""];
     try {
-      if (this.wanted) this.pinned = await this.ask("weight", { ...this.wanted, row: this.row });
+      return [this.wanted ? await this.ask("weight", { ...this.wanted, row: this.row }) : null, ""];
     } catch (error) {
-      this.lost = error.message;
+      return [null, error.message];
     }
   }
 
@@ -249,14 +268,35 @@ class OneStep {
       if (first.shape.length === 2) this.pickWhere({ unit: most.at[0] });
     }
     this.pickWeight(first.name, most.at);
+    if (!recording) await this.toLoudest().catch(() => {}); // what cannot be told is said where the weight is drawn
+    this.walking = true;
     await this.pin(written(first.name, most.at));
     this.strip.querySelector("button")?.focus();
+  }
+
+  /** The row that says most of the weight, so that its numbers are large enough to be read. */
+  async toLoudest() {
+    const { shares } = await this.ask("weight", { ...this.weight, row: this.row }), [[row] = []] = shares;
+    if (row === undefined || row === this.row || row >= this.found.structure.rows) return;
+    this.found = await ask(`${at(this.run)}/steps/${this.number}`, { row });
+    this.row = row;
+    this.rowField.value = row;
+    go({ row }, { quietly: true });
+  }
+
+  /** The pinned weight's gradient, tried by moving it: at the station that tells how it moved. */
+  async check() {
+    this.weight = this.wanted;
+    await this.to("update");
+    document.getElementById("nudge")?.click();
+    document.getElementById("nudge")?.focus();
   }
 
   /** Pin a weight, or none: then the focus goes back to where it was pinned, or else to the station. */
   async pin(written) {
     this.wanted = weightOf(written);
-    go({ pin: written }, { quietly: true });
+    if (!written) this.walking = false;
+    go({ pin: written, walk: this.walking ? 1 : null }, { quietly: true });
     await this.redraw();
     (document.getElementById("pin") ?? document.getElementById(`tab-${this.station_}`)).focus();
   }

@@ -1,0 +1,57 @@
+// Where δ, the blame of what a weight makes, comes from: the loss itself at the last layer, else the layer after.
+
+import { make } from "../make.js";
+import { number } from "../words.js";
+import { put, visible } from "./drawings.js";
+import { fewer } from "./pin.js";
+import { explained } from "./say.js";
+
+/** Of the pinned weight, at the place of the picked row where it was blamed most. */
+export async function whence(step) {
+  const { pinned, found: { layers } } = step, [most] = fewer(pinned, 1).blamed;
+  const at = layers.findIndex((one) => one.path === pinned.path);
+  if (!most || at < 0) return null;
+  const told = at === layers.length - 1 ? ofTheLoss(pinned, most, await step.station("loss"))
+    : await ofTheLayerAfter(step, pinned, most, layers[at + 1]);
+  return told ? make("div", { class: "whence" }, make("h3", {}, "How δ comes about"), explained(step.say, told)) : null;
+}
+
+/** What the last layer makes are the scores: their blame is the slope of the loss. */
+function ofTheLoss({ row }, { place, blame }, told) {
+  const answer = told.answers.find((one) => one.at === (place ?? row)), where = place === null ? `row ${row}` : `place ${place}`;
+  const plain = ["What this weight makes is an answer: δ is the slope of the loss itself."];
+  const maths = [told.chain, told.share];
+  const written = (factor) => `δ = ${factor}·c = ${factor} · ${number(answer.counted)} = ${number(blame)}`;
+  const right = answer && told.name === "cross-entropy" && near((answer.p - 1) * answer.counted, blame);
+  if (right) {
+    const sum = written(`(${number(answer.p)} - 1)`);
+    plain.push(`At ${where} that is right, ${visible(answer.right)}, and ${number(answer.p)} was given to it: ${sum}, c its part in the mean.`);
+    maths.push(sum);
+  } else if (answer && told.name === "cross-entropy" && blame > 0) {
+    plain.push(`At ${where} right was ${visible(answer.right)}, another one: δ is the probability that was given to this one, times its `
+      + "part in the mean.");
+  } else if (answer && told.name !== "cross-entropy") {
+    plain.push(`At ${where} the network said ${answer.best}, and right was ${answer.right}: δ is ${number(blame)}.`);
+  }
+  return { plain, maths, code: told.code };
+}
+
+/** The layer after passes the blame back; an activation multiplies it by its slope there. */
+async function ofTheLayerAfter(step, { name, at, row }, { place, blame }, after) {
+  const unit = /bias$/.test(name) || at.length < 2 ? at.at(-1) : at[0], bends = /^activations\./.test(after.path);
+  const told = bends ? await step.ask("layer", { at: after.path, row, place, unit }).catch(() => null) : null, last = told?.backward.at(-1);
+  const general = `The layer after this one, ${after.path}, is blamed first, and passes back what is due to each number that it read: `
+    + "that is δ. So blame comes layer by layer from the loss to here.";
+  if (!last || !near(last.result, blame)) {
+    return { plain: general, maths: ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", after.chain], code: "loss.backward()   # the layers from the last to the first" };
+  }
+  const [from, slope] = told.backward;
+  return {
+    plain: `The layers after it are blamed first. To what comes out of ${after.path} they pass back ${number(from.result)}; its curve `
+      + `is ${number(slope.result)} steep here: ${put(from.result)} · ${put(slope.result)} = ${number(last.result)}. That is δ.`,
+    maths: told.backward.map((line) => `${line.formula}${line.filled ? ` = ${line.filled}` : ""} = ${number(line.result)}`),
+    code: told.code,
+  };
+}
+
+const near = (one, other) => Math.abs(one - other) <= 1e-3 * Math.abs(other);

@@ -1,0 +1,139 @@
+"""A newcomer needs no more than three minutes to see one update of one weight, and sees what it is made of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fogwalk import load
+from fogwalk.insight.accounts.protocol import number
+from fogwalk.insight.dial import Dial, dial
+from fogwalk.observatory.carried import PLACE
+from tests.browser.conftest import Window
+from tests.browser.walk import DRAWN, PRESS, STATIONS, WORDS, Stop, walk
+
+NAMES = ["book", "moons", "digits", "people"]
+
+
+def followed(window: Window, run: str, step: int) -> Page:
+    """The first station, with a weight that the page has chosen."""
+    page = window.open("step", run, step=step, walk=1)
+    page.wait_for_function(DRAWN, arg="batch")
+    return page
+
+
+def to(page: Page, station: str) -> None:
+    page.locator(f"#tab-{station}").click()
+    page.wait_for_function(DRAWN, arg=station)
+
+
+def told(page: Page, runs: Path, run: str, step: int) -> Dial:
+    """The weight that is pinned, as Python tells it in the row that is picked."""
+    name, _, place = page.locator(".pinned strong").inner_text().rstrip("]").partition("[")
+    row = int(page.locator("input[name=row]").input_value())
+    return dial(load(runs / run).explain(step).step, name, tuple(map(int, place.split(","))), row)
+
+
+@pytest.mark.parametrize("view", ["start", "live"])
+def test_from_the_first_page_to_one_update_takes_less_than_three_minutes(view: str, window: Window) -> None:
+    stops = walk(window.page, f"{window.server.address}/?view={view}")
+    words = ", ".join(f"{stop.name} {stop.words} words" for stop in stops)
+    assert [stop.name for stop in stops] == ["opened", *STATIONS]
+    assert all(stop.words > 20 for stop in stops), f"each station tells something: {words}"
+    assert sum(stop.seconds for stop in stops) < 180, words
+    strip = window.page.locator(".pinned")
+    expect(strip).to_contain_text(" moved it by ")
+    expect(strip).to_contain_text(" became ")
+
+
+def test_what_a_page_takes_is_its_words_and_the_presses_to_it() -> None:
+    assert Stop("batch", 100, 2).seconds == pytest.approx(100 / WORDS + 2 * PRESS) == pytest.approx(36.0)
+
+
+@pytest.mark.parametrize("run", NAMES)
+def test_the_row_that_is_followed_has_the_largest_say_in_the_weight(run: str, window: Window, observed: Path) -> None:
+    page = followed(window, run, 7)
+    one = told(page, observed, run, 7)
+    assert one.row == one.shares[0][0]
+    expect(page.locator("#station h2").first).to_have_text(f"Row {one.row}, which has the largest say in this weight")
+
+
+@pytest.mark.parametrize("run", NAMES)
+def test_while_a_weight_is_followed_the_rest_of_a_station_is_folded_and_not_lost(run: str, window: Window) -> None:
+    page = followed(window, run, 7)
+    for station in (*STATIONS, "again"):
+        to(page, station)
+        fold = page.locator("details.whole")
+        assert fold.evaluate("(one) => !one.open && one.children.length > 1")
+        assert "walk=1" in page.url
+    fold.locator("summary").first.click()
+    page.locator("#station button").last.click()
+    expect(page.locator("#tab-update")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(page.locator(".pinned")).to_have_count(0)
+    expect(page.locator("details.whole")).to_have_count(0)
+    assert "walk" not in page.url
+
+
+def test_another_row_is_picked_in_an_open_fold_and_it_stays_open(window: Window) -> None:
+    page = followed(window, "moons", 7)
+    page.locator("details.whole > summary").click()
+    page.get_by_role("button", name="row 3", exact=True).click()
+    page.wait_for_function(DRAWN, arg="batch")
+    expect(page.locator("input[name=row]")).to_have_value("3")
+    assert page.locator("details.whole").evaluate("(one) => one.open")
+    page.reload()
+    page.wait_for_function(DRAWN, arg="batch")
+    expect(page.locator("input[name=row]")).to_have_value("3")
+    expect(page.locator("details.whole")).to_have_count(1)
+
+
+def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Window) -> None:
+    page = followed(window, "two-moons", 20)
+    to(page, "blame")
+    one = told(page, PLACE, "two-moons", 20)
+    words = page.locator(".whence").inner_text()
+    found = re.search(r"pass back (\S+); its curve is (\S+) steep here: .* = (\S+)\. That is δ", words)
+    assert found
+    passed, slope, blame = map(float, found.groups())
+    [use] = one.blamed
+    assert found[3] == number(use.blame)
+    assert passed * slope == pytest.approx(blame, rel=1e-3)
+    tanh = 1 - load(PLACE / "two-moons").explain(20).step.values["activations.0.output"].tensor[one.row, one.at[0]] ** 2
+    assert slope == pytest.approx(float(tanh), rel=1e-3)
+    page.get_by_role("button", name="maths").click()
+    page.wait_for_function(DRAWN, arg="blame")
+    expect(page.locator(".whence")).to_contain_text("σ′(z)")
+
+
+@pytest.mark.parametrize("run", ["book", "digits"])
+def test_how_blame_comes_about_at_the_last_layer_is_the_slope_of_the_loss(
+    run: str, window: Window, observed: Path
+) -> None:
+    page = followed(window, run, 7)
+    to(page, "blame")
+    one = told(page, observed, run, 7)
+    assert one.path == "head"
+    words = page.locator(".whence").inner_text()
+    assert "δ is the slope of the loss itself" in words
+    most = max(one.blamed, key=lambda use: abs(use.blame * use.read))
+    found = re.search(r"δ = \((\S+) - 1\)·c = .* · (\S+) = (\S+),", words)
+    assert (found is not None) == (most.blame < 0), "it is the right answer's score, or another's"
+    if found:
+        assert found[3] == number(most.blame)
+        assert (float(found[1]) - 1) * float(found[2]) == pytest.approx(most.blame, rel=2e-3)
+    else:
+        assert "δ is the probability that was given to this one" in words
+
+
+def test_the_gradient_is_checked_from_the_station_that_tells_it(window: Window) -> None:
+    page = followed(window, "two-moons", 20)
+    to(page, "blame")
+    page.get_by_role("button", name="check its gradient by moving it").click()
+    expect(page.locator("#tab-update")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#nudge")).to_be_focused()
+    slope = float(page.locator("[data-slope]").get_attribute("data-slope") or "nan")
+    assert slope == pytest.approx(told(page, PLACE, "two-moons", 20).gradient, rel=1e-2)
