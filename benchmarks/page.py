@@ -1,11 +1,12 @@
 """What the page costs: the server's own time while it is open, and how soon a person sees something.
 
-Usage: python -m benchmarks.page [--seconds 60] [--pairs 5]
+Usage: python -m benchmarks.page [--seconds 60] [--pairs 5] [--no-demo]
 In a real browser (tests/browser/chromium.py finds it), with Live open, or the blame map of a training of 1,000 looks: the
 processor time of the server and of the process that works for it, over so many seconds, for a finished run and for one that is
 trained meanwhile (10 steps a second; its own process is not counted); first contentful paint, the median of several first visits;
-from the address to the drawn curve of a run of 100,000 steps, the median of several; and the size of our own scripts. Goals:
-under 1 % of one core, 1 s, 2 s, 500 kB.
+from the address to the drawn curve of a run of 100,000 steps, the median of several; the size of our own scripts; what a
+newcomer reads and presses from Live to one update of one weight (tests/browser/walk.py says how that is counted); and the report
+of the whole demo, which trains for about 90 seconds. Goals: under 1 % of one core, 1 s, 2 s, 500 kB, 3 minutes, 8 MB.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fogwalk.runs.folder import RunFolder
 from tests.browser.chromium import chromium
 from tests.browser.long import lengthen
 from tests.browser.serving import Server, serving
+from tests.browser.walk import walk
 
 STEPS = 100_000
 PACE = 10  # steps a second of the training that goes on
@@ -93,6 +95,22 @@ def opening(runs: Path, cache: Path, browser: Browser, run: str) -> float:
     return seconds
 
 
+def newcomer(server: Server, browser: Browser, run: str) -> float:
+    """Seconds from Live to one update of one weight, each sentence on the way read."""
+    page = browser.new_page()
+    seconds = sum(stop.seconds for stop in walk(page, f"{server.address}/?run={run}&view=live"))
+    page.close()
+    return seconds
+
+
+def report_of_the_demo(place: Path) -> float:
+    """Bytes of the file that is made of it."""
+    run, out = place / "demo", place / "demo.html"
+    for words in (["demo", "--out", str(run)], ["report", str(run), "--out", str(out)]):
+        subprocess.run([sys.executable, "-m", "fogwalk", *words], cwd=place, stdout=subprocess.DEVNULL, check=True)
+    return out.stat().st_size
+
+
 def trained(place: Path, steps: int, *words: str) -> subprocess.Popen[bytes]:
     """A training of two moons as a process."""
     command = [sys.executable, "-m", "fogwalk", "train", "sample:moons", "--model.hidden", "4", "--threads", "1"]
@@ -115,6 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--pairs", type=int, default=5, help="times of what is told as a median")
+    parser.add_argument("--no-demo", action="store_true", help="leave out the report of the demo")
     found = parser.parse_args()
     print(described())
     rows: list[tuple[str, float, float, str]] = []
@@ -142,11 +161,14 @@ def main() -> int:
                 training.wait()
             seen = median(lambda: first_paint(server, browser, "finished"), found.pairs)
             rows.append(("first contentful paint", seen, 1.0, ".2f"))
+            rows.append(("from Live to one update of one weight, read", newcomer(server, browser, "finished"), 180, ".0f"))
         lengthen(runs / "finished", place / "long" / "long", STEPS)
         seen = median(lambda: opening(place / "long", cache, browser, "long"), found.pairs)
         rows.append((f"a run of {STEPS:,} steps drawn", seen, 2.0, ".2f"))
         size = sum(file.stat().st_size for file in SCRIPTS.rglob("*.js"))
         rows.append(("our own scripts, kB", size / 1000, 500, ".0f"))
+        if not found.no_demo:
+            rows.append(("report of the demo, kB", report_of_the_demo(place) / 1000, 8000, ".0f"))
     print("\n| what | seen | goal: under | |\n|---|---|---|---|")
     for what, seen, goal, form in rows:
         unit = "" if "%" in form or "kB" in what else " s"

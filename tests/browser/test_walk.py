@@ -102,7 +102,7 @@ def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Win
     [use] = one.blamed
     assert found[3] == number(use.blame)
     assert passed * slope == pytest.approx(blame, rel=1e-3)
-    tanh = 1 - load(PLACE / "two-moons").explain(20).step.values["activations.0.output"].tensor[one.row, one.at[0]] ** 2
+    tanh = 1 - load(PLACE / "two-moons").explain(20).step.values["activations.0.output"].value[one.row, one.at[0]] ** 2
     assert slope == pytest.approx(float(tanh), rel=1e-3)
     page.get_by_role("button", name="maths").click()
     page.wait_for_function(DRAWN, arg="blame")

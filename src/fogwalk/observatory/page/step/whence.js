@@ -27,7 +27,7 @@ function ofTheLoss({ row }, { place, blame }, told) {
     const sum = written(`(${number(answer.p)} - 1)`);
     plain.push(`At ${where} that is right, ${visible(answer.right)}, and ${number(answer.p)} was given to it: ${sum}, c its part in the mean.`);
     maths.push(sum);
-  } else if (answer && told.name === "cross-entropy" && blame > 0) {
+  } else if (answer && told.name === "cross-entropy" && blame > 0 && !told.formula.includes("s)")) { // not a smoothed one
     plain.push(`At ${where} right was ${visible(answer.right)}, another one: δ is the probability that was given to this one, times its `
       + "part in the mean.");
   } else if (answer && told.name !== "cross-entropy") {
