@@ -211,6 +211,45 @@ def test_the_numbers_of_a_listener_are_those_explain_prints(window: Window) -> N
         assert f"{what} {filled}" in flat
 
 
+def test_a_space_has_one_form_and_the_text_stays_true(window: Window) -> None:
+    page = opened(window, listener=3, speaker=3, locked="layers.0.attention:0:20", measure="effect")
+    assert picked(page)["prompt"] == "the cat"
+    assert page.locator("textarea").input_value() == "the cat"
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    explained = page.locator("pre").last
+    assert "' '" in explained.inner_text(), "explain's own words stay as they are"
+    explained.evaluate("(one) => one.remove()")
+    whole = page.locator("#screen").inner_text()
+    labels = page.locator("#screen [aria-label]").evaluate_all(
+        "(all) => all.map((one) => one.getAttribute('aria-label'))"
+    )
+    titles = page.locator("#screen title").all_text_contents()
+    assert "' '" not in "\n".join([whole, *labels, *titles])
+    assert "What place 3, '␣', hears" in whole
+    assert page.locator(".speakers tr.picked th").inner_text() == "3 ␣"
+    assert page.locator("select[aria-label='the listener'] option").nth(3).inner_text() == "3 ␣"
+    assert page.locator('.seat[data-place="3"] .token').first.text_content() == "␣"
+
+
+NARROW = """async () => {
+  const { unbroken } = await import("/page/round/names.js"), place = document.createElement("p");
+  place.className = "formula";
+  place.style.width = "12ch";
+  place.append(...unbroken("= (-3.690e-05)·1.5 + 2.1e+07"));
+  document.getElementById("screen").append(place);
+  const lines = (one) => `${one.textContent} ${one.getClientRects().length}`;
+  return [place.textContent, ...[...place.querySelectorAll("span")].map(lines)];
+}"""
+
+
+def test_a_number_with_a_power_stays_in_one_line(window: Window) -> None:
+    page = window.open("start")
+    assert page.evaluate(NARROW) == ["= (-3.690e-05)·1.5 + 2.1e+07", "3.690e-05 1", "2.1e+07 1"]
+    page = opened(window)
+    cells = page.locator(".heard td.number")
+    assert {one.evaluate("(cell) => getComputedStyle(cell).whiteSpace") for one in cells.all()[:3]} == {"nowrap"}
+
+
 def test_every_head_is_there_at_once_and_can_be_reached_by_keyboard(window: Window) -> None:
     page = opened(window)
     heads = page.locator(".thumbnail")

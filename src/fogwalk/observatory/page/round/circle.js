@@ -167,7 +167,7 @@ export function circle(pick) {
       twin.firstChild,
       table(
         ["#place", "listens to", "#place", "", `#${now.measure.is}`],
-        drawn.map(([from, to, value]) => [from, now.names[from], to, now.names[to], number(value)]),
+        drawn.map(([from, to, value]) => [from, plain(now.names[from]), to, plain(now.names[to]), number(value)]),
       ),
     );
   }

@@ -115,7 +115,7 @@ export function matrix(pick, title) {
   function fill() {
     const { names, side, block, values } = now;
     const most = Math.min(TABLE, side),
-      called = (one) => (block === 1 ? `${one} ${names[one]}` : `from ${one * block}`);
+      called = (one) => (block === 1 ? `${one} ${plain(names[one])}` : `from ${one * block}`);
     const some =
       most < side
         ? [

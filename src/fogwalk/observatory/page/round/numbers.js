@@ -2,13 +2,14 @@
 
 import { make, table } from "../make.js";
 import { number, signed } from "../words.js";
-import { headOf } from "./names.js";
+import { headOf, layerOf, plain, spoken, towards, unbroken } from "./names.js";
 
 const ROWS = 64; // speakers that stand in the table at first
 const FIRST = 8; // numbers of what the heads are fused into, at first
+const TERMS = 8; // of a sum over all places that are written out, the largest
 
-/** The whole of it; `pick` is told a speaker. */
-export function numbers(told, { found, one, run, prompt, pick, telling }) {
+/** The whole of it; `pick` is told a speaker, `normed` is whether a last norm stands before the scores. */
+export function numbers(told, { found, one, run, prompt, normed, pick, telling }) {
   const { place, speaker, opened, width } = told, names = found.speakers, called = (at) => `place ${at}, ${names[at]}`;
   const biased = told.speakers[0].bias !== null;
   const before = told.turned ? ` Both are ${told.turned} before they meet.` : "";
@@ -20,7 +21,7 @@ export function numbers(told, { found, one, run, prompt, pick, telling }) {
         `hear.${before} Their product q·k, over ` +
         `√${width}${biased ? " and with what their distance adds" : ""}, is a score; softmax ` +
         "makes of the scores shares that add up to 1; what is heard is the sum of the values v, each times its share.",
-      maths: [told.account.formula, ...told.lines.map((line) => `${line.what}: ${filled(line)}`)],
+      maths: [...formulas(told.account.formula, biased), `w = ${width}, the numbers of a head`],
       code: `${told.turned ? `# q and k were ${told.turned}\n` : ""}` +
         `${biased ? told.account.code.replace("\n", "\ns = s + distance   # what the distance of two places adds\n") : told.account.code}`,
     })).place,
@@ -29,11 +30,11 @@ export function numbers(told, { found, one, run, prompt, pick, telling }) {
     make(
       "dl",
       { class: "worked" },
-      told.lines.flatMap((line) => [make("dt", {}, line.what), make("dd", { class: "number" }, filled(line))]),
+      told.lines.flatMap((line) => [make("dt", {}, line.what), make("dd", { class: "number" }, unbroken(filled(line)))]),
     ),
     vectors(told, called),
     ...fused(told, one, telling),
-    ...effect(told, found, one),
+    ...effect(told, found, one, normed, telling),
     make(
       "details",
       {},
@@ -47,6 +48,10 @@ export function numbers(told, { found, one, run, prompt, pick, telling }) {
     ),
   ];
 }
+
+/** Of the account's formula what each head does: how the heads are fused is told further down. */
+const formulas = (formula, biased) => formula.split(/ {4}/).filter((one) => !one.startsWith("y"))
+  .map((one) => (biased ? one.replace("√w", "√w + distance, what the distance of two places adds") : one));
 
 const filled = (line) => `${line.formula} = ${line.filled ? `${line.filled} = ` : ""}${number(line.result)}`;
 
@@ -68,7 +73,7 @@ function speakers(told, found, pick) {
     "share p",
     "|v|",
     "p·|v|",
-    ...(some.effect === null ? [] : [`adds to ${told.effect.token}`]),
+    ...(some.effect === null ? [] : [`adds to ${plain(told.effect.token)}`]),
   ];
   const closed = told.speakers.length - told.opened;
   const body = make("tbody", {}),
@@ -96,7 +101,7 @@ function speakers(told, found, pick) {
     const name = make(
       "button",
       { "aria-pressed": String(one.place === speaker), disabled: shut, onclick: () => pick(one.place) },
-      `${one.place} ${found.speakers[one.place]}`,
+      `${one.place} ${plain(found.speakers[one.place])}`,
     );
     return make(
       "tr",
@@ -183,7 +188,7 @@ function fused(told, { head }, telling) {
           ? `What the one head heard goes through the output matrix O, which makes ${width} numbers y of it.`
           : `What all ${heads.length} heads heard stands side by side, and the output matrix O makes ${width} numbers y of ` +
             `it: each is a sum of what every head gives to it. This is head ${head}.`,
-      maths: ["y = O·[m of all heads]", `y[${rows[0].unit}] = ${summed(rows[0])} = ${number(rows[0].output)}`],
+      maths: ["y = O·[m of all heads]", unbroken(`y[${rows[0].unit}] = ${summed(rows[0])} = ${number(rows[0].output)}`)],
       code: `y = torch.cat(heard, dim=-1) @ O.T${bias ? " + bias" : ""}   # heard: what each head heard`,
     })).place,
     make("p", { class: "quiet" }, `The ${Math.min(FIRST, rows.length)} numbers furthest from 0.`),
@@ -198,22 +203,30 @@ const summed = ({ parts, bias }) =>
   parts.map((part, each) => `${signed(part)} (head ${each})`).join(" ") + (bias === null ? "" : ` ${signed(bias)} (bias)`);
 
 /** What the heads, and the layer, add to the score. */
-function effect(told, found, { table: layer, head }) {
+function effect(told, found, { table: layer, head }, normed, telling) {
   const title = make("h3", {}, "The effect on the answer's score");
   if (!told.effect) return [title, make("p", {}, `It cannot be told of this model: ${found.untold}.`)];
-  const { token, heads, bias, layer: whole } = told.effect, last = told.place === found.listeners.length - 1;
+  const { heads, bias, layer: whole } = told.effect, last = told.place === found.listeners.length - 1;
+  const token = spoken(told.effect.token), adds = signed(heads[head]), formula = towards(normed);
   const rows = heads.map((value, each) => [`head ${each}`, signed(value)]);
   const rest = Math.abs(bias) > 1e-5 ? [["bias", signed(bias)]] : [];
   return [
     title,
-    make(
-      "p",
-      {},
-      `Place ${told.place} finds ${token} likeliest next. To its score above the mean of all tokens this head adds ` +
-        `${signed(heads[head])}, and the layer ` +
-        `${signed(whole)}${last ? `, which is what explain --prompt tells of ${layer}` : ""}. That is the straight way ` +
-        "from here to the answer, the last norm's scale held as it was; what later layers make of it counts as theirs.",
-    ),
+    telling(() => ({
+      plain: [unbroken(
+        `Place ${told.place} finds ${token} likeliest next. To its score above the mean of all tokens this head adds ${adds}, ` +
+          `and the layer ${signed(whole)}${last ? `, which is what the Answer screen tells of ${layerOf(layer)}` : ""}. ` +
+          "That is the straight way from here to the answer, the last norm's scale held as it was; what later layers make of it " +
+          "counts as theirs.",
+      )],
+      maths: [
+        "effect = (O·m)·d, O the output matrix, its columns of this head; m what it heard",
+        ...formula.maths,
+        unbroken(`head ${head}, with answer = ${token}: Σ p·(O·v)·d = ${added(told)} = ${adds}`),
+      ],
+      code: `answer = logits.argmax()   # of this place: ${token}\n${formula.code}` +
+        `(m @ O.T) @ d   # m: what head ${head} heard; O: the output matrix, its columns of this head`,
+    })).place,
     make(
       "details",
       {},
@@ -221,4 +234,13 @@ function effect(told, found, { table: layer, head }) {
       table(["", "#adds"], [...rows, ...rest, ["together", signed(whole)]]),
     ),
   ];
+}
+
+/** What each speaker adds through this head, the largest where there are many, and what the others come to. */
+function added({ speakers, opened }) {
+  const there = speakers.slice(0, opened), size = ({ effect }) => Math.abs(effect);
+  const largest = new Set(there.toSorted((one, other) => size(other) - size(one)).slice(0, TERMS));
+  const others = there.filter((one) => !largest.has(one)), rest = others.reduce((sum, one) => sum + one.effect, 0);
+  return there.filter((one) => largest.has(one)).map((one) => `${signed(one.effect)} (place ${one.place})`).join(" ")
+    + (others.length ? ` ${signed(rest)} (the other ${others.length})` : "");
 }

@@ -5,12 +5,12 @@ import { instead } from "../recorded.js";
 import { film } from "../round/film.js";
 import { heads } from "../round/heads.js";
 import { matrix } from "../round/matrix.js";
-import { headOf, MEASURES } from "../round/names.js";
+import { headOf, MEASURES, plain, spoken, unbroken } from "../round/names.js";
 import { numbers } from "../round/numbers.js";
 import { side } from "../round/side.js";
 import { ask, floats, run as at } from "../server.js";
 import { saying } from "../step/say.js";
-import { counted, number } from "../words.js";
+import { counted, number, signed } from "../words.js";
 
 const PLAIN = new Set(["mixed", "all alike"]); // habits that are none: another head is shown first
 const KEPT = 80; // answers of the server that are kept, so that a film can be played again
@@ -63,7 +63,12 @@ class Screen {
     this.locked =
       table && whole(head) !== null && whole(step) !== null ? { table, head: Number(head), step: Number(step) } : null;
 
-    const context = planned.settings?.["model.context"];
+    const settings = planned.settings ?? {}, context = settings["model.context"];
+    this.model = {
+      width: settings["model.width"] / settings["model.heads"] || null,
+      distance: settings["model.positions"] === "alibi",
+      normed: settings["model.normalisation"] !== "none",
+    };
     this.field = make("textarea", {
       rows: 2,
       cols: 48,
@@ -88,12 +93,13 @@ class Screen {
       "aria-label": "the listener",
       onchange: () => this.pick(Number(this.pickListener.value), null),
     });
-    this.told = make("p", { class: "quiet" });
+    this.saying = saying(picks);
+    this.told = this.saying.telling(() => MEASURES[this.measure].told(this.model));
+    this.untold = make("p", { class: "quiet" });
     this.lock = make("button", { onclick: () => this.toggleLock() });
     this.sides = make("div", { class: "sides" });
     this.difference = make("section", { hidden: true });
-    this.numbers = make("section", {});
-    this.saying = saying(picks);
+    this.numbers = make("section", { class: "heard", "aria-busy": "true" });
     this.drawing = make(
       "div",
       { hidden: true },
@@ -107,10 +113,11 @@ class Screen {
         make("label", {}, "listener ", this.pickListener),
         this.lock,
       ),
-      this.told,
+      this.saying.place,
+      this.told.place,
+      this.untold,
       this.sides,
       this.difference,
-      this.saying.place,
       this.numbers,
     );
     this.place = make(
@@ -224,7 +231,10 @@ class Screen {
 
   async tableAt(step) {
     const query = { prompt: this.prompt, step };
-    const found = await this.asked(`table ${step ?? "best"}`, () => ask(`${at(this.run)}/round`, query));
+    const found = await this.asked(`table ${step ?? "best"}`, async () => {
+      const told = await ask(`${at(this.run)}/round`, query);
+      return { ...told, listeners: told.listeners.map(spoken), speakers: told.speakers.map(spoken) };
+    });
     const small = await this.asked(`small ${found.step}`, () =>
       floats(`${at(this.run)}/round/thumbnails`, { ...query, step: found.step }),
     );
@@ -282,10 +292,10 @@ class Screen {
         ),
       );
       this.pickListener.replaceChildren(
-        ...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${token}`)),
+        ...found.listeners.map((token, one) => make("option", { value: one }, `${one} ${plain(token)}`)),
       );
-      const untold = found.untold ? ` The effect on the answer's score cannot be told of this model: ${found.untold}.` : "";
-      this.told.textContent = `${MEASURES[this.measure].told}${untold}`;
+      this.told.again();
+      this.untold.textContent = found.untold ? `The effect on the answer's score cannot be told of this model: ${found.untold}.` : "";
       this.lock.textContent = this.locked ? "Unlock" : "Lock, to compare with another head or step";
       this.trouble.replaceChildren();
       this.drawing.hidden = false;
@@ -331,15 +341,21 @@ class Screen {
       this.shown[each].show(`${which}${headOf(head)}, step ${step.toLocaleString("en")}: ${head.said}`, data(numbers));
     });
     this.difference.hidden = every.length < 2;
-    if (every.length < 2) return;
+    if (every.length < 2) {
+      this.difference.replaceChildren();
+      return;
+    }
     const [first, second] = every,
       values = second.numbers.values.map((value, one) => value - first.numbers.values[one]),
       far = largest(values);
     this.less ??= matrix(pick, "the second less the first, as a matrix");
+    this.lessTold ??= this.saying.telling(() => lessOf(this.found, this.every, MEASURES[this.measure]));
+    this.lessTold.again();
     const named = ({ head, step }) => `${headOf(head)} at step ${step.toLocaleString("en")}`;
     this.difference.replaceChildren(
       make("h3", {}, "The second less the first"),
-      make("p", {}, `Blue, +: more in ${named(second)}; orange, -: more in ${named(first)}. ${alike(found, values, far)}`),
+      this.lessTold.place,
+      make("p", {}, `Blue, +: more in ${named(second)}; orange, -: more in ${named(first)}.`),
       this.less.place,
     );
     this.less.show({ ...data(second.numbers), values, most: far, signed: true, measure: { is: "difference" } });
@@ -358,7 +374,8 @@ class Screen {
         open = [...this.numbers.querySelectorAll("details")].map((each) => each.open);
       this.numbers.replaceChildren(
         ...numbers(told, {
-          found, one, run: this.run, prompt: this.prompt, pick: (place) => this.pick(listener, place), telling: this.saying.telling,
+          found, one, run: this.run, prompt: this.prompt, normed: this.model.normed, pick: (place) => this.pick(listener, place),
+          telling: this.saying.telling,
         }),
       );
       this.numbers.querySelectorAll("details").forEach((each, number) => {
@@ -367,6 +384,8 @@ class Screen {
       if (within) this.numbers.querySelector("tr.picked button")?.focus();
     } catch (error) {
       if (mine === this.asking) this.numbers.replaceChildren(make("p", { class: "trouble" }, error.message));
+    } finally {
+      if (mine === this.asking) this.numbers.removeAttribute("aria-busy");
     }
   }
 }
@@ -375,14 +394,25 @@ class Screen {
 const largest = (...lists) =>
   lists.reduce((most, values) => values.reduce((far, value) => Math.max(far, Math.abs(value)), most), 1e-30);
 
-/** Where two heads differ most. */
-function alike({ listeners }, values, far) {
-  if (far <= 1e-12) return "They are the same.";
-  const side = Math.round(Math.sqrt(values.length)),
-    at = values.findIndex((value) => Math.abs(value) === far),
-    [from, to] = [Math.floor(at / side), at % side];
-  return side < listeners.length
-    ? ""
-    : `They differ most where place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}: by ` +
-      `${values[at] > 0 ? "+" : ""}${number(values[at])}.`;
+/** What the second less the first is, and where the two differ most: told of two heads, each with its numbers. */
+function lessOf({ listeners }, [{ numbers: first }, { numbers: second }], { is, sign }) {
+  const values = second.values.map((value, one) => value - first.values[one]), far = largest(values);
+  const side = second.shape[0], at = values.findIndex((value) => Math.abs(value) === far);
+  const [from, to] = [Math.floor(at / side), at % side], same = far <= 1e-12, whole = side === listeners.length;
+  const where = `place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}`;
+  const [more, less] = [second, first].map(({ values }) => number(values[at]));
+  return {
+    plain: [
+      `Each square is the second's number less the first's (${is}), of the same listener and the same speaker.`,
+      same ? "They are the same." : whole ? unbroken(`They differ most where ${where}: by ${signed(values[at])}.`) : "",
+    ],
+    maths: [
+      `Δ = ${sign} of the second - ${sign} of the first`,
+      same ? "Δ = 0 everywhere" : whole ? unbroken(`furthest from 0 where ${where}: ${more} - ${put(less)} = ${signed(values[at])}`) : "",
+    ],
+    code: `second - first   # of both the ${is}, [listener, speaker]`,
+  };
 }
+
+/** Put into a formula: brackets round what is below zero. */
+const put = (words) => (words.startsWith("-") ? `(${words})` : words);
