@@ -14,6 +14,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from fogwalk.insight.accounts.protocol import number
 from fogwalk.runs.control import Wish, wish, wished
 from fogwalk.runs.folder import RunFolder
 from fogwalk.runs.log import loss_trace
@@ -229,6 +230,42 @@ def test_only_the_strongest_links_of_a_deep_network_are_in_the_page(
     expect(page.locator("svg.net .neuron")).to_have_count(18 * 8 + 2)
     page.get_by_text("The strongest links as a table").click()
     expect(page.locator("#screen table tbody tr")).to_have_count(400)
+
+
+def test_of_a_deep_network_a_neuron_that_is_drawn_is_told(many: Server, windows: Callable[..., Window]) -> None:
+    parameters = frame(many, "deep", 4)["parameters"]
+    for layer, unit, pick in (
+        ("layers.22", 0, ""),
+        ("layers.30", 5, "layers.30.weight:5,2"),
+        ("head", 1, "head.bias:1"),
+    ):
+        page = windows(many).open("network", "deep", step=4, say="maths", layers=22, pick=pick)
+        said = page.locator("#screen .said")
+        weights, bias = (parameters[f"{layer}.{kind}"]["weight"][unit] for kind in ("weight", "bias"))
+        terms = " + ".join(f"{number(one)}·h{at}" for at, one in enumerate(weights)) + f" + {number(bias)}"
+        name = f"Output {unit}: y" if layer == "head" else f"Neuron {unit} of {layer}: z"
+        expect(said).to_contain_text(f"{name} = {terms.replace('+ -', '- ')}")
+        expect(said).not_to_contain_text("more")
+        page.locator(".say").get_by_role("button", name="plain").click()
+        expect(said).to_contain_text(f"Output {unit} " if layer == "head" else f"Neuron {unit} of {layer} multiplies")
+    expect(windows(many).open("network", "deep", layers=41).locator("#screen .said")).to_contain_text("Output 0")
+
+
+def test_of_a_neuron_that_reads_400_numbers_the_largest_terms_are_told(
+    many: Server, windows: Callable[..., Window]
+) -> None:
+    page = windows(many).open("network", "square", step=4, say="maths", pick="layers.1.weight:7,300")
+    said = page.locator("#screen .said")
+    with urlopen(f"{many.address}/api/runs/square/frames/4/matrix?name=layers.1.weight") as answer:
+        row = torch.frombuffer(bytearray(answer.read()), dtype=torch.float32).reshape(400, 400)[7]
+    largest = sorted([300, *row.abs().argsort(descending=True)[:11].tolist()])
+    assert len(set(largest)) == 12
+    terms = " + ".join(f"{number(float(row[at]))}·h{at}" for at in largest)
+    expect(said).to_contain_text(f"z = {terms.replace('+ -', '- ')} + …")
+    rest = float(row.abs().sum() - row[largest].abs().sum())
+    expect(said).to_contain_text(f"… and 388 more, their weights together Σ|w| = {number(rest)}")
+    page.locator(".say").get_by_role("button", name="plain").click()
+    expect(said).to_contain_text("writes out the held link and the 11 with the largest weights.")
 
 
 def test_a_drawing_wider_than_a_phone_says_that_it_scrolls(windows: Callable[..., Window], server: Server) -> None:

@@ -89,6 +89,24 @@ def test_of_a_wide_network_the_first_units_are_drawn_and_no_links(page: TestClie
     assert not page.get("/api/runs/moons/frames/7").json()["wide"]
 
 
+def test_of_a_wide_network_the_neuron_of_a_held_entry_is_told(page: TestClient, shelf: Path) -> None:
+    moved = load(shelf / "wide").explain(8).step.moved
+    weights, bias = moved["head.weight"].old[1], float(moved["head.bias"].old[1])
+    largest = sorted(weights.abs().argsort(descending=True)[:12].tolist())
+    for entry in (f"head.weight:1,{largest[3]}", "head.bias:1"):
+        told = page.get("/api/runs/wide/frames/7", params={"entry": entry}).json()["neuron"]
+        assert told.pop("rest") == pytest.approx(float(weights.abs().sum() - weights[largest].abs().sum()), rel=1e-5)
+        terms = [[at, float(weights[at])] for at in largest]
+        assert told == {"layer": "head", "unit": 1, "reads": 17, "terms": terms, "bias": bias}
+    least = int(weights.abs().argmin())
+    told = page.get("/api/runs/wide/frames/7", params={"entry": f"head.weight:1,{least}"}).json()["neuron"]
+    there = sorted([least, *weights.abs().argsort(descending=True)[:11].tolist()])
+    assert told["terms"] == [[at, float(weights[at])] for at in there], "the held link is among them, however weak"
+    tried = page.get("/api/runs/wide/frames/7", params={"entry": "head.bias:1", "edit": "head.bias:1:3.5"}).json()
+    assert tried["neuron"]["bias"] == 3.5
+    assert page.get("/api/runs/wide/frames/7").json()["neuron"] is None
+
+
 def test_a_weight_can_be_another_in_a_copy_and_the_run_keeps_its_own(page: TestClient) -> None:
     plain = page.get("/api/runs/moons/frames/20").json()
     tried = page.get("/api/runs/moons/frames/20", params={"edit": "head.weight:0,1:5.5"}).json()

@@ -8,6 +8,7 @@ After this    addresses/frames.py sends them.
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -28,6 +29,7 @@ WIDEST = (
     16  # numbers of a layer that stand one by one; of a wider one so many units are told of, and its links in a list
 )
 MOST_LINKS = 400  # of a whole network: of more the strongest are told
+MOST_TERMS = 12  # of the sum of a neuron that is held, the largest
 MOST_LAYERS = 24  # whose units are told of at once, what is read and what is answered among them
 PLANE = 28  # points along each side of a plane
 MARGIN = 0.15  # of what the points span, beyond them on each side
@@ -54,8 +56,8 @@ def _film(path: str) -> Film:
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """What is looked at in a frame: `edit` is another value for one entry of a parameter, `entry` one whose own value is told,
-    `first` the first layer whose units are told (0 is what the network reads)."""
+    """What is looked at in a frame: `edit` is another value for one entry of a parameter, `entry` one whose own value is told and
+    the sum of its neuron, `first` the first layer whose units are told (0 is what the network reads)."""
 
     edit: Edit | None = None
     entry: tuple[str, tuple[int, ...]] | None = None
@@ -77,10 +79,10 @@ def frame(path: str, step: int, made: int | None, looked: Looked) -> dict[str, A
         name, place = looked.entry
         require_entry(told.parameters, name, place)
         held = finite(float(told.parameters[name][place]))
-    if looked.edit is None:
-        return _told(film, told, sizes, matrices, looked.first) | {"held": held}
-    with film.altered(*looked.edit):
-        return _told(film, told, sizes, matrices, looked.first) | {"held": held}
+    with nullcontext() if looked.edit is None else film.altered(*looked.edit):
+        now = {name: one.detach() for name, one in film.replay.state.model.named_parameters()}
+        summed = _neuron(now, matrices, looked.entry)
+        return _told(film, told, sizes, matrices, looked.first) | {"held": held, "neuron": summed}
 
 
 def matrix(path: str, step: int, made: int | None, name: str, kind: str) -> tuple[list[int], bytes]:
@@ -148,6 +150,34 @@ def _told(film: Film, told: Frame, sizes: list[int], matrices: list[str], first:
             },
             "plane": _plane(film, told, units) if sizes[0] == 2 else None,
             "histograms": _histograms(told, units) if sizes[0] != 2 else None,
+        }
+    )
+
+
+def _neuron(
+    parameters: dict[str, Tensor], matrices: list[str], entry: tuple[str, tuple[int, ...]] | None
+) -> dict[str, Any] | None:
+    """The neuron that an entry leads to: how many numbers it reads, of its weights the largest and the entry itself,
+    [input, weight] in the order of the inputs, what the sizes of the others add up to, and its bias. None for no entry, or one
+    of no neuron: a norm's."""
+    import torch
+
+    if entry is None or f"{entry[0].rpartition('.')[0]}.weight" not in matrices:
+        return None
+    layer, (unit, *link) = entry[0].rpartition(".")[0], entry[1]
+    row, bias = parameters[f"{layer}.weight"][unit], parameters.get(f"{layer}.bias")
+    sizes = row.abs().nan_to_num(torch.inf)
+    sizes[link] = torch.inf
+    largest = sizes.topk(min(MOST_TERMS, len(row))).indices.sort().values
+    others = row.abs().index_fill(0, largest, 0.0)
+    return finite(  # type: ignore[no-any-return]  # a dict stays one
+        {
+            "layer": layer,
+            "unit": unit,
+            "reads": len(row),
+            "terms": [[at, float(row[at])] for at in largest.tolist()],
+            "rest": float(others.sum()),
+            "bias": None if bias is None else float(bias[unit]),
         }
     )
 

@@ -35,7 +35,7 @@ export const manyLinks = (frame, links, kind) => links.length < frame.many
 
 /** The table; `pick(name, at)` is told of the one that was chosen. `show` takes a frame's links. */
 export function linkTable(title, pick, open = false) {
-  const place = make("details", { open }, make("summary", {}, title));
+  const place = make("details", { class: "links", open }, make("summary", {}, title));
   let links = [];
   place.addEventListener("toggle", fill);
 

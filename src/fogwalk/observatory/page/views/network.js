@@ -78,7 +78,7 @@ const asked = ({ name, at }) => `${name}:${at.join(",")}`;
 /** The network frame by frame. */
 async function film(place, opened, step, kind, picks, settings) {
   const layers = picks.layers ?? null;
-  /** A frame; of a network whose parameters are not in it, with the value of the entry that is held. */
+  /** A frame; of a network whose parameters are not in it, with the value of the entry that is held, and its neuron's sum. */
   const frameAt = (number, edit, entry = null) => ask(`${at(opened.name)}/frames/${number}`, { edit, layers, entry });
   let frame = await frameAt(step);
   const entryOf = (one) => (one && frame.wide ? asked(one) : null);
@@ -90,15 +90,15 @@ async function film(place, opened, step, kind, picks, settings) {
   const choice = layerChoice(frame);
   if (choice) place.append(choice);
   place.append(facts, make("div", { class: plane ? "net-and-plane" : "" }, drawing.place, plane?.place ?? ""), below);
-  const said = frame.wide ? null : neuron(picks, settings); // of a wide network no neuron's numbers stand whole in a frame
-  if (said) place.append(said.place);
+  const said = neuron(picks, settings);
+  place.append(said.place);
   if (settings["optimizer.name"] === "muon") drawing.place.append(make("p", { class: "quiet" }, MUON));
 
   function draw(now = frame) {
     tell(facts, now);
     drawing.show(now, kindOf(now, kind), held);
     plane?.show(now);
-    said?.show(now, held);
+    said.show(now, held);
     box?.say(frame, now, value);
   }
   const wrong = (words) => below.replaceChildren(make("p", { class: "trouble", role: "alert" }, words));
