@@ -18,8 +18,10 @@ from playwright.sync_api import Page
 
 from fogwalk import load, trainer
 from fogwalk.data.recognise import settled
+from fogwalk.explaining import Answered
 from fogwalk.generation.sampling import Sampling, probabilities
 from fogwalk.insight.accounts.protocol import number
+from fogwalk.insight.telling.entry import Place, module_told
 from fogwalk.run import Run
 from fogwalk.settings import Source
 from tests.browser.conftest import HARM, Window, when
@@ -40,6 +42,27 @@ def cells(page: Page, table: str) -> list[list[str]]:
 def asked(page: Page, code: str, given: Any = None) -> Any:
     """What code makes with the page's own modules at hand."""
     return page.evaluate(f"async (given) => {{ {code} }}", given)
+
+
+def opened(page: Page) -> str:
+    """The text of `explain` of the layer that is looked at, which opens on a click."""
+    page.locator(".entry summary").click()
+    text = page.locator(".entry details pre")
+    text.wait_for()
+    return text.inner_text()
+
+
+def accounted(page: Page) -> list[str]:
+    """What comes out of each formula of the layer that is looked at."""
+    found: list[str] = page.locator(".entry .account > li > .formula strong").all_inner_texts()
+    return found
+
+
+def results(explained: Answered, path: str, place: Place) -> list[str]:
+    """The same by its account."""
+    lines = module_told(explained.seen, path, place)[1].forward
+    assert lines
+    return [number(line.result) for line in lines]
 
 
 @pytest.fixture
@@ -199,11 +222,11 @@ def test_line_ends_are_seen_and_what_made_the_answer_adds_up(observed: Path, win
         assert any(row.split() == [name, ("+" if part > 0 else "-") + number(abs(part))] for row in shown)
     assert f"together\t\t+{number(explained.structure['score'])}" in [re.sub(r"\s*\n\s*", "", row) for row in shown]
     page.get_by_role("button", name="layers.1.feed_forward").click()
-    page.locator(".entry pre").wait_for()
-    told = load(observed / "harmful").explain_answer("a cat\n").at("layers.1.feed_forward", place=5)
-    assert page.locator(".entry pre").inner_text() == str(told)
+    assert opened(page) == str(explained.at("layers.1.feed_forward", place=5))
+    assert accounted(page) == results(explained, "layers.1.feed_forward", Place(place=5))
     page.reload()
-    window.drawn().locator(".entry pre").wait_for()
+    window.drawn()
+    assert opened(page) == str(explained.at("layers.1.feed_forward", place=5))
     page.get_by_role("link", name="layers.1.attention, head 1").click()
     window.until("document.title.includes('Round table')")
     assert "prompt=a+cat%0A" in window.drawn().url
@@ -344,12 +367,13 @@ def test_a_feature_map_opens_its_numbers_with_the_keyboard(observed: Path, windo
     page = window.open("answer", "digits", held=5)
     page.get_by_role("button", name="layers.0, channel 3").focus()
     page.keyboard.press("Enter")
-    numbers = page.locator(".entry pre")
-    numbers.wait_for()
-    assert numbers.inner_text() == str(run.explain_answer(run.held_back(), row=5).at("layers.0", unit=3))
+    explained = run.explain_answer(run.held_back(), row=5)
+    assert opened(page) == str(explained.at("layers.0", unit=3))
+    assert accounted(page) == results(explained, "layers.0", Place(unit=3))
     assert "at=layers.0&unit=3" in page.url
     page.reload()
-    window.drawn().locator(".entry pre").wait_for()
+    window.drawn()
+    assert opened(page) == str(explained.at("layers.0", unit=3))
 
 
 def test_patches_listen_with_shares_that_add_up_and_share_what_is_picked(

@@ -154,6 +154,16 @@ def test_a_weight_is_followed_in_a_file(name: str, opens: Any) -> None:
     assert page.locator("#screen .trouble").count() == 0
 
 
+def test_what_a_layer_added_opens_in_a_file(opens: Any) -> None:
+    file = opens("book")
+    link = file.open(view="answer").locator(".recording a").first.get_attribute("href", timeout=PATIENCE)
+    prompt = dict(parse_qsl((link or "").partition("?")[2]))["prompt"]
+    page = file.open(view="answer", prompt=quote(prompt))
+    page.get_by_role("button", name="layers.1.feed_forward").click()
+    expect(page.locator(".entry .account > li")).not_to_have_count(0)
+    assert page.locator("#screen .trouble").count() == 0
+
+
 def test_the_player_goes_from_one_step_that_is_held_to_the_next(opens: Any) -> None:
     page = opens("book").open(view="step", step=20)
     page.get_by_role("button", name="one step back").click()

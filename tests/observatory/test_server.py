@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fogwalk import load
+from fogwalk.insight.telling.entry import Place, module_told
 from fogwalk.observatory.server import application
 from fogwalk.runs.log import loss_trace, read_all
 
@@ -77,8 +78,15 @@ def test_an_answer_verdicts_and_measures_are_those_of_the_run(page: TestClient, 
     assert sum(told["tensors"]["probabilities"]) == pytest.approx(1, abs=1e-5)
     assert told["structure"]["best_name"] == book.explain_answer("the cat").structure["best_name"]
     entry = {"prompt": "the cat", "at": "layers.1.attention", "place": 2, "head": 1}
-    told = page.get("/api/runs/book/answer/entry", params=entry).json()["text"]
-    assert told == str(book.explain_answer("the cat").at("layers.1.attention", place=2, head=1))
+    told = page.get("/api/runs/book/answer/entry", params=entry).json()
+    explained = book.explain_answer("the cat")
+    assert told["text"] == str(explained.at("layers.1.attention", place=2, head=1))
+    at, lines = module_told(explained.seen, "layers.1.attention", Place(place=2, head=1))
+    assert told["layer"]["at"] == list(at)
+    assert [one["result"] for one in told["layer"]["forward"]] == [line.result for line in lines.forward]
+    entry = {"prompt": "the cat", "at": "layers.1.attention.weights", "place": 2}
+    told = page.get("/api/runs/book/answer/entry", params=entry).json()
+    assert told == {"text": str(explained.at("layers.1.attention.weights", place=2)), "layer": None}
     assert [one["name"] for one in page.get("/api/runs/book/verdicts").json()] == [one.name for one in book.verdicts()]
     measures = page.get("/api/runs/book/measures").json()
     assert measures["form"]["steps"] == [0, 5, 10, 15, 20]

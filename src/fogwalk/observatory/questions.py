@@ -96,7 +96,8 @@ async def of_a_table(ask: Asking, prompt: str, step: int | None = None) -> bool:
 
 
 async def of_listeners(ask: Asking, prompt: str) -> None:
-    """The numbers of every listener of a text in every head, with the speaker that it hears most; the last with each."""
+    """The numbers of every listener of a text in every head, with the speaker that it hears most; the last with each; and what
+    each layer added to the last."""
     answer, table = await ask.of_run("/answer", prompt=prompt), await ask.of_run("/round", prompt=prompt)
     if answer is None:
         return
@@ -109,10 +110,10 @@ async def of_listeners(ask: Asking, prompt: str) -> None:
             await ask.of_run("/round/listener", **at, place=place)
         for speaker in reversed(places):
             await ask.of_run("/round/listener", **at, place=places[-1], speaker=speaker)
-    for name, heads in answer["tensors"].items():
-        if name.startswith("weights/"):
-            for head, place in itertools.product(range(len(heads)), reversed(places)):
-                await ask.of_run("/answer/entry", prompt=prompt, at=name[8:], place=place, head=head)
+    structure = answer["structure"]
+    for name in structure["parts"]:
+        if name != "embedding":  # as answer/driven.js asks
+            await ask.of_run("/answer/entry", prompt=prompt, step=structure["step"], at=name, place=places[-1])
 
 
 async def of_records(ask: Asking) -> tuple[list[str], list[int]]:

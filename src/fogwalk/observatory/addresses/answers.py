@@ -33,7 +33,7 @@ def routes(place: Place) -> list[Route]:
     async def entry(request: Request) -> Response:
         prompt, step, name = prompted(request), whole(request, "step"), request.query_params.get("at", "")
         at, held = where(request, "place", "unit", "head"), whole(request, "held")
-        return JSONResponse({"text": await place.ask(request, answers.entry, prompt, step, name, at, held)})
+        return JSONResponse(await place.ask(request, answers.entry, prompt, step, name, at, held))
 
     async def next_token(request: Request) -> Response:
         return JSONResponse(await place.ask(request, answers.next_token, prompted(request), whole(request, "step")))

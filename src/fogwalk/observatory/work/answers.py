@@ -15,6 +15,7 @@ from typing import Any
 from fogwalk.errors import UsageError
 from fogwalk.events import finite
 from fogwalk.observatory.work.kept import Kept, opened, remembered
+from fogwalk.observatory.work.layers import layer_told
 from fogwalk.observatory.work.records import held_back
 from fogwalk.observatory.work.wire import wired
 
@@ -48,9 +49,15 @@ def _require_near(prompt: str, data: tuple[str, ...]) -> None:
         )
 
 
-def entry(path: str, prompt: str, at: int | None, name: str, where: dict[str, int], held: int | None = None) -> str:
-    """Any entry of how an answer was made, as `explain --prompt TEXT --at NAME` prints it."""
-    return str(answered(path, prompt, None, at, held).at(name, **where))
+def entry(
+    path: str, prompt: str, at: int | None, name: str, where: dict[str, int], held: int | None = None
+) -> dict[str, Any]:
+    """Any entry of how an answer was made, as `explain --prompt TEXT --at NAME` prints it; of a layer also each formula with its
+    numbers, in words and in code."""
+    told = answered(path, prompt, None, at, held)
+    text = str(told.at(name, **where))
+    layer = layer_told(told.seen, name, where) if name in told.seen.modules() and name else None
+    return finite({"text": text, "layer": layer})  # type: ignore[no-any-return]  # a dict stays one
 
 
 def answer(path: str, prompt: str, row: int | None, at: int | None, held: int | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from fogwalk.errors import RunError
 from fogwalk.events import finite
 from fogwalk.observatory.work.kept import Kept, remembered, stamp
+from fogwalk.observatory.work.layers import layer_told
 from fogwalk.observatory.work.wire import wired
 
 _STEPS: Kept = OrderedDict()
@@ -54,36 +55,11 @@ def station(path: str, number: int, which: str, row: int) -> dict[str, Any]:
 def layer(path: str, number: int, name: str, where: dict[str, int]) -> dict[str, Any]:
     """What a module made at one place, and what it passed back: each formula with its numbers, in words and in code, and as
     `explain --at` tells it."""
-    from fogwalk.insight.seen import account_of
-    from fogwalk.insight.telling.entry import Place, module_told
-
     explanation = _explained(path, number)
     text = str(explanation.at(name, **where))
-    made = explanation.step
-    if name not in made.modules():
+    if name not in explanation.step.modules():
         raise RunError(f"{name[:80]} is no layer of this step")
-    at, told = module_told(made, name, Place(**where))
-    value, module = made.values[f"{name}.output"], made.model.get_submodule(name)
-    account = account_of(module)
-    return finite(  # type: ignore[no-any-return]  # a dict stays one
-        {
-            "name": name,
-            "type": type(module).__name__,
-            "axes": list(value.axes),
-            "shape": list(value.value.shape),
-            "at": list(at),
-            "result": float(value.value[at]),
-            "said": made.said(value.name, at),
-            "formula": account.formula_of(module) if account else "",
-            "chain": account.chain if account else "",
-            "plain": account.plain if account else "",
-            "plain_back": account.plain_back if account else "",
-            "code": account.code if account else "",
-            "forward": [asdict(line) for line in told.forward],
-            "backward": [asdict(line) for line in told.backward],
-            "text": text,
-        }
-    )
+    return finite(layer_told(explanation.step, name, where) | {"text": text})  # type: ignore[no-any-return]  # a dict stays one
 
 
 def weight(path: str, number: int, name: str, at: tuple[int, ...], row: int) -> dict[str, Any]:

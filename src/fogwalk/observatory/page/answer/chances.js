@@ -5,7 +5,7 @@ import { make } from "../make.js";
 import { BY_GREED, BY_TOP_K, BY_TOP_P, drawn, entropy, KEPT, LIMITS, NEVER_SAID, softmax } from "../sampling.js";
 import { counted, number } from "../words.js";
 import { ofText } from "./said.js";
-import { modelAfter, twin } from "./told.js";
+import { boxed, modelAfter, twin } from "./told.js";
 
 const WHY = {
   [BY_GREED]: "not the likeliest",
@@ -73,25 +73,14 @@ export function chances({ found, logits, order, how, take, step, made, telling }
         ...names.slice(0, many).map(({ id }) => Math.max(latest.chances[id], latest.cut[id] ? latest.before[id] : 0)),
         sum(latest.chances, rest) + sum(latest.before, gone),
       );
-    const row = (name, p, chance, before, why) =>
-      make(
-        "tr",
-        {},
-        make("td", {}, name),
-        make(
-          "td",
-          { class: "track" },
-          make(
-            "span",
-            { class: "both" },
-            chance > 0 ? make("span", { class: "bar", style: `--share: ${chance / longest}` }) : null,
-            before > 0 ? make("span", { class: "bar cut", style: `--share: ${before / longest}` }) : null,
-          ),
-        ),
-        make("td", { class: "number" }, number(p)),
-        make("td", { class: "number" }, number(chance)),
-        make("td", { class: "quiet" }, why),
-      );
+    const bar = (chance, kind) => (chance > 0 ? make("span", { class: kind, style: `--share: ${chance / longest}` }) : null);
+    const row = (name, p, chance, before, why) => [
+      name,
+      make("td", { class: "track" }, make("span", { class: "both" }, bar(chance, "bar"), bar(before, "bar cut"))),
+      number(p),
+      number(chance),
+      make("td", { class: "quiet" }, why),
+    ];
     const rows = names.slice(0, many).map((token) => {
       const { id } = token,
         why = latest.cut[id],
@@ -130,30 +119,7 @@ export function chances({ found, logits, order, how, take, step, made, telling }
       );
     const titles = ["token", "", "#probability", "#drawn with", ""];
     bars.replaceChildren(
-      make(
-        "div",
-        { class: "scroll", tabindex: "0", role: "region", "aria-label": "what comes next" },
-        make(
-          "table",
-          { class: "chances", id: "chances" },
-          make(
-            "thead",
-            {},
-            make(
-              "tr",
-              {},
-              titles.map((title) =>
-                make(
-                  title ? "th" : "td",
-                  { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null },
-                  title.replace("#", ""),
-                ),
-              ),
-            ),
-          ),
-          make("tbody", {}, rows),
-        ),
-      ),
+      boxed("what comes next", titles, rows, { class: "chances", id: "chances" }),
       make(
         "p",
         { class: "quiet" },

@@ -5,13 +5,14 @@ import { largestOf } from "../extent.js";
 import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
-import { number, signed } from "../words.js";
+import { signed } from "../words.js";
 import { maps } from "./maps.js";
 import { mistakes } from "./mistakes.js";
 import { patches } from "./patches.js";
 import { answered } from "./row.js";
 import { ofRecord } from "./said.js";
-import { asExplain, filling, modelAfter, twin } from "./told.js";
+import { ofSquares } from "./sources.js";
+import { another, asExplain, filling, modelAfter, twin } from "./told.js";
 
 const SIDE = 224; // pixels of the page that an image's longer side takes, about
 
@@ -23,8 +24,7 @@ export async function image(place, { name, picks, form, made, moved, telling }) 
       placeholder: "photo.png",
       "aria-label": "the path of an image",
     });
-  const wrong = mistakes({ name, picks, form }),
-    pick = (held) => go({ held, prompt: null });
+  const wrong = mistakes({ name, picks, form, telling });
   place.append(
     form.gone ? make("p", { class: "trouble" }, form.gone) : "",
     make(
@@ -36,25 +36,7 @@ export async function image(place, { name, picks, form, made, moved, telling }) 
           go({ prompt: path.value, held: null });
         },
       },
-      ...(form.count
-        ? [
-            make("button", { type: "button", onclick: () => pick(Math.floor(Math.random() * form.count)) }, "Another image"),
-            make(
-              "label",
-              {},
-              "image ",
-              make("input", {
-                type: "number",
-                min: 0,
-                max: form.count - 1,
-                value: form.held ?? "",
-                "aria-label": `image of the validation split, 0 to ${form.count - 1}`,
-                onchange: (event) => pick(event.target.value),
-              }),
-              ` of the ${form.count.toLocaleString("en")} held back`,
-            ),
-          ]
-        : []),
+      ...another("image", form, (held) => go({ held, prompt: null })),
       make("label", {}, "or one by its path ", path),
       make("button", {}, "Look"),
     ),
@@ -78,11 +60,11 @@ export async function image(place, { name, picks, form, made, moved, telling }) 
           "div",
           { class: "two" },
           make("div", {}, answered(structure, form, form.right, modelAfter(structure.step, step, made))),
-          looked(structure, pixels),
+          looked(structure, pixels, form, telling),
         ),
         telling(() => ofRecord({ structure, tensors }, form)).place,
-        ...(await patches({ name, asked, inside, pixels, picks: picked })),
-        ...(await maps({ name, asked, inside, picks: picked })),
+        ...(await patches({ name, asked, inside, pixels, picks: picked, telling })),
+        ...(await maps({ name, asked, inside, picks: picked, telling })),
         asExplain(text),
       ];
     });
@@ -92,13 +74,12 @@ export async function image(place, { name, picks, form, made, moved, telling }) 
 }
 
 /** The image as it is read, and the same with what each square did laid over it. */
-function looked(structure, { values, shape }) {
+function looked(structure, { values, shape }, form, telling) {
   const [channels, high, wide] = shape,
     size = Math.max(1, Math.round(SIDE / Math.max(high, wide)));
   const does = structure.covered.map((row) => row.map((change) => -change)),
     most = largestOf(does.flat());
-  const [down, across] = [does.length, does[0].length],
-    what = Object.keys(structure.probabilities).length ? `the probability of ${structure.answer}` : structure.target;
+  const [down, across] = [does.length, does[0].length];
   let top = [0, 0];
   const squares = does.flatMap((row, y) =>
     row.map((value, x) => {
@@ -167,15 +148,8 @@ function looked(structure, { values, shape }) {
       ),
       make("figure", {}, map, make("figcaption", {}, "what each square does")),
     ),
-    make(
-      "p",
-      {},
-      `By how much ${what}, ${number(structure.now)}, is more than with the square covered (put to the mean): blue with ` +
-        `+ helps, orange with - hinders. ` +
-        (far
-          ? `The square in row ${top[0]}, column ${top[1]} does most, ${signed(far)}.`
-          : "No square changes it."),
-    ),
+    telling(() => ofSquares(structure, shape, form)).place,
+    make("p", {}, far ? `The square in row ${top[0]}, column ${top[1]} does most, ${signed(far)}.` : "No square changes it."),
     twin(["", ...does[0].map((_, x) => `#${x}`)], () => does.map((row, y) => [`row ${y}`, ...row.map(signed)])),
   );
 }

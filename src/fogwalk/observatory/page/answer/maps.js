@@ -6,16 +6,17 @@ import { make } from "../make.js";
 import { picture, shaded, signs } from "../pixels.js";
 import { floats, run as at } from "../server.js";
 import { number } from "../words.js";
+import { ofFilters, ofMaps } from "./inside.js";
 import { entries, twin } from "./told.js";
 
 const MOST = 32; // filters, and maps of a layer, that are drawn
 const [FILTER, MAP] = [56, 88]; // pixels of the page that one takes, about
 
 /** The filters, then the maps of each layer; one that is picked has its numbers. */
-export async function maps({ name, asked, inside, picks }) {
-  const parts = inside.filters ? await filters(name, asked, inside.filters) : [];
+export async function maps({ name, asked, inside, picks, telling }) {
+  const parts = inside.filters ? await filters(name, asked, inside, telling) : [];
   if (!inside.convolutions.length) return parts;
-  const entry = entries(name, asked),
+  const entry = entries(name, asked, telling),
     rows = [];
   const look = (path, unit, quietly) =>
     entry.look(path, { unit }, `${path}, channel ${unit}: its number farthest from 0`, quietly);
@@ -25,19 +26,16 @@ export async function maps({ name, asked, inside, picks }) {
   return [
     ...parts,
     make("h2", {}, "What each layer sees"),
-    make(
-      "p",
-      {},
-      "The feature maps of each convolution for this image: one picture for each of its channels, light is large. A " +
-        "click or Enter on one tells the number of it that is farthest from 0.",
-    ),
-    ...rows,
+    telling(() => ofMaps(rows)).place,
+    make("p", {}, "A click or Enter on one tells the number of it that is farthest from 0."),
+    ...rows.map((one) => one.place),
     entry.place,
   ];
 }
 
 /** Each row of the first matrix as a picture of what it looks for. */
-async function filters(name, asked, { name: weight, shape: [all, channels, high, wide] }) {
+async function filters(name, asked, inside, telling) {
+  const { name: weight, shape: [all, channels, high, wide] } = inside.filters;
   const { values } = await floats(`${at(name)}/answer/tensor`, { ...asked, name: `weight/${weight}`, most: MOST });
   const each = channels * high * wide,
     many = Math.min(all, MOST),
@@ -49,17 +47,12 @@ async function filters(name, asked, { name: weight, shape: [all, channels, high,
     const byte = (channel, place) => Math.round(127.5 + 127.5 * (own[channel * high * wide + place] / most));
     return picture(wide, high, size, label, (place) => `rgb(${byte(0, place)},${byte(1, place)},${byte(2, place)})`);
   };
-  const colours =
-    channels === 1 ? "blue is above 0, orange below" : "red, green and blue are the weights of these, grey is 0";
+  const place = values.reduce((at, value, each) => (Math.abs(value) > Math.abs(values[at]) ? each : at), 0);
+  const weights = `${wide} x ${high}${channels > 1 ? ` x ${channels}` : ""}`, cut = all > many ? ` The first ${many} are drawn.` : "";
   return [
     make("h2", {}, "What the first layer looks for"),
-    make(
-      "p",
-      {},
-      `${weight}: ${all.toLocaleString("en")} filters of ${wide} x ${high}${channels > 1 ? ` x ${channels}` : ""} ` +
-        `weights; ${colours}, and the full colour is ` +
-        `${number(most)}.${all > many ? ` The first ${many} are drawn.` : ""}`,
-    ),
+    telling(() => ofFilters(inside.filters, inside, { values, place })).place,
+    make("p", {}, `${weight}: ${all.toLocaleString("en")} filters of ${weights} weights.${cut}`),
     make(
       "div",
       { class: "gallery", id: "filters" },
@@ -79,13 +72,14 @@ async function filters(name, asked, { name: weight, shape: [all, channels, high,
   ];
 }
 
+/** The maps of one convolution, and the least and largest number of them. */
 async function layer(name, asked, path, [all, high, wide], look) {
   const { values } = await floats(`${at(name)}/answer/tensor`, { ...asked, name: `value/${path}.output`, most: MOST });
   const many = Math.min(all, MOST),
     both = ends(values),
     size = Math.max(1, Math.floor(MAP / Math.max(high, wide))),
     own = (unit) => values.subarray(unit * high * wide, (unit + 1) * high * wide);
-  return make(
+  const place = make(
     "section",
     { class: "layer-maps" },
     make("h3", {}, path),
@@ -118,5 +112,5 @@ async function layer(name, asked, path, [all, high, wide], look) {
         number(own(unit).reduce((sum, one) => sum + one, 0) / (high * wide)),
       ]),
     ),
-  );
+  );  return { path, both, place };
 }

@@ -7,13 +7,14 @@ import { make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
 import { counted, number } from "../words.js";
-import { filling, twin } from "./told.js";
+import { ofConfusion, ofWorst } from "./judged.js";
+import { box, boxed, filling, twin } from "./told.js";
 
 const MEASURES = ["accuracy", "balanced accuracy", "F1", "ROC AUC", "cross-entropy", "RMSE", "MAE", "R²"];
 const THUMB = 64; // pixels that the longer side of a small picture takes
 
 /** A part that is filled by itself once the answer is drawn: the whole validation split is answered for it. */
-export function mistakes({ name, picks, form }) {
+export function mistakes({ name, picks, form, telling }) {
   const told = filling("Answering for the whole validation split …");
   const part = make(
     "section",
@@ -39,14 +40,15 @@ export function mistakes({ name, picks, form }) {
           `Of the ${counted(found.rows, found.unit)} held back, after step ${found.step.toLocaleString("en")}: ` +
             `${scores}.${found.notes.map((one) => ` Note: ${one}.`).join("")}`,
         ),
-        found.confusion ? confusion(found) : null,
-        worst(found, name, picks, pictures),
+        found.confusion ? confusion(found, telling) : null,
+        worst({ found, name, picks, pictures, said: telling(() => ofWorst(found, form)).place }),
       ];
     });
   return { part, begin };
 }
 
-function confusion({ classes, of, confusion: counts, unit, rows }) {
+function confusion(found, telling) {
+  const { classes, of, confusion: counts, unit, rows } = found;
   const top = Math.max(1, largestOf(counts.flat())),
     share = (count) => Math.log1p(count) / Math.log1p(top),
     wrong = [];
@@ -68,10 +70,10 @@ function confusion({ classes, of, confusion: counts, unit, rows }) {
     "div",
     {},
     make("h3", {}, "Who is taken for whom"),
-    make("p", {}, `${sentence}${cut} A row is what is right, a column what is answered; light is many.`),
-    make(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "who is taken for whom" },
+    telling(() => ofConfusion(found)).place,
+    make("p", {}, `${sentence}${cut}`),
+    box(
+      "who is taken for whom",
       make(
         "table",
         { class: classes.length > 12 ? "confusion many" : "confusion", id: "confusion" },
@@ -112,7 +114,7 @@ function confusion({ classes, of, confusion: counts, unit, rows }) {
   );
 }
 
-function worst(found, name, picks, pictures) {
+function worst({ found, name, picks, pictures, said }) {
   const classes = Boolean(found.confusion),
     titles = classes ? ["right", "answered", "#p of right", "#p of answered", "#-ln p"] : ["#right", "#answered", "#off by"];
   const cells = (one) =>
@@ -121,25 +123,10 @@ function worst(found, name, picks, pictures) {
       : [number(one.right), number(one.answer), number(one.wrong)];
   const link = (one, ...inside) =>
     make("a", { href: addressWith({ run: name, view: "answer", held: one.place, step: picks.step }, {}) }, ...inside);
-  const rows = found.worst.map((one) => {
-    return make(
-      "tr",
-      {},
-      make("td", { class: "name" }, link(one, `row ${one.place}`)),
-      cells(one).map((cell, at_) => make("td", { class: titles[at_].startsWith("#") ? "number" : null }, cell)),
-      one.holds === undefined ? null : make("td", { class: "quiet" }, one.holds),
-    );
-  });
-  const opens = "A link opens it above.", unsure = classes ? " Some may be right and only unsure." : "";
-  const heads = ["", ...titles, ...(found.worst[0]?.holds === undefined ? [] : ["holds"])];
-  const what = classes ? "the largest loss, -ln of the right class's probability, first" : "the largest error first";
   const titled = [
     make("h3", {}, "What it gets most wrong"),
-    make(
-      "p",
-      {},
-      `${counted(found.worst.length, found.unit)} of ${found.rows.toLocaleString("en")}, ${what}.${unsure} ${opens}`,
-    ),
+    said,
+    make("p", {}, `${counted(found.worst.length, found.unit)} of ${found.rows.toLocaleString("en")}. A link opens it above.`),
   ];
   if (pictures)
     return make(
@@ -149,35 +136,14 @@ function worst(found, name, picks, pictures) {
       gallery(found, link, pictures),
       twin(["image", ...titles], () => found.worst.map((one) => [`image ${one.place}`, ...cells(one)])),
     );
-  return make(
-    "div",
-    {},
-    titled,
-    make(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "what it gets most wrong" },
-      make(
-        "table",
-        { id: "worst" },
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            heads.map((title) =>
-              make(
-                title ? "th" : "td",
-                { scope: title ? "col" : null, class: title.startsWith("#") ? "number" : null },
-                title.replace("#", ""),
-              ),
-            ),
-          ),
-        ),
-        make("tbody", {}, rows),
-      ),
-    ),
-  );
+  const holds = found.worst[0]?.holds !== undefined;
+  const rows = found.worst.map((one) => [
+    make("td", { class: "name" }, link(one, `row ${one.place}`)),
+    ...cells(one),
+    ...(holds ? [make("td", { class: "quiet" }, one.holds)] : []),
+  ]);
+  const heads = ["", ...titles, ...(holds ? ["holds"] : [])];
+  return make("div", {}, titled, boxed("what it gets most wrong", heads, rows, { id: "worst" }));
 }
 
 /** The images beside each other, each with what is right and what was said. */

@@ -8,10 +8,11 @@ import { draw, make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { floats, run as at } from "../server.js";
 import { number } from "../words.js";
+import { ofPatches } from "./inside.js";
 
 const SIDE = 224, MOST = 256; // pixels of the page that an image takes; patches of which the matrix is drawn
 
-export async function patches({ name, asked, inside, pixels, picks }) {
+export async function patches({ name, asked, inside, pixels, picks, telling }) {
   if (!inside.attention.length || !inside.patch) return [];
   const [, high, wide] = pixels.shape,
     across = Math.floor(wide / inside.patch),
@@ -26,12 +27,17 @@ export async function patches({ name, asked, inside, pixels, picks }) {
   const place = make("div", {}), size = Math.max(1, Math.round(SIDE / Math.max(high, wide)));
   let listener = picks.listener === undefined ? null : Math.min(all - 1, Number(picks.listener) || 0);
 
+  let told = null;
+  const ways = telling(() => (told ? ofPatches(told) : {}));
+
   function redraw() {
     const rows = Array.from({ length: all }, (_, each) => row(each)), largest = largestOf(rows.flat());
     const shares =
       listener === null ? rows[0].map((_, to) => rows.reduce((sum, one) => sum + one[to], 0) / all) : rows[listener];
     const most = shares.indexOf(Math.max(...shares)),
       who = listener === null ? "On average over all patches" : `Patch ${listener}`;
+    told = { all, layer, head, listener, most, share: shares[most] };
+    ways.again();
     const listen = (to) => {
       listener = to;
       go({ listener }, { quietly: true });
@@ -130,12 +136,8 @@ export async function patches({ name, asked, inside, pixels, picks }) {
   redraw();
   return [
     make("h2", {}, "Which patches listen to which"),
-    make(
-      "p",
-      {},
-      "The image is read as patches around a table; blue is where is listened to. A click or Enter on a patch makes it " +
-        "the listener, and the arrow keys go on from it.",
-    ),
+    ways.place,
+    make("p", {}, "A click or Enter on a patch makes it the listener, and the arrow keys go on from it."),
     make(
       "div",
       { class: "controls" },

@@ -6,7 +6,8 @@ import { ask, run as at } from "../server.js";
 import { number, signed } from "../words.js";
 import { mistakes } from "./mistakes.js";
 import { ofRecord } from "./said.js";
-import { asExplain, classBars, filling, modelAfter, signedBars } from "./told.js";
+import { ofColumns } from "./sources.js";
+import { another, asExplain, classBars, filling, modelAfter, signedTable } from "./told.js";
 
 const FEW = 24; // columns that stand open in the form
 const MOST = 30; // columns of which is told what they did
@@ -15,28 +16,9 @@ export async function row(place, { name, picks, form, made, moved, telling }) {
   const told = filling("Asking …"),
     written = make("input", { value: form.prompt, "aria-label": "the row as text", size: 60 });
   const fields = form.columns.map(field);
-  const wrong = mistakes({ name, picks, form });
+  const wrong = mistakes({ name, picks, form, telling });
   let step = picks.step ?? "", held = form.held, right = form.right;
-  const another = (of) => go({ held: of, prompt: null });
-  const others = form.count
-    ? [
-        make("button", { type: "button", onclick: () => another(Math.floor(Math.random() * form.count)) }, "Another row"),
-        make(
-          "label",
-          {},
-          "row ",
-          make("input", {
-            type: "number",
-            min: 0,
-            max: form.count - 1,
-            value: held ?? "",
-            "aria-label": `row of the validation split, 0 to ${form.count - 1}`,
-            onchange: (event) => another(event.target.value),
-          }),
-          ` of the ${form.count.toLocaleString("en")} held back`,
-        ),
-      ]
-    : [];
+  const others = another("row", { ...form, held }, (of) => go({ held: of, prompt: null }));
   place.append(
     form.gone ? make("p", { class: "trouble" }, `${form.gone}\nThe form still works: it begins with what is usual.`) : "",
     make(
@@ -108,7 +90,7 @@ export async function row(place, { name, picks, form, made, moved, telling }) {
         ...answered(structure, form, right, modelAfter(structure.step, step, made)),
         telling(() => ofRecord({ structure, tensors }, form)).place,
         make("h2", {}, "What each column did"),
-        ...did(structure),
+        ...did(structure, form, telling),
         asExplain(text),
       ];
     });
@@ -154,23 +136,18 @@ export function answered(structure, form, right, after) {
   ];
 }
 
-function did({ changes, holds, now, answer, probabilities, target }) {
+function did(structure, form, telling) {
+  const { changes, holds } = structure;
   const rows = Object.entries(changes)
     .map(([name, value]) => ({ name, value: -value, more: [holds[name] ?? ""] }))
     .sort((one, other) => Math.abs(other.value) - Math.abs(one.value));
-  const what = Object.keys(probabilities).length ? `the probability of ${answer}` : target;
   if (!rows.length) return [make("p", { class: "quiet" }, "It reads no columns.")];
   const cut = rows.length > MOST ? ` The ${MOST} that do most are told, of ${rows.length}.` : "";
+  const most = rows[0].value ? `${rows[0].name} does most, ${signed(rows[0].value)}.` : "No column changes it.";
   return [
-    make(
-      "p",
-      {},
-      `By how much ${what}, ${number(now)}, is more with what stands in the column than with what is usual there (the ` +
-        `median, or no word): + raises it, - lowers it. ` +
-        `${rows[0].value ? `${rows[0].name} does most, ${signed(rows[0].value)}.` : "No column changes it."} ` +
-        `In brackets stands what is read of a number.${cut}`,
-    ),
-    signedBars("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"]),
+    telling(() => ofColumns(structure, form)).place,
+    make("p", {}, `${most}${cut}`),
+    signedTable("what each column did", rows.slice(0, MOST), ["column", "holds", "", "#does"]),
   ];
 }
 

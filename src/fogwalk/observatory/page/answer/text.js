@@ -9,7 +9,7 @@ import { chances } from "./chances.js";
 import { asExplain, filling } from "./told.js";
 import { driven } from "./driven.js";
 
-export async function text(place, { name, picks, form, made, moved, telling }) {
+export async function text(place, { name, picks, form, made, moved, telling, settings }) {
   const how = { temperature: picks.temperature, top_k: picks.top_k, top_p: picks.top_p, shown: picks.shown };
   const field = make("textarea", {
     rows: 2,
@@ -18,6 +18,7 @@ export async function text(place, { name, picks, form, made, moved, telling }) {
     placeholder: "How does a text begin?",
   });
   const told = filling("Asking …"), long = make("p", { class: "quiet", role: "status" });
+  const normed = settings["model.normalisation"] !== "none" && settings["model.norm_place"] !== "after";
   let step = picks.step ?? "", taken = false;
   field.value = picks.prompt ?? form.prompt;
   field.addEventListener("keydown", (event) => {
@@ -73,7 +74,7 @@ export async function text(place, { name, picks, form, made, moved, telling }) {
         taken = false;
         told.place.querySelector(".token")?.focus({ preventScroll: true });
       };
-      const { beside, below } = await driven(name, prompt, step, found, now().at);
+      const { beside, below } = await driven({ run: name, prompt, step, found, logits, picked: now().at, normed, telling });
       return [
         make(
           "div",

@@ -57,7 +57,8 @@ async function drawn(step, told, way, show) {
   ].filter(Boolean);
 }
 
-function sentence(told) {
+/** Which number of a layer's is told, in words. */
+export function sentence(told) {
   const named = told.axes.map((axis, each) => `${FIELDS[axis] ?? axis} ${told.at[each]}`).slice(1).join(", ");
   const what = told.said ? `, which stands for ${told.said}` : "";
   return `Here, at ${named || "its one number"}${what}, it made ${number(told.result)} out of what came in.`;

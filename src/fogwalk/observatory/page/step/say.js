@@ -41,13 +41,15 @@ const RETOLD = new WeakMap(); // what tells a place anew
     anew when the switch is turned, or when it is called `again`. */
 export function saying(picks) {
   let say = way(picks);
+  const places = new Set(); // weakly held: one may be made before it is on the screen, and be gone from it later
   const place = saySwitch(say, (now) => {
     say = now;
-    document.querySelectorAll(".telling").forEach((one) => RETOLD.get(one)?.());
+    for (const one of places) if (one.deref()) RETOLD.get(one.deref())(); else places.delete(one);
   });
   function telling(told) {
     const place = make("div", { class: "telling" }), again = () => place.replaceChildren(explained(say, told()));
     RETOLD.set(place, again);
+    places.add(new WeakRef(place));
     again();
     return { place, again };
   }

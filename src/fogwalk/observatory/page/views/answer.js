@@ -30,6 +30,7 @@ export const answer = {
     }
     const said = saying(picks);
     place.append(said.place);
-    return KINDS[form.kind](place, { name: opened.name, picks, form, made: opened.step, moved, telling: said.telling });
+    const settings = opened.planned.settings ?? {}, { name, step: made } = opened;
+    return KINDS[form.kind](place, { name, picks, form, made, moved, settings, telling: said.telling });
   },
 };
