@@ -161,7 +161,9 @@ def main() -> int:
                 training.wait()
             seen = median(lambda: first_paint(server, browser, "finished"), found.pairs)
             rows.append(("first contentful paint", seen, 1.0, ".2f"))
-            rows.append(("from Live to one update of one weight, read", newcomer(server, browser, "finished"), 180, ".0f"))
+            rows.append(
+                ("from Live to one update of one weight, read", newcomer(server, browser, "finished"), 180, ".0f")
+            )
         lengthen(runs / "finished", place / "long" / "long", STEPS)
         seen = median(lambda: opening(place / "long", cache, browser, "long"), found.pairs)
         rows.append((f"a run of {STEPS:,} steps drawn", seen, 2.0, ".2f"))

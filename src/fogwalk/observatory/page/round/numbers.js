@@ -1,6 +1,7 @@
 // What one listener hears in one head, as the account of attention has its numbers.
 
 import { make, table } from "../make.js";
+import { wide } from "../step/drawings.js";
 import { number, signed } from "../words.js";
 import { headOf, layerOf, plain, spoken, towards, unbroken } from "./names.js";
 
@@ -76,25 +77,7 @@ function speakers(told, found, pick) {
     ...(some.effect === null ? [] : [`adds to ${plain(told.effect.token)}`]),
   ];
   const closed = told.speakers.length - told.opened;
-  const body = make("tbody", {}),
-    box = make(
-      "div",
-      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "what each place says to the listener" },
-      make(
-        "table",
-        { class: "speakers" },
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            titles.map((title, at) => make("th", { scope: "col", class: at ? "number" : null }, title)),
-          ),
-        ),
-        body,
-      ),
-    );
+  const body = make("tbody", {});
   const cell = (words) => make("td", { class: "number" }, words);
   const row = (one) => {
     const shut = one.place >= told.opened;
@@ -133,6 +116,8 @@ function speakers(told, found, pick) {
       )
     : null;
   list(false);
+  const head = titles.map((title, at) => make("th", { scope: "col", class: at ? "number" : null }, title));
+  const inside = make("table", { class: "speakers" }, make("thead", {}, make("tr", {}, head)), body);
   const more = few ? ` The ${ROWS} largest shares are listed.` : "";
   const shut = closed
     ? ` ${closed === 1 ? "One chair is" : `${closed} chairs are`} closed for place ${place}: whatever the score there, ` +
@@ -142,7 +127,7 @@ function speakers(told, found, pick) {
     "div",
     {},
     make("p", { class: "quiet" }, `A speaker's name puts its numbers into the formulas below.${shut}${more}`),
-    box,
+    wide(inside, "what each place says to the listener", "tall"),
     all,
   );
 }
