@@ -53,7 +53,8 @@ function pickedRow(step, told, texts) {
   const title = make("h2", {}, `Row ${step.row}${most}`);
   if (!texts && told.pictures) {
     const image = told.pictures[step.row];
-    return image && make("div", {}, title, make("div", { class: "image" }, picture(image, told.shape), make("p", {}, told.right[step.row])));
+    const inside = () => [picture(image, told.shape), make("p", {}, told.right[step.row])];
+    return image && make("div", {}, title, make("div", { class: "image" }, ...inside()));
   }
   if (!texts) return told.rows[step.row] && make("div", {}, title, tableOf(step, told, [step.row]));
   const first = told.tokens.slice(0, FEW), part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";

@@ -33,7 +33,8 @@ function inWords(step, told, texts, classes) {
   const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
   const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
   const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
-  const lead = own ? `In ${at}` : `The costliest${classes ? (texts ? ` of row ${step.row}` : " of all") : ""}: ${classes ? "at " : ""}${at},`;
+  const of = !classes ? "" : texts ? ` of row ${step.row}` : " of all";
+  const lead = own ? `In ${at}` : `The costliest${of}: ${classes ? "at " : ""}${at},`;
   const wrong = classes ? `${lead} right was ${visible(worst.right)}, ${gave}`
     : `${lead} right was ${worst.right}, the network said ${worst.best}. ${cost}`;
   const guess = told.guessing === null || step.walking ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;

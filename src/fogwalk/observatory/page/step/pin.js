@@ -97,7 +97,7 @@ export function fewer(told, most = 3) {
 }
 
 /** What a place adds to the gradient. */
-export const shareOf = (use) => use.blame * use.read;
+const shareOf = (use) => use.blame * use.read;
 
 /** Its gradient as the sum over the batch. */
 export function shares(told, pick) {
@@ -147,8 +147,9 @@ export function uses(told, tokens) {
   const each = told.uses.map((use) => ({ name: named(told, use, tokens), value: use.product, note: product(use) }));
   const where = told.used > each.length && !same ? `The ${each.length} places of ${many} in this row where it counts most`
     : `Its ${many} places in this row`;
+  const whole = `In row ${told.row}${place(told, most)} it makes this part of the number that comes out there:`;
   return make("div", {},
-    alone || told.brief ? null : make("p", {}, `In row ${told.row}${place(told, most)} it makes this part of the number that comes out there:`),
+    alone || told.brief ? null : make("p", {}, whole),
     alone ? null : signedBars(parts, "its part of what is made"),
     told.used > 1 ? make("h3", {}, where) : null,
     same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);

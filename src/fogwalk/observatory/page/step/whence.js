@@ -25,7 +25,8 @@ function ofTheLoss({ row }, { place, blame }, told) {
   const right = answer && told.name === "cross-entropy" && near((answer.p - 1) * answer.counted, blame);
   if (right) {
     const sum = written(`(${number(answer.p)} - 1)`);
-    plain.push(`At ${where} that is right, ${visible(answer.right)}, and ${number(answer.p)} was given to it: ${sum}, c its part in the mean.`);
+    plain.push(`At ${where} that is right, ${visible(answer.right)}, and ${number(answer.p)} was given to it: ${sum}, `
+      + "c its part in the mean.");
     maths.push(sum);
   } else if (answer && told.name === "cross-entropy" && blame > 0 && !told.formula.includes("s)")) { // not a smoothed one
     plain.push(`At ${where} right was ${visible(answer.right)}, another one: δ is the probability that was given to this one, times its `
@@ -43,7 +44,8 @@ async function ofTheLayerAfter(step, { name, at, row }, { place, blame }, after)
   const general = `The layer after this one, ${after.path}, is blamed first, and passes back what is due to each number that it read: `
     + "that is δ. So blame comes layer by layer from the loss to here.";
   if (!last || !near(last.result, blame)) {
-    return { plain: general, maths: ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", after.chain], code: "loss.backward()   # the layers from the last to the first" };
+    const maths = ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", after.chain];
+    return { plain: general, maths, code: "loss.backward()   # the layers from the last to the first" };
   }
   const [from, slope] = told.backward;
   return {
