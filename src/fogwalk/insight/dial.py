@@ -24,7 +24,7 @@ SHARES = 24  # records that are told, the largest shares
 class Dial:
     """An entry of a parameter. `role` says what it does, in words. `uses` are those of `used` places in record `row` with
     the largest product, `blamed` those with the largest share. `shares` are the records with the largest share in its gradient,
-    `rest` what the others of `records` come to; both are empty where no account is known. `memory` has each thing the optimizer
+    `rest` what the others of `records` come to, and `share` that of `row`; empty where no account is known. `memory` has each thing the optimizer
     remembers, before and after. `worked` is the change as a sum, its numbers put in; empty where no update was made."""
 
     name: str
@@ -39,6 +39,7 @@ class Dial:
     used: int
     shares: list[tuple[int, float]]
     rest: float
+    share: float | None
     records: int
     optimizer: str
     formula: str
@@ -99,6 +100,7 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         used=len(uses),
         shares=each,
         rest=gradient - sum(share for _, share in each) if each else 0.0,
+        share=float(shares[row]) if shares is not None else None,
         records=len(step.captured.targets),
         optimizer=moved.optimizer,
         formula=rule.formula,

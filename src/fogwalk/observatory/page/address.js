@@ -23,8 +23,15 @@ export function go(changes, { base, quietly = false, back = false } = {}) {
   if (!quietly) dispatchEvent(new PopStateEvent("popstate"));
 }
 
+const been = new Map(); // by screen and run: the address that one left it at
+
+/** The address of a screen as one left it, or as it begins. */
+export const leftAt = (view, run) => been.get(`${view} ${run}`) ?? addressWith({ view, run }, {});
+
 /** Write an address of this page down, as one to come back to, or in the place of the last. */
 export function write(address, quietly = false) {
+  const { view, run } = picks();
+  been.set(`${view} ${run}`, addressWith({}));
   try {
     history[quietly ? "replaceState" : "pushState"](null, "", address);
   } catch {

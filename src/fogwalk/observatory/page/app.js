@@ -1,6 +1,6 @@
 // The frame: which run, which screen, and a word on how the run stands. A screen is one file in views/ and one line in VIEWS.
 
-import { addressWith, go, picks, write } from "./address.js";
+import { addressWith, go, leftAt, picks, write } from "./address.js";
 import { make } from "./make.js";
 import { player } from "./player.js";
 import { banner, instead, recording } from "./recorded.js";
@@ -110,7 +110,8 @@ function frame(list, view, name) {
   const more = list.more ? [make("option", { disabled: true }, `and ${list.more.toLocaleString("en")} older`)] : [];
   picker.replaceChildren(...none, ...[...hidden, ...names].map(run), ...more);
   const link = (one) => make("a", {
-    href: addressWith({ view: one.id, run: name }, {}), "aria-current": one === view ? "page" : null,
+    href: one === view ? addressWith({ view: one.id, run: name }, {}) : leftAt(one.id, name),
+    "aria-current": one === view ? "page" : null,
   }, one.title);
   screens.replaceChildren(...VIEWS.map(link));
   const here = screens.querySelector("[aria-current]"); // where the screens stand in one line, this one is in sight

@@ -7,7 +7,7 @@ import { ask, run as at } from "./server.js";
 /** A field for a whole number that is kept in the address. */
 export const whole = (name, value, least, most = null) => make("input", {
   type: "number", name, min: least, max: most, value, "aria-label": name,
-  onchange: (event) => go({ [name]: event.target.value }),
+  onchange: ({ target }) => (target.checkValidity() ? go({ [name]: target.value }) : target.reportValidity()),
 });
 
 /** The step as the server tells it; `told` says so until then, and is empty where it cannot be told. */

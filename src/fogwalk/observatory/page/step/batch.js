@@ -53,21 +53,23 @@ function pickedRow(step, told, texts) {
   const title = make("h2", {}, `Row ${step.row}${most}`);
   if (!texts && told.pictures) {
     const image = told.pictures[step.row];
-    const inside = () => [picture(image, told.shape), make("p", {}, told.right[step.row])];
-    return image && make("div", {}, title, make("div", { class: "image" }, ...inside()));
+    return image && make("div", {}, title,
+      make("div", { class: "image" }, enlarged(image, told.shape), make("p", {}, `right is ${told.right[step.row]}`)));
   }
   if (!texts) return told.rows[step.row] && make("div", {}, title, tableOf(step, told, [step.row]));
-  const first = told.tokens.slice(0, FEW), part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";
+  const place = step.followed().focus?.place ?? 0, start = Math.max(0, Math.min(place - FEW / 2, told.tokens.length - FEW));
+  const part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";
   const words = `Each token, and below it the right answer, the next one${part}.`;
-  return make("div", {}, title, make("p", { class: "quiet" }, words), chips(first, told));
+  return make("div", {}, title, make("p", { class: "quiet" }, words), chips(told, start, start + FEW, place));
 }
 
 /** The tokens of the picked row, each over the one that is asked for. */
-function chips(tokens, told) {
-  const chip = (token, place) => make("li", {}, make("small", {}, String(place)),
+function chips(told, from = 0, to = Infinity, picked = null) {
+  const chip = (token, at) => make("li", { class: at + from === picked ? "picked" : null }, make("small", {}, String(at + from)),
     make("span", { class: "token" }, visible(token)),
-    make("span", { class: "token right", title: "the right answer" }, visible(told.right[place])));
-  return make("ol", { class: "chips", tabindex: "0", "aria-label": "the picked row, place by place" }, tokens.map(chip));
+    make("span", { class: "token right", title: "the right answer" }, visible(told.right[at + from])));
+  const shown = told.tokens.slice(from, to).map(chip);
+  return make("ol", { class: "chips", tabindex: "0", "aria-label": "the picked row, place by place" }, shown);
 }
 
 /** The picked row with its places, each token over the one that is asked for; below it all rows. */
@@ -77,7 +79,7 @@ function rowsOfText(step, told) {
     make("small", {}, `${row} `), tokens.map(visible).join(between), told.places > tokens.length ? " …" : ""));
   return make("div", {},
     make("h2", {}, `Row ${step.row}: each token, and below it the one that comes next`),
-    chips(told.tokens, told),
+    chips(told),
     make("h2", {}, "All rows"),
     make("ul", { class: "records" }, told.rows.map(line)));
 }
@@ -105,8 +107,15 @@ function pictures(step, told) {
   return make("ul", { class: "pictures" }, told.pictures.map(one));
 }
 
+/** The same, large enough to be looked into. */
+export function enlarged(levels, shape) {
+  const image = picture(levels, shape);
+  image.style.width = `${12 * shape[2]}px`;
+  return image;
+}
+
 /** An image of a batch, its channels as colours where there are three. */
-export function picture(levels, [channels, high, wide]) {
+function picture(levels, [channels, high, wide]) {
   const canvas = make("canvas", { width: wide, height: high, "aria-hidden": "true" }), ink = canvas.getContext("2d");
   const image = ink.createImageData(wide, high), all = high * wide;
   for (let at = 0; at < all; at += 1) {

@@ -4,7 +4,7 @@ import { ends, largestOf } from "../extent.js";
 import { heatmap } from "../heatmap.js";
 import { make } from "../make.js";
 import { number } from "../words.js";
-import { picture } from "./batch.js";
+import { enlarged } from "./batch.js";
 import { bars, visible } from "./drawings.js";
 import { layer } from "./layer.js";
 import { chain, shares } from "./pin.js";
@@ -92,8 +92,7 @@ function map(step, told, pick) {
 function pixels(told, pictures, row) {
   if (!told.pixels) return null;
   const high = told.pixels.length, wide = told.pixels[0].length, largest = largestOf(told.pixels.flat());
-  const levels = pictures.pictures?.[row], image = levels ? picture(levels, pictures.shape) : null;
-  if (image) image.style.width = `${12 * wide}px`;
+  const levels = pictures.pictures?.[row], image = levels ? enlarged(levels, pictures.shape) : null;
   const words = `the image, which is ${pictures.right[row]}; below it the blame of its pixels`;
   const drawn = heatmap({
     values: told.pixels,

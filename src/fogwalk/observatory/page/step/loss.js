@@ -11,7 +11,7 @@ export async function loss(step) {
   return [
     explained(step.say, {
       plain: inWords(step, told, texts, classes),
-      maths: [told.formula, `L = Σ c·l, ${told.share}`, worked(told, texts, classes)],
+      maths: [told.formula, `L = Σ c·l, ${told.share}`, worked(told, toldOf(step, told, texts), texts, classes)],
       code: `outputs = model(batch.inputs)\n${told.code}`,
     }),
     ...step.rest(
@@ -27,14 +27,24 @@ export async function loss(step) {
 const worstOf = (answers) => answers.reduce((one, other) => (other.loss > one.loss ? other : one), answers[0]);
 const named = (answer, texts) => (texts ? `place ${answer.at}, after ${visible(answer.token)}` : `row ${answer.at}`);
 
+/** The answer that is told of: the followed one, else the costliest. */
+const toldOf = (step, told, texts) => followedOf(step, told, texts) ?? worstOf(told.answers);
+
+/** The answer of the row and the place that are followed. */
+function followedOf(step, told, texts) {
+  if (!step.walking || !step.pinned) return null;
+  const at = texts ? step.followed().focus?.place : step.row;
+  return told.answers.find((one) => one.at === at) ?? null;
+}
+
 function inWords(step, told, texts, classes) {
-  const own = step.walking && !texts ? told.answers.find((one) => one.at === step.row) : null; // of the row that is followed
-  const worst = own ?? worstOf(told.answers), at = named(worst, texts), cost = `That cost ${number(worst.loss)}.`;
+  const own = followedOf(step, told, texts), worst = toldOf(step, told, texts), at = named(worst, texts);
+  const cost = `That cost ${number(worst.loss)}.`;
   const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
   const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
   const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
   const of = !classes ? "" : texts ? ` of row ${step.row}` : " of all";
-  const lead = own ? `In ${at}` : `The costliest${of}: ${classes ? "at " : ""}${at},`;
+  const lead = own ? `${texts ? "At" : "In"} ${at}${texts ? "," : ""}` : `The costliest${of}: ${classes ? "at " : ""}${at},`;
   const wrong = classes ? `${lead} right was ${visible(worst.right)}, ${gave}`
     : `${lead} right was ${worst.right}, the network said ${worst.best}. ${cost}`;
   const guess = told.guessing === null || step.walking ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;
@@ -42,9 +52,9 @@ function inWords(step, told, texts, classes) {
   return [told.plain, `${wrong}${guess} ${mean}: the one number that the step tries to make smaller.`];
 }
 
-/** The costliest answer with its numbers put in. */
-function worked(told, texts, classes) {
-  const worst = worstOf(told.answers), at = named(worst, texts), cost = number(worst.loss);
+/** An answer, the followed or the costliest, with its numbers put in. */
+function worked(told, worst, texts, classes) {
+  const at = named(worst, texts), cost = number(worst.loss);
   if (!classes) return `${at}: y = ${number(worst.y)}, right = ${number(worst.target)}, l = ${cost}`;
   const more = told.share.includes("weights") || told.formula.includes("s)"); // weighed or smoothed: not -log p alone
   return more ? `${at}: l = ${cost}, p = ${number(worst.p)}` : `${at}: -log ${number(worst.p)} = ${cost}`;

@@ -15,12 +15,13 @@ export const written = (name, at) => `${name}[${[at].flat().join(",")}]`;
 /** The strip above the stations; `told` is the weight as the server tells it. */
 export function strip(told, station, found, { unpin, next, check }) {
   const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${told.role}.` : ".";
-  const change = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
+  const whole = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
+  const change = told.brief ? "" : `, ${whole}`; // while it is followed each station adds what it tells
   return make("section", { class: "pinned", "aria-label": "the pinned weight" },
-    make("p", {}, name, role, ` It is ${number(told.old)}, ${change}`),
+    make("p", {}, name, role, ` It is ${number(told.old)}${change || "."}`),
     make("p", { role: "status" }, HERE[station]?.(told, found) ?? ""),
     make("div", { class: "controls" },
-      next ? make("button", { onclick: next.go }, `go on with it: ${next.title} →`) : null,
+      next ? make("button", { onclick: next.go }, next.title) : null,
       station === "blame" ? make("button", { onclick: check }, "check its gradient by moving it") : null,
       make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
 }
@@ -48,11 +49,12 @@ const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product)
 
 /** What it did at each station, in a sentence. */
 const HERE = {
-  batch: () => "It has met nothing of this batch yet. This box tells of it at each station; below is what the station does.",
+  batch: () => "A weight is one number that training changes; this one has met nothing of the batch yet. This box follows it; "
+    + "below is what each station does.",
   forward(told) {
     const embedding = told.type === "Embedding";
     if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
-    const use = strongest(told.uses), many = told.used.toLocaleString("en");
+    const use = told.focus ?? strongest(told.uses), many = told.used.toLocaleString("en");
     if (embedding) {
       const where = told.used === 1 ? `place ${use.place}` : `${many} places`;
       return `In row ${told.row} that token stands at ${where}: there it was read as it is, ${number(told.old)}.`;
@@ -62,14 +64,13 @@ const HERE = {
       const part = `${signed(told.old)}, a part of ${number(use.makes)}${place(told, use)}`;
       return `In row ${told.row} it was added as it is${where}: ${part}.`;
     }
-    const most = told.used > 1 ? `, where of ${many} places it counted most,` : "";
-    const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}, a part of ${number(use.makes)}`;
+    const how = told.focus ? "will be blamed" : "counted", most = told.used > 1 ? `, where of ${many} places it ${how} most,` : "";
+    const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}; with all others it makes ${number(use.makes)}`;
     return `In row ${told.row}${place(told, use)}${most} it was multiplied with ${number(use.read)}: ${product}.`;
   },
   loss(told, found) {
     const loss = number(found.structure.loss.recomputed);
-    const slope = `${signed(told.gradient)} for each 1 that it is larger`;
-    return `The loss, ${loss}, hangs on it: it would change by ${slope}. That slope is the gradient.`;
+    return `The loss, ${loss}, would change by ${signed(told.gradient)} for each 1 that the weight is larger: that is its gradient.`;
   },
   blame(told) {
     if (!told.shares.length) return `Its gradient is ${signed(told.gradient)}.`;
@@ -83,17 +84,21 @@ const HERE = {
   },
   again(told) {
     const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
-    return `Its gradient times its change, ${part}, is its part of what was promised.`;
+    return `Its gradient times its change, ${part}, is its part of what was promised. That was one update of one weight.`;
   },
 };
 
-/** The pinned weight with the few places and rows that count most: while it is followed they are enough. */
+/** The pinned weight with the few places and rows that count most, and in `focus` the place that is blamed most: while it is
+ * followed they are enough. */
 export function fewer(told, most = 3) {
-  const largest = (uses, by) => uses.toSorted((one, other) => Math.abs(by(other)) - Math.abs(by(one))).slice(0, most)
+  const largest = (uses, by, many = most) => uses.toSorted((one, other) => Math.abs(by(other)) - Math.abs(by(one))).slice(0, many)
     .sort((one, other) => one.place - other.place);
-  const rest = told.shares.slice(most).reduce((sum, [, share]) => sum + share, told.rest);
+  const own = told.share === null ? [] : [[told.row, told.share]], first = told.shares.slice(0, most);
+  const shares = first.some(([row]) => row === told.row) ? first : [...first, ...own]; // the row that is looked at stands there too
+  const rest = shares.length ? told.gradient - shares.reduce((sum, [, share]) => sum + share, 0) : 0;
   const [uses, blamed] = [largest(told.uses, (use) => use.product), largest(told.blamed, shareOf)];
-  return { ...told, uses, blamed, shares: told.shares.slice(0, most), rest, brief: true };
+  const [focus = null] = largest(told.blamed, shareOf, 1);
+  return { ...told, uses, blamed, shares, rest, focus, brief: true };
 }
 
 /** What a place adds to the gradient. */
@@ -119,8 +124,8 @@ export function chain(told, tokens) {
   const part = (use) => ({
     name: named(told, use, tokens), value: shareOf(use), note: `${put(use.blame)} · ${put(use.read)} =`,
   });
-  const parts = told.blamed.map(part), share = told.shares.find(([row]) => row === told.row)?.[1];
-  if (told.used > shown && share !== undefined) {
+  const parts = told.blamed.map(part), { share } = told;
+  if (told.used > shown && share !== null) {
     const known = parts.reduce((sum, one) => sum + one.value, 0);
     parts.push({ name: `the other ${(told.used - shown).toLocaleString("en")} places`, value: share - known });
     parts.push({ name: "the row's share", value: share });
@@ -128,14 +133,14 @@ export function chain(told, tokens) {
   return make("div", {}, make("p", { class: "quiet" }, words), signedBars(parts, "blame times what it met"));
 }
 
-const tokenAt = (use, tokens) => (tokens?.[use.place] ? visible(tokens[use.place]) : "");
+const tokenAt = (use, tokens) => (tokens?.[use.place] ? `'${visible(tokens[use.place])}'` : "");
 const placed = (use, tokens) => `place ${use.place} ${tokenAt(use, tokens)}`.trim();
 const named = (told, use, tokens) => (use.place === null ? `row ${told.row}` : placed(use, tokens));
 
 /** At work in the picked row: what it made where it counts most, out of how much; then all places of which is told. */
 export function uses(told, tokens) {
   if (!told.uses.length) return null;
-  const most = strongest(told.uses), rest = most.makes - most.product, many = told.used.toLocaleString("en");
+  const most = told.focus ?? strongest(told.uses), rest = most.makes - most.product, many = told.used.toLocaleString("en");
   const product = (use) => (isBias(told) ? "" : `${put(told.old)} · ${put(use.read)} =`);
   const parts = [
     { name: "its part", value: most.product, note: product(most) },
@@ -151,8 +156,8 @@ export function uses(told, tokens) {
   return make("div", {},
     alone || told.brief ? null : make("p", {}, whole),
     alone ? null : signedBars(parts, "its part of what is made"),
-    told.used > 1 ? make("h3", {}, where) : null,
-    same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);
+    told.used > 1 && !told.brief ? make("h3", {}, where) : null,
+    told.brief && !alone ? null : same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);
 }
 
 /** Why it counts the same wherever it was at work: then there is nothing to compare. */

@@ -19,6 +19,7 @@ export async function update(step) {
   const open = async (name, at) => {
     step.pickWeight(name, at);
     await weight(step, one);
+    if (step.walking && one.isConnected) one.scrollIntoView({ block: "nearest" }); // it stands above what was pressed
   };
   const rows = parametersOf(told, picked, async (name) => {
     await entries(step, list, name, "gradient", open, true);
@@ -97,8 +98,12 @@ async function entries(step, place, name, by, open, first) {
     "aria-label": "order of the weights", onchange: () => entries(step, place, name, order.value, open, false),
   }, choices);
   const titles = ["weight", "old", "gradient", "change", "new"];
+  const isOpen = (at) => step.weight?.name === name && step.weight.at === at.join(",");
   const pick = ({ at }) => make("button", {
-    "aria-label": written(name, at), onclick: () => open(name, at),
+    "aria-label": written(name, at), "aria-pressed": String(isOpen(at)), onclick: ({ currentTarget }) => {
+      body.querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", String(one === currentTarget)));
+      return open(name, at);
+    },
   }, `[${at.join(",")}]`);
   const cells = (one) => [number(one.old), signed(one.gradient), signed(one.change), number(one.new)];
   const row = (one) => make("tr", {},

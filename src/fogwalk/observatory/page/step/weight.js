@@ -28,7 +28,8 @@ export async function weight(step, place) {
       code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}`,
     }),
     facts(told),
-    make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
+    make("details", { open: step.walking && Object.keys(told.memory).length > 1 },
+      make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
     finite(step, told), trial(step, told),
   );

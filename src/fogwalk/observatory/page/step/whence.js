@@ -8,7 +8,7 @@ import { explained } from "./say.js";
 
 /** Of the pinned weight, at the place of the picked row where it was blamed most. */
 export async function whence(step) {
-  const { pinned, found: { layers } } = step, [most] = fewer(pinned, 1).blamed;
+  const { pinned, found: { layers } } = step, { focus: most } = fewer(pinned);
   const at = layers.findIndex((one) => one.path === pinned.path);
   if (!most || at < 0) return null;
   const told = at === layers.length - 1 ? ofTheLoss(pinned, most, await step.station("loss"))
@@ -22,17 +22,19 @@ function ofTheLoss({ row }, { place, blame }, told) {
   const plain = ["What this weight makes is an answer: δ is the slope of the loss itself."];
   const maths = [told.chain, told.share];
   const written = (factor) => `δ = ${factor}·c = ${factor} · ${number(answer.counted)} = ${number(blame)}`;
-  const right = answer && told.name === "cross-entropy" && near((answer.p - 1) * answer.counted, blame);
-  if (right) {
-    const sum = written(`(${number(answer.p)} - 1)`);
-    plain.push(`At ${where} that is right, ${visible(answer.right)}, and ${number(answer.p)} was given to it: ${sum}, `
-      + "c its part in the mean.");
+  const classes = told.name === "cross-entropy", tell = (words, sum) => {
+    plain.push(`At ${where} ${words}: ${sum}, where c is its part in the mean.`);
     maths.push(sum);
-  } else if (answer && told.name === "cross-entropy" && blame > 0 && !told.formula.includes("s)")) { // not a smoothed one
-    plain.push(`At ${where} right was ${visible(answer.right)}, another one: δ is the probability that was given to this one, times its `
-      + "part in the mean.");
-  } else if (answer && told.name !== "cross-entropy") {
-    plain.push(`At ${where} the network said ${answer.best}, and right was ${answer.right}: δ is ${number(blame)}.`);
+  };
+  if (answer && classes && near((answer.p - 1) * answer.counted, blame)) {
+    tell(`'${visible(answer.right)}' was right, and ${number(answer.p)} was given to it`, written(`(${number(answer.p)} - 1)`));
+  } else if (answer && classes && blame > 0 && !told.formula.includes("s)")) { // not a smoothed one
+    const given = number(blame / answer.counted);
+    tell(`'${visible(answer.right)}' was right; to this one, which was not, ${given} was given`, written(given));
+  } else if (answer && !classes && near(2 * (answer.y - answer.target) * answer.counted, blame)) {
+    const off = `2·(${number(answer.y)} - ${put(answer.target)})`;
+    tell(`the network said ${answer.best} and right was ${answer.right}, in deviations from the mean ${number(answer.y)} and `
+      + `${number(answer.target)}`, written(off));
   }
   return { plain, maths, code: told.code };
 }
@@ -40,17 +42,18 @@ function ofTheLoss({ row }, { place, blame }, told) {
 /** The layer after passes the blame back; an activation multiplies it by its slope there. */
 async function ofTheLayerAfter(step, { name, at, row }, { place, blame }, after) {
   const unit = /bias$/.test(name) || at.length < 2 ? at.at(-1) : at[0], bends = /^activations\./.test(after.path);
-  const told = bends ? await step.ask("layer", { at: after.path, row, place, unit }).catch(() => null) : null, last = told?.backward.at(-1);
+  const asked = { at: after.path, row, place, unit };
+  const told = bends ? await step.ask("layer", asked).catch(() => null) : null, last = told?.backward.at(-1);
   const general = `The layer after this one, ${after.path}, is blamed first, and passes back what is due to each number that it read: `
     + "that is δ. So blame comes layer by layer from the loss to here.";
   if (!last || !near(last.result, blame)) {
     const maths = ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", after.chain];
     return { plain: general, maths, code: "loss.backward()   # the layers from the last to the first" };
   }
-  const [from, slope] = told.backward;
+  const [from, slope] = told.backward, bend = step.found.structure.settings["model.activation"] ?? "curve";
   return {
-    plain: `The layers after it are blamed first. To what comes out of ${after.path} they pass back ${number(from.result)}; its curve `
-      + `is ${number(slope.result)} steep here: ${put(from.result)} · ${put(slope.result)} = ${number(last.result)}. That is δ.`,
+    plain: `The layers after it are blamed first, and pass ${number(from.result)} back to what comes out of ${after.path}. The slope of `
+      + `its ${bend} is ${number(slope.result)} here: ${put(from.result)} · ${put(slope.result)} = ${number(last.result)}. That is δ.`,
     maths: told.backward.map((line) => `${line.formula}${line.filled ? ` = ${line.filled}` : ""} = ${number(line.result)}`),
     code: told.code,
   };

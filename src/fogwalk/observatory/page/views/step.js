@@ -57,17 +57,18 @@ export const step = {
 function purposeOf({ step, loss, made }) {
   const exact = loss.logged !== null && loss.logged === loss.replayed;
   const again = exact ? "done again exactly" : "done again as nearly as it can be here (see below)";
-  const moved = made ? "and every weight moves a little so that it will be less wrong"
+  const moved = made ? "and moves a little to be less wrong"
     : "and here the run ended, for a number was not finite";
   return `One real step of this run, ${again}: step ${step.toLocaleString("en")}. `
-    + "The network reads a handful of the data, it answers, the loss says how wrong the answers were, each weight is told its "
-    + `part of the blame, ${moved}. The six stations below show it with all its numbers.`;
+    + "The network reads a handful of the data and answers, the loss says how wrong it was, each weight is told its part of the "
+    + `blame, ${moved}.`;
 }
 
 /** What is looked at in one step; every pick is written into the address, and only its station is drawn anew. */
 class OneStep {
   constructor(run, number, row, picks) {
     Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0, early: null });
+    this.given = picks.row !== undefined; // by the address: it is kept
     this.station_ = STATIONS.some(([id]) => id === picks.station) ? picks.station : "batch";
     this.layer = picks.at ?? null;
     this.parameter = picks.parameter ?? null;
@@ -90,7 +91,7 @@ class OneStep {
     if (other) this.layer = null; // a value, a parameter or the loss: told below
     const waiting = make("p", { class: "quiet", role: "status" }, "The station is drawn …");
     this.panel = make("div", { role: "tabpanel", tabindex: "0", id: "station" }, waiting);
-    this.strip = make("div", {});
+    this.strip = make("div", { class: "above" });
     this.text = make("div", {});
     const tab = (name, title, words) => make("button", {
       role: "tab", id: `tab-${name}`, "aria-controls": "station", title: words, onclick: () => this.to(name),
@@ -109,6 +110,7 @@ class OneStep {
     this.entries = entries(this, other);
     const how = make("details", { class: "how" }, make("summary", {}, "How it was done again, and how exactly"), this.how);
     told.replaceChildren(this.purpose, this.strip, list, this.panel, this.text, how, this.entries.place);
+    this.rowField.max = this.found.structure.rows - 1;
     await this.redraw();
     if (this.asked && !this.wanted) await this.follow();
   }
@@ -116,7 +118,7 @@ class OneStep {
   to(station) {
     if (station !== this.station_) this.unfolded = false;
     this.station_ = station;
-    go({ station }, { quietly: true });
+    go({ station }, { quietly: true, back: this.walking }); // so that the browser's way back leads through the walk
     document.getElementById(`tab-${station}`).focus();
     return this.redraw();
   }
@@ -143,7 +145,8 @@ class OneStep {
     });
     this.panel.setAttribute("aria-labelledby", `tab-${this.station_}`);
     this.purpose.textContent = purposeOf(this.found.structure);
-    this.purpose.hidden = this.walking; // it has been read, and the box says how to go on
+    this.purpose.hidden = this.walking && chosen !== STATIONS[0]; // it has been read, and the box says how to go on
+    for (const one of [this.text, this.how.parentElement, this.entries.place]) one.hidden = this.walking;
     this.how.textContent = this.found.stations.step.split("\n").slice(1).join(" ");
     const words = this.found.stations[this.station_] || "Nothing is told here.";
     const summary = make("summary", {}, "this station as fogwalk explain tells it");
@@ -167,7 +170,7 @@ class OneStep {
   /** What stands above the stations: the pinned weight, why it is not there, or a word on how to follow one. */
   above() {
     const unpin = () => this.pin(null);
-    if (this.pinned) return strip(this.pinned, this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
+    if (this.pinned) return strip(this.followed(), this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
     if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
     return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
@@ -214,6 +217,7 @@ class OneStep {
   async tellAnew() {
     const name = (one) => one.getAttribute("aria-label") ?? one.textContent, active = document.activeElement;
     const held = this.panel.contains(active) ? name(active) : null, number = this.number;
+    this.panel.setAttribute("aria-busy", "true"); // what stands there is of the row and step before
     const found = await ask(`${at(this.run)}/steps/${number}`, { row: this.row });
     if (number !== this.number) return;
     this.found = found;
@@ -249,7 +253,7 @@ class OneStep {
   next() {
     const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
     const onwards = () => this.strip.querySelector("button")?.focus(); // so that Enter alone leads through all stations
-    return id ? { title, go: () => this.to(id).then(onwards) } : null;
+    return id ? { title: `go on with it: ${title} →`, go: () => this.to(id).then(onwards) } : null;
   }
 
   /** Pin a weight that tells much: the one with the largest gradient in a matrix that is easily followed. */
@@ -268,7 +272,7 @@ class OneStep {
       if (first.shape.length === 2) this.pickWhere({ unit: most.at[0] });
     }
     this.pickWeight(first.name, most.at);
-    if (!recording) await this.toLoudest().catch(() => {}); // what cannot be told is said where the weight is drawn
+    if (!recording && !this.given) await this.toLoudest().catch(() => {}); // what cannot be told is said where the weight is drawn
     this.walking = true;
     await this.pin(written(first.name, most.at));
     this.strip.querySelector("button")?.focus();
