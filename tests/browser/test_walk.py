@@ -96,7 +96,7 @@ def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Win
     to(page, "blame")
     one = told(page, PLACE, "two-moons", 20)
     words = page.locator(".whence").inner_text()
-    found = re.search(r"pass back (\S+); its curve is (\S+) steep here: .* = (\S+)\. That is δ", words)
+    found = re.search(r"pass (\S+) back to .* slope of its tanh is (\S+) here: .* = (\S+)\. That is δ", words)
     assert found
     passed, slope, blame = map(float, found.groups())
     [use] = one.blamed

@@ -157,7 +157,9 @@ export function uses(told, tokens) {
     alone || told.brief ? null : make("p", {}, whole),
     alone ? null : signedBars(parts, "its part of what is made"),
     told.used > 1 && !told.brief ? make("h3", {}, where) : null,
-    told.brief && !alone ? null : same ? make("p", {}, alike(told, tokens)) : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);
+    told.brief && !alone ? null
+      : same ? make("p", {}, alike(told, tokens))
+        : told.used > 1 || alone ? signedBars(each, "weight times what it met") : null);
 }
 
 /** Why it counts the same wherever it was at work: then there is nothing to compare. */

@@ -99,12 +99,14 @@ async function entries(step, place, name, by, open, first) {
   }, choices);
   const titles = ["weight", "old", "gradient", "change", "new"];
   const isOpen = (at) => step.weight?.name === name && step.weight.at === at.join(",");
-  const pick = ({ at }) => make("button", {
-    "aria-label": written(name, at), "aria-pressed": String(isOpen(at)), onclick: ({ currentTarget }) => {
-      body.querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", String(one === currentTarget)));
-      return open(name, at);
-    },
-  }, `[${at.join(",")}]`);
+  const buttons = new Map();
+  const mark = () => buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(isOpen(at))));
+  const pick = ({ at }) => {
+    buttons.set(at, make("button", {
+      "aria-label": written(name, at), "aria-pressed": String(isOpen(at)), onclick: () => open(name, at).then(mark),
+    }, `[${at.join(",")}]`));
+    return buttons.get(at);
+  };
   const cells = (one) => [number(one.old), signed(one.gradient), signed(one.change), number(one.new)];
   const row = (one) => make("tr", {},
     make("td", {}, pick(one)), cells(one).map((cell) => make("td", { class: "number" }, cell)));
@@ -123,5 +125,5 @@ async function entries(step, place, name, by, open, first) {
   place.replaceChildren(
     make("h2", {}, `Weights of ${name}: click one`), make("div", { class: "controls" }, make("label", {}, "order ", order)),
     wide(make("table", {}, make("thead", {}, make("tr", {}, head)), body), `weights of ${name}`, "low"), status, more);
-  if (first && told.entries.length) await open(name, told.entries[0].at);
+  if (first && told.entries.length) await open(name, told.entries[0].at).then(mark);
 }

@@ -88,7 +88,7 @@ function finite(step, told) {
       result.replaceChildren(make("p", { class: "trouble" }, error.message));
     }
   }
-  const words = "Move the weight a little, and the loss of this batch must move by so much. Here it is tried.";
+  const words = "Move the weight a little: the loss of this batch must move by so much.";
   return make("section", {}, make("h3", {}, "Is that gradient true?"), make("p", { class: "quiet" }, words), button, result);
 }
 
