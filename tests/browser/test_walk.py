@@ -109,6 +109,15 @@ def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Win
     expect(page.locator(".whence")).to_contain_text("σ′(z)")
 
 
+def last_blame(page: Page) -> re.Match[str]:
+    """What is told of a score's blame: the factor, its part in the mean, and δ."""
+    words = page.locator(".whence").inner_text()
+    assert "δ is the slope of the loss itself" in words
+    found = re.search(r"δ = (\S+|\(\S+ - 1\))·c = .* · (\S+) = (\S+),", words)
+    assert found, words
+    return found
+
+
 @pytest.mark.parametrize("run", ["book", "digits"])
 def test_how_blame_comes_about_at_the_last_layer_is_the_slope_of_the_loss(
     run: str, window: Window, observed: Path
@@ -117,16 +126,67 @@ def test_how_blame_comes_about_at_the_last_layer_is_the_slope_of_the_loss(
     to(page, "blame")
     one = told(page, observed, run, 7)
     assert one.path == "head"
-    words = page.locator(".whence").inner_text()
-    assert "δ is the slope of the loss itself" in words
     most = max(one.blamed, key=lambda use: abs(use.blame * use.read))
-    found = re.search(r"δ = \((\S+) - 1\)·c = .* · (\S+) = (\S+),", words)
-    assert (found is not None) == (most.blame < 0), "it is the right answer's score, or another's"
-    if found:
-        assert found[3] == number(most.blame)
-        assert (float(found[1]) - 1) * float(found[2]) == pytest.approx(most.blame, rel=2e-3)
-    else:
-        assert "δ is the probability that was given to this one" in words
+    assert last_blame(page)[3] == number(most.blame)
+
+
+def test_the_right_score_is_asked_to_rise_and_the_other_to_fall(window: Window) -> None:
+    seen = load(PLACE / "two-moons").explain(20).step
+    scores = seen.values["head.output"].value[0].softmax(0)
+    right = int(seen.captured.targets[0])
+    for unit, share in enumerate(scores.tolist()):
+        window.open("step", "two-moons", step=20, row=0, pin=f"head.weight[{unit},1]", walk=1, station="blame")
+        window.page.wait_for_function(DRAWN, arg="blame")
+        found = last_blame(window.page)
+        factor = share - 1 if unit == right else share
+        assert found[1] == (f"({number(share)} - 1)" if unit == right else number(share))
+        assert float(found[3]) == pytest.approx(factor * float(found[2]), rel=1e-3)
+        assert float(found[2]) == 1 / 32
+
+
+def test_a_weight_that_is_not_there_is_said_on_every_station(window: Window) -> None:
+    window.allowed = ("404",)
+    for run in ("book", "moons", "digits"):
+        for station in (*STATIONS, "again"):
+            page = window.open("step", run, step=7, walk=1, pin="nothing[0]", station=station)
+            window.until(
+                "document.getElementById('station') && !document.getElementById('station').hasAttribute('aria-busy')"
+            )
+            expect(page.locator(".trouble").first).to_contain_text("The pinned weight is not here")
+            assert "undefined" not in page.locator("main").inner_text()
+            assert "null" not in page.locator("main").inner_text()
+
+
+def test_a_row_that_the_server_cannot_tell_is_said_and_the_next_one_told(window: Window) -> None:
+    page = followed(window, "moons", 7)
+    window.allowed = ("500", "ERR_FAILED")
+    page.route("**/steps/7?row=3", lambda route: route.abort())
+    page.locator("details.whole > summary").click()
+    page.get_by_role("button", name="row 3", exact=True).click()
+    expect(page.locator("#station .trouble")).to_be_visible()
+    assert not page.locator("#station").get_attribute("aria-busy")
+    page.unroute("**/steps/7?row=3")
+    page.locator("#tab-forward").click()
+    page.wait_for_function(DRAWN, arg="forward")
+    expect(page.locator("#station .trouble")).to_have_count(0)
+
+
+def test_back_leads_through_the_walk_and_another_screen_does_not_end_it(window: Window) -> None:
+    page = followed(window, "two-moons", 20)
+    pinned = page.locator(".pinned strong").inner_text()
+    page.get_by_role("button", name="go on with it").click()
+    page.wait_for_function(DRAWN, arg="forward")
+    page.get_by_role("button", name="go on with it").click()
+    page.wait_for_function(DRAWN, arg="loss")
+    page.go_back()
+    page.wait_for_function(DRAWN, arg="forward")
+    assert page.locator(".pinned strong").inner_text() == pinned
+    page.get_by_role("link", name="Network", exact=True).click()
+    window.drawn()
+    page.get_by_role("link", name="One step", exact=True).click()
+    page.wait_for_function(DRAWN, arg="forward")
+    assert page.locator(".pinned strong").inner_text() == pinned
+    assert "step=20" in page.url
 
 
 def test_the_gradient_is_checked_from_the_station_that_tells_it(window: Window) -> None:

@@ -24,8 +24,9 @@ SHARES = 24  # records that are told, the largest shares
 class Dial:
     """An entry of a parameter. `role` says what it does, in words. `uses` are those of `used` places in record `row` with
     the largest product, `blamed` those with the largest share. `shares` are the records with the largest share in its gradient,
-    `rest` what the others of `records` come to, and `share` that of `row`; empty where no account is known. `memory` has each thing the optimizer
-    remembers, before and after. `worked` is the change as a sum, its numbers put in; empty where no update was made."""
+    `rest` what the others of `records` come to, and `share` that of `row`; they are empty where no account is known, and
+    `share` where the parameter works in two places, of which `uses` tells one. `memory` has each thing the optimizer remembers,
+    before and after. `worked` is the change as a sum, its numbers put in; empty where no update was made."""
 
     name: str
     at: tuple[int, ...]
@@ -100,7 +101,7 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         used=len(uses),
         shares=each,
         rest=gradient - sum(share for _, share in each) if each else 0.0,
-        share=float(shares[row]) if shares is not None else None,
+        share=float(shares[row]) if shares is not None and len(owners) == 1 else None,
         records=len(step.captured.targets),
         optimizer=moved.optimizer,
         formula=rule.formula,

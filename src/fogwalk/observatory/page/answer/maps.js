@@ -112,5 +112,6 @@ async function layer(name, asked, path, [all, high, wide], look) {
         number(own(unit).reduce((sum, one) => sum + one, 0) / (high * wide)),
       ]),
     ),
-  );  return { path, both, place };
+  );
+  return { path, both, place };
 }

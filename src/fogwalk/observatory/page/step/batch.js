@@ -45,6 +45,7 @@ function picker(step, row, words, ...inside) {
   }, ...inside);
 }
 
+const BEYOND = "It is not among the rows that are shown here.";
 const FEW = 16; // places of a text that are enough to see what is asked
 
 /** While a weight is followed: the row that is followed with it. */
@@ -53,11 +54,12 @@ function pickedRow(step, told, texts) {
   const title = make("h2", {}, `Row ${step.row}${most}`);
   if (!texts && told.pictures) {
     const image = told.pictures[step.row];
-    return image && make("div", {}, title,
-      make("div", { class: "image" }, enlarged(image, told.shape), make("p", {}, `right is ${told.right[step.row]}`)));
+    return make("div", {}, title, image ? make("div", { class: "image" }, enlarged(image, told.shape),
+      make("p", {}, `right is ${told.right[step.row]}`)) : make("p", { class: "quiet" }, BEYOND));
   }
-  if (!texts) return told.rows[step.row] && make("div", {}, title, tableOf(step, told, [step.row]));
-  const place = step.followed().focus?.place ?? 0, start = Math.max(0, Math.min(place - FEW / 2, told.tokens.length - FEW));
+  if (!texts) return make("div", {}, title, told.rows[step.row] ? tableOf(step, told, [step.row])
+    : make("p", { class: "quiet" }, BEYOND));
+  const place = step.followed()?.focus?.place ?? 0, start = Math.max(0, Math.min(place - FEW / 2, told.tokens.length - FEW));
   const part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";
   const words = `Each token, and below it the right answer, the next one${part}.`;
   return make("div", {}, title, make("p", { class: "quiet" }, words), chips(told, start, start + FEW, place));

@@ -41,7 +41,8 @@ function inWords(step, told, texts, classes) {
   const own = followedOf(step, told, texts), worst = toldOf(step, told, texts), at = named(worst, texts);
   const cost = `That cost ${number(worst.loss)}.`;
   const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
-  const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
+  const too = own ? "it expected that too" : "it expected that too, but was not sure";
+  const expected = agreed ? too : `it expected ${best}, ${number(worst.best_p)}`;
   const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
   const of = !classes ? "" : texts ? ` of row ${step.row}` : " of all";
   const lead = own ? `${texts ? "At" : "In"} ${at}${texts ? "," : ""}` : `The costliest${of}: ${classes ? "at " : ""}${at},`;
@@ -52,12 +53,14 @@ function inWords(step, told, texts, classes) {
   return [told.plain, `${wrong}${guess} ${mean}: the one number that the step tries to make smaller.`];
 }
 
+/** Whether an answer costs -log p alone: neither weighed nor smoothed. */
+export const isBare = (told) => told.formula.startsWith("l = -log") && !told.share.includes("weights");
+
 /** An answer, the followed or the costliest, with its numbers put in. */
 function worked(told, worst, texts, classes) {
   const at = named(worst, texts), cost = number(worst.loss);
   if (!classes) return `${at}: y = ${number(worst.y)}, right = ${number(worst.target)}, l = ${cost}`;
-  const more = told.share.includes("weights") || told.formula.includes("s)"); // weighed or smoothed: not -log p alone
-  return more ? `${at}: l = ${cost}, p = ${number(worst.p)}` : `${at}: -log ${number(worst.p)} = ${cost}`;
+  return isBare(told) ? `${at}: -log ${number(worst.p)} = ${cost}` : `${at}: l = ${cost}, p = ${number(worst.p)}`;
 }
 
 function rows(step, told) {

@@ -3,6 +3,7 @@
 import { make } from "../make.js";
 import { number } from "../words.js";
 import { put, visible } from "./drawings.js";
+import { isBare } from "./loss.js";
 import { fewer } from "./pin.js";
 import { explained } from "./say.js";
 
@@ -26,12 +27,12 @@ function ofTheLoss({ row }, { place, blame }, told) {
     plain.push(`At ${where} ${words}: ${sum}, where c is its part in the mean.`);
     maths.push(sum);
   };
-  if (answer && classes && near((answer.p - 1) * answer.counted, blame)) {
+  if (answer && classes && isBare(told) && blame < 0 && near((answer.p - 1) * answer.counted, blame)) {
     tell(`'${visible(answer.right)}' was right, and ${number(answer.p)} was given to it`, written(`(${number(answer.p)} - 1)`));
-  } else if (answer && classes && blame > 0 && !told.formula.includes("s)")) { // not a smoothed one
+  } else if (answer && classes && isBare(told) && blame > 0) {
     const given = number(blame / answer.counted);
     tell(`'${visible(answer.right)}' was right; to this one, which was not, ${given} was given`, written(given));
-  } else if (answer && !classes && near(2 * (answer.y - answer.target) * answer.counted, blame)) {
+  } else if (answer && told.name === "mean-squared" && near(2 * (answer.y - answer.target) * answer.counted, blame)) {
     const off = `2·(${number(answer.y)} - ${put(answer.target)})`;
     tell(`the network said ${answer.best} and right was ${answer.right}, in deviations from the mean ${number(answer.y)} and `
       + `${number(answer.target)}`, written(off));
@@ -44,10 +45,10 @@ async function ofTheLayerAfter(step, { name, at, row }, { place, blame }, after)
   const unit = /bias$/.test(name) || at.length < 2 ? at.at(-1) : at[0], bends = /^activations\./.test(after.path);
   const asked = { at: after.path, row, place, unit };
   const told = bends ? await step.ask("layer", asked).catch(() => null) : null, last = told?.backward.at(-1);
-  const general = `The layer after this one, ${after.path}, is blamed first, and passes back what is due to each number that it read: `
-    + "that is δ. So blame comes layer by layer from the loss to here.";
+  const general = "The layers after it are blamed first, from the loss on, and each passes back what is due to every number that it "
+    + "read. What comes to what this weight makes, over all ways there are, is δ.";
   if (!last || !near(last.result, blame)) {
-    const maths = ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", after.chain];
+    const maths = ["δ = ∂L/∂z = ∂L/∂h · ∂h/∂z", "h what the network makes of z"];
     return { plain: general, maths, code: "loss.backward()   # the layers from the last to the first" };
   }
   const [from, slope] = told.backward, bend = step.found.structure.settings["model.activation"] ?? "curve";

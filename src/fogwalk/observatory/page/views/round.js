@@ -349,7 +349,7 @@ class Screen {
       values = second.numbers.values.map((value, one) => value - first.numbers.values[one]),
       far = largest(values);
     this.less ??= matrix(pick, "the second less the first, as a matrix");
-    this.lessTold ??= this.saying.telling(() => lessOf(this.found, this.every, MEASURES[this.measure]));
+    this.lessTold ??= this.saying.telling(() => (this.every.length > 1 ? lessOf(this.found, this.every, MEASURES[this.measure]) : {}));
     this.lessTold.again();
     const named = ({ head, step }) => `${headOf(head)} at step ${step.toLocaleString("en")}`;
     this.difference.replaceChildren(

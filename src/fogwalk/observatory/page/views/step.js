@@ -1,7 +1,7 @@
 import { go } from "../address.js";
 import { EARLY } from "../invited.js";
 import { make } from "../make.js";
-import { held, recording } from "../recorded.js";
+import { held, instead, recording } from "../recorded.js";
 import { ask, run as at } from "../server.js";
 import { again } from "../step/again.js";
 import { batch } from "../step/batch.js";
@@ -116,15 +116,16 @@ class OneStep {
   }
 
   to(station) {
-    if (station !== this.station_) this.unfolded = false;
+    const other = station !== this.station_;
+    if (other) this.unfolded = false;
     this.station_ = station;
-    go({ station }, { quietly: true, back: this.walking }); // so that the browser's way back leads through the walk
+    go({ station }, { quietly: true, back: this.walking && other }); // so that the browser's way back leads through the walk
     document.getElementById(`tab-${station}`).focus();
     return this.redraw();
   }
 
   /** The pinned weight as it is told at a station. */
-  followed() { return this.walking ? fewer(this.pinned) : this.pinned; }
+  followed() { return this.walking && this.pinned ? fewer(this.pinned) : this.pinned; }
 
   /** What a station has besides what is followed: while a weight is, it is folded. */
   rest(...parts) {
@@ -190,7 +191,11 @@ class OneStep {
     this.row = row;
     this.rowField.value = row;
     go({ row }, { quietly: true });
-    return this.tellAnew();
+    return this.tellAnew().catch((error) => {
+      if (row !== this.row) return;
+      this.panel.removeAttribute("aria-busy");
+      this.panel.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
+    });
   }
 
   /** Where no step was picked, an early one; where that cannot be made again, the one that is shown. */
@@ -216,10 +221,10 @@ class OneStep {
   /** What the server tells of the step and the row, drawn; the focus stays on the button that has it. */
   async tellAnew() {
     const name = (one) => one.getAttribute("aria-label") ?? one.textContent, active = document.activeElement;
-    const held = this.panel.contains(active) ? name(active) : null, number = this.number;
+    const held = this.panel.contains(active) ? name(active) : null, { number, row } = this;
     this.panel.setAttribute("aria-busy", "true"); // what stands there is of the row and step before
-    const found = await ask(`${at(this.run)}/steps/${number}`, { row: this.row });
-    if (number !== this.number) return;
+    const found = await ask(`${at(this.run)}/steps/${number}`, { row });
+    if (number !== this.number || row !== this.row) return;
     this.found = found;
     await this.redraw();
     if (held) [...this.panel.querySelectorAll("button, input")].find((one) => name(one) === held)?.focus();
@@ -266,6 +271,7 @@ class OneStep {
     } catch (error) {
       return this.strip.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message));
     }
+    if (!this.panel.isConnected) return null; // the screen was left meanwhile
     const path = first.name.replace(/\.\w+$/, "");
     if (this.found.layers.some((one) => one.path === path)) {
       this.pickLayer(path);
@@ -273,24 +279,27 @@ class OneStep {
     }
     this.pickWeight(first.name, most.at);
     if (!recording && !this.given) await this.toLoudest().catch(() => {}); // what cannot be told is said where the weight is drawn
+    if (!this.panel.isConnected) return null;
     this.walking = true;
     await this.pin(written(first.name, most.at));
-    this.strip.querySelector("button")?.focus();
+    return this.strip.querySelector("button")?.focus();
   }
 
   /** The row that says most of the weight, so that its numbers are large enough to be read. */
   async toLoudest() {
-    const { shares } = await this.ask("weight", { ...this.weight, row: this.row }), [[row] = []] = shares;
-    if (row === undefined || row === this.row || row >= this.found.structure.rows) return;
-    this.found = await ask(`${at(this.run)}/steps/${this.number}`, { row });
-    this.row = row;
+    const before = { number: this.number, row: this.row };
+    const { shares } = await this.ask("weight", { ...this.weight, row: before.row }), [[row] = []] = shares;
+    if (row === undefined || row === before.row || row >= this.found.structure.rows) return;
+    const found = await ask(`${at(this.run)}/steps/${before.number}`, { row });
+    if (!this.panel.isConnected || before.number !== this.number || before.row !== this.row) return;
+    [this.found, this.row] = [found, row];
     this.rowField.value = row;
     go({ row }, { quietly: true });
   }
 
   /** The pinned weight's gradient, tried by moving it: at the station that tells how it moved. */
   async check() {
-    this.weight = this.wanted;
+    this.pickWeight(this.wanted.name, this.wanted.at);
     await this.to("update");
     document.getElementById("nudge")?.click();
     document.getElementById("nudge")?.focus();
@@ -302,6 +311,6 @@ class OneStep {
     if (!written) this.walking = false;
     go({ pin: written, walk: this.walking ? 1 : null }, { quietly: true });
     await this.redraw();
-    (document.getElementById("pin") ?? document.getElementById(`tab-${this.station_}`)).focus();
+    (document.getElementById("pin") ?? document.getElementById(`tab-${this.station_}`))?.focus();
   }
 }
