@@ -99,7 +99,7 @@ class Screen {
     this.lock = make("button", { onclick: () => this.toggleLock() });
     this.sides = make("div", { class: "sides" });
     this.difference = make("section", { hidden: true });
-    this.numbers = make("section", { class: "heard", "aria-busy": "true" });
+    this.numbers = make("section", { class: "heard" });
     this.drawing = make(
       "div",
       { hidden: true },
@@ -298,6 +298,7 @@ class Screen {
       this.untold.textContent = found.untold ? `The effect on the answer's score cannot be told of this model: ${found.untold}.` : "";
       this.lock.textContent = this.locked ? "Unlock" : "Lock, to compare with another head or step";
       this.trouble.replaceChildren();
+      if (this.drawing.hidden) this.numbers.setAttribute("aria-busy", "true"); // until they stand there
       this.drawing.hidden = false;
       this.keep();
       this.drawSides();
