@@ -14,6 +14,7 @@ from fogwalk import load
 from fogwalk.insight.accounts.protocol import number
 from fogwalk.insight.listening import heard, shares
 from tests.browser.conftest import Window, when
+from tests.browser.test_equality import signed
 
 SCREENS: dict[str, tuple[str, dict[str, Any], str]] = {
     "round": ("book", {"prompt": "the cat"}, "scaled_dot_product_attention"),
@@ -23,11 +24,6 @@ SCREENS: dict[str, tuple[str, dict[str, Any], str]] = {
     "neuron": ("moons", {}, "F.silu(z)"),
 }
 VIEWS = {"round": "round", "neuron": "network"}
-
-
-def signed(value: float) -> str:
-    """With + before what is above 0."""
-    return f"+{number(value)}" if value > 0 else number(value)
 
 
 def said(page: Page) -> str:

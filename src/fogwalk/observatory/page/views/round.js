@@ -9,6 +9,7 @@ import { headOf, MEASURES, plain, spoken, unbroken } from "../round/names.js";
 import { numbers } from "../round/numbers.js";
 import { side } from "../round/side.js";
 import { ask, floats, run as at } from "../server.js";
+import { put } from "../step/drawings.js";
 import { saying } from "../step/say.js";
 import { counted, number, signed } from "../words.js";
 
@@ -401,7 +402,8 @@ function lessOf({ listeners }, [{ numbers: first }, { numbers: second }], { is, 
   const side = second.shape[0], at = values.findIndex((value) => Math.abs(value) === far);
   const [from, to] = [Math.floor(at / side), at % side], same = far <= 1e-12, whole = side === listeners.length;
   const where = `place ${from}, ${listeners[from]}, listens to place ${to}, ${listeners[to]}`;
-  const [more, less] = [second, first].map(({ values }) => number(values[at]));
+  const [more, less] = [second, first].map(({ values }) => values[at]);
+  const difference = `${number(more)} - ${put(less)} = ${signed(values[at])}`;
   return {
     plain: [
       `Each square is the second's number less the first's (${is}), of the same listener and the same speaker.`,
@@ -409,11 +411,8 @@ function lessOf({ listeners }, [{ numbers: first }, { numbers: second }], { is, 
     ],
     maths: [
       `Δ = ${sign} of the second - ${sign} of the first`,
-      same ? "Δ = 0 everywhere" : whole ? unbroken(`furthest from 0 where ${where}: ${more} - ${put(less)} = ${signed(values[at])}`) : "",
+      same ? "Δ = 0 everywhere" : whole ? unbroken(`furthest from 0 where ${where}: ${difference}`) : "",
     ],
     code: `second - first   # of both the ${is}, [listener, speaker]`,
   };
 }
-
-/** Put into a formula: brackets round what is below zero. */
-const put = (words) => (words.startsWith("-") ? `(${words})` : words);
