@@ -1,6 +1,8 @@
 # Two commands do all the set-up: `make demo` and `make test`. Everything lands in .venv.
 PYTHON ?= python3
 DATA ?= ../shared/data
+# Files of tests that run at once: half of what they do is to wait, for a browser or for a process that they started.
+WORKERS ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
@@ -24,7 +26,7 @@ demo: .venv/installed
 	$(BIN)/fogwalk demo
 
 test: .venv/browser
-	$(PYTEST) -m "not slow" --data=$(DATA)
+	$(PYTEST) -m "not slow" --numprocesses=$(WORKERS) --dist=loadfile --data=$(DATA)
 
 test-slow: .venv/tools
 	$(PYTEST) -m slow --data=$(DATA)

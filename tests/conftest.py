@@ -44,6 +44,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _as_wide_everywhere() -> Iterator[None]:
+    """What is told is as wide as the terminal: here, and in every process that a test starts, as wide wherever it runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "100")
+        yield
+
+
 SENTENCES = (
     "the cat sat on the mat and looked at the rain. ",
     "a dog ran over the hill to find the river. ",

@@ -22,6 +22,7 @@ from tests.conftest import SMALL, train_short
 
 HARM = "<img src=x onerror=\"document.title='struck'\">"  # what would be markup, were it not told as text
 PATIENCE = 20_000  # milliseconds for which a screen is waited for
+BLANK = str.maketrans(" ", "␣")  # how a blank stands in the name of a token
 # A screen is drawn when it says what is wrong, or has a title and nothing on it says that it waits still.
 WAITS = (
     "(document.querySelector('#screen [aria-busy=true]') !== null || "

@@ -36,7 +36,7 @@ class Server:
         """Until it says where it stands."""
         command = [sys.executable, "-m", "fogwalk", "observe", str(self.runs), "--no-open", "--port", str(self.port)]
         command += ["--host", self.host]
-        environment = os.environ | {"XDG_CACHE_HOME": str(self.cache), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+        environment = os.environ | {"XDG_CACHE_HOME": str(self.cache), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             command, cwd=self.runs.parent, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -24,7 +24,7 @@ from fogwalk.insight.accounts.protocol import number
 from fogwalk.insight.telling.entry import Place, module_told
 from fogwalk.run import Run
 from fogwalk.settings import Source
-from tests.browser.conftest import HARM, Window, when
+from tests.browser.conftest import BLANK, HARM, Window, when
 from tests.browser.serving import Server, serving
 
 PROMPT = "the cat"
@@ -137,20 +137,22 @@ def test_bars_and_the_rest_are_the_whole_softmax(book: Run, window: Window) -> N
     order = p.argsort(descending=True, stable=True).tolist()
     assert len(shown) == 12
     for row, token in zip(shown, order, strict=False):
-        assert row[0] == repr(book.tokenizer.decode([token]))
+        assert row[0] == repr(book.tokenizer.decode([token])).translate(BLANK)
         assert float(row[2]) == pytest.approx(float(p[token]), abs=1e-5, rel=1e-3)
     assert rest[0] == f"the other {len(p) - 12}"
     assert sum(float(row[2]) for row in [*shown, rest]) == pytest.approx(1, abs=12e-5)
     explained = book.explain_answer(PROMPT).structure
     told = page.locator("#answer-sentence").inner_text()
-    assert told.startswith(f"{explained['best_name']} is likeliest, with probability {number(float(p.max()))}.")
+    assert told.startswith(
+        f"{explained['best_name'].translate(BLANK)} is likeliest, with probability {number(float(p.max()))}."
+    )
     assert f"Entropy {number(explained['entropy'])} nats" in told
 
 
 def test_top_k_of_one_leaves_what_generate_says_with_it(book: Run, window: Window) -> None:
     page = window.open("answer", "book", prompt=PROMPT, top_k=1)
     first, *others = cells(page, "chances")
-    assert first[0] == repr(book.generate(PROMPT, tokens=1, top_k=1, temperature=1.0).text)
+    assert first[0] == repr(book.generate(PROMPT, tokens=1, top_k=1, temperature=1.0).text).translate(BLANK)
     assert first[3] == "1.000"
     assert all(row[3] == "0" for row in others)
     assert others[0][4] == "cut by top-k"
@@ -212,11 +214,13 @@ def test_line_ends_are_seen_and_what_made_the_answer_adds_up(observed: Path, win
     page = window.open("answer", "harmful", prompt="a cat\n")
     explained = load(observed / "harmful").explain_answer("a cat\n")
     chips = page.locator(".prompt-tokens li").all_inner_texts()
-    assert [chip.splitlines()[0] for chip in chips] == explained.structure["tokens"]
+    assert [chip.splitlines()[0] for chip in chips] == [
+        token.translate(BLANK) for token in explained.structure["tokens"]
+    ]
     assert chips[-1].startswith("'\\n'")
     for (name, p), row in zip(explained.structure["by_layer"].items(), cells(page, "by-layer"), strict=True):
         says = explained.structure["says"][name]
-        assert row == [name, "", number(p), f"{says['name']} {number(says['p'])}"]
+        assert row == [name, "", number(p), f"{says['name'].translate(BLANK)} {number(says['p'])}"]
     shown = page.locator("table.signed tr").all_inner_texts()
     for name, part in explained.structure["parts"].items():
         assert any(row.split() == [name, ("+" if part > 0 else "-") + number(abs(part))] for row in shown)

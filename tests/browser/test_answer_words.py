@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from fogwalk import load
 from fogwalk.insight.accounts.protocol import number
-from tests.browser.conftest import Window
+from tests.browser.conftest import BLANK, Window
 from tests.browser.test_answer import PROMPT, cells
 from tests.browser.test_equality import signed
 
@@ -170,7 +170,7 @@ def test_the_maths_of_what_made_a_text_are_the_servers_numbers(window: Window, o
     structure, tensors = told.structure, told.tensors
     maths = maths_of(window.open("answer", "book", prompt=PROMPT, say="maths"))
     p, by = float(tensors["probabilities"][structure["best"]]), structure["by_layer"]
-    assert f"after layers.1, the last: p({structure['best_name']}) = {number(by['layers.1'])}" in maths
+    assert f"after layers.1, the last: p({structure['best_name'].translate(BLANK)}) = {number(by['layers.1'])}" in maths
     assert number(by["layers.1"]) == number(p)
     names, chances = list(by), list(by.values())
     most = max(range(1, len(chances)), key=lambda at: abs(chances[at] - chances[at - 1]))
@@ -187,7 +187,7 @@ def test_the_maths_of_what_made_a_text_are_the_servers_numbers(window: Window, o
     assert f"{terms} = {number(score)}" in maths
     without = tensors["without"].tolist()
     top = max(range(len(without)), key=lambda at: abs(p - without[at]))
-    token = structure["tokens"][top]
+    token = structure["tokens"][top].translate(BLANK)
     assert f"does({top}) = {number(p)} - {number(without[top])} = {signed(p - without[top])}, of {token}" in maths
     shares = {
         f"{name[8:]}, head {head}": rows[-1].sort(descending=True, stable=True)
@@ -197,7 +197,7 @@ def test_the_maths_of_what_made_a_text_are_the_servers_numbers(window: Window, o
     }
     head, (values, order) = max(shares.items(), key=lambda one: float(one[1].values[0]))
     three = " + ".join(
-        f"{number(float(share))} (place {place}, {structure['tokens'][place]})"
+        f"{number(float(share))} (place {place}, {structure['tokens'][place].translate(BLANK)})"
         for share, place in zip(values[:3], order[:3].tolist(), strict=True)
     )
     assert f"{head}: {three} + " in maths

@@ -20,7 +20,7 @@ from fogwalk.insight.listening import habits, heard, shares, tables
 from fogwalk.insight.nudge import require_parameter
 from fogwalk.insight.telling.overview import ratio, size
 from fogwalk.runs.folder import RunFolder
-from tests.browser.conftest import Window
+from tests.browser.conftest import BLANK, Window
 from tests.browser.test_step import opened as opened_step
 
 RUNS = ["book", "moons", "digits"]
@@ -316,7 +316,7 @@ def test_the_answer_to_a_text_is_that_of_explain(window: Window, observed: Path)
     assert f"Entropy {number(structure['entropy'])} nats" in sentence
     for row, (name, p) in zip(rows(page.locator("#by-layer")), structure["by_layer"].items(), strict=True):
         says = structure["says"][name]
-        assert row == [name, "", number(p), f"{says['name']} {number(says['p'])}"]
+        assert row == [name, "", number(p), f"{says['name'].translate(BLANK)} {number(says['p'])}"]
     added = rows(page.get_by_role("region", name="what each layer added to the score").locator("table"))
     assert added == [
         *([name, "", apart(part)] for name, part in structure["parts"].items()),

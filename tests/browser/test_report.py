@@ -59,7 +59,7 @@ class Opened:
 def files(observed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of a run of each sort, written as a person would."""
     place = tmp_path_factory.mktemp("reports")
-    environment = os.environ | {"XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    environment = os.environ | {"XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1"}
     for name in (*RUNS, "harmful"):
         command = [sys.executable, "-m", "fogwalk", "report", name, "--out", str(place / f"{name}.html")]
         done = subprocess.run(command, cwd=observed.parent, env=environment, capture_output=True, text=True)

@@ -45,7 +45,7 @@ def test_from_the_first_page_to_one_update_takes_less_than_three_minutes(view: s
     assert all(stop.words > 20 for stop in stops), f"each station tells something: {words}"
     assert sum(stop.seconds for stop in stops) < 180, words
     strip = window.page.locator(".pinned")
-    expect(strip).to_contain_text(" moved it by ")
+    expect(strip).to_contain_text(" moved the weight by ")
     expect(strip).to_contain_text(" became ")
 
 
@@ -187,6 +187,27 @@ def test_back_leads_through_the_walk_and_another_screen_does_not_end_it(window: 
     page.wait_for_function(DRAWN, arg="forward")
     assert page.locator(".pinned strong").inner_text() == pinned
     assert "step=20" in page.url
+
+
+def test_the_walk_goes_on_into_the_next_step_until_there_is_none(window: Window, observed: Path) -> None:
+    page = followed(window, "moons", 19)
+    pinned, row = page.locator(".pinned strong").inner_text(), page.locator("input[name=row]").input_value()
+    to(page, "again")
+    page.get_by_role("button", name="go on with it: step 20").click()
+    page.wait_for_function(DRAWN, arg="batch")
+    expect(page.locator(".purpose")).to_contain_text("step 20.")
+    expect(page.get_by_label("number of the step")).to_have_value("20")
+    expect(page.locator(".pinned button").first).to_be_focused()
+    assert (page.locator(".pinned strong").inner_text(), page.locator("input[name=row]").input_value()) == (pinned, row)
+    assert f"It is {number(told(page, observed, 'moons', 20).old)}." in page.locator(".pinned").inner_text()
+    to(page, "again")
+    expect(page.get_by_role("button", name="go on with it")).to_have_count(0)
+    page.go_back()
+    page.wait_for_function(DRAWN, arg="batch")
+    page.go_back()
+    page.wait_for_function(DRAWN, arg="again")
+    expect(page.locator(".pinned")).to_contain_text("That was one update of one weight")
+    assert "step=19" in page.url
 
 
 def test_the_gradient_is_checked_from_the_station_that_tells_it(window: Window) -> None:

@@ -65,8 +65,13 @@ def test_what_an_optimizer_does_is_told_as_its_numbers_have_it(momentum: float, 
     words = UPDATES["SGD"].plain({"momentum": momentum, "decay": decay})
     assert ("ball" in words) == (momentum > 0)
     assert ("pulled" in words) == (decay > 0)
-    for name in ("AdamW", "Muon"):
-        assert ("pulled" in UPDATES[name].plain({"decay": decay})) == (decay > 0)
+    numbers = {"momentum": momentum, "decay": decay}
+    rule, code = UPDATES["SGD"].formula(numbers), UPDATES["SGD"].code(numbers)
+    assert ("v ← μ·v" in rule) == ("momentum * v" in code) == (momentum > 0)
+    for name in UPDATES:
+        assert ("pulled" in UPDATES[name].plain(numbers)) == (decay > 0)
+        assert ("λ" in UPDATES[name].formula(numbers)) == (decay > 0)
+        assert ("decay" in UPDATES[name].code(numbers)) == (decay > 0)
 
 
 def test_each_share_is_what_the_record_alone_would_blame(runs: dict[str, RunFolder]) -> None:

@@ -47,13 +47,6 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "runs"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _as_wide_as_the_terminal_of_explain() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "100")
-        yield
-
-
 @pytest.fixture(scope="module")
 def page(shelf: Path) -> Iterator[TestClient]:
     """The page of the usual runs, with one desk for all tests here: it takes seconds to begin."""

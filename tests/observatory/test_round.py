@@ -85,9 +85,8 @@ def test_what_speakers_add_is_what_explain_says_of_the_layer(page: TestClient, s
 
 @pytest.mark.parametrize(("place", "head"), [(0, 0), (3, 1), (6, 0)])
 def test_the_numbers_of_a_listener_are_those_explain_prints(
-    place: int, head: int, page: TestClient, shelf: Path, monkeypatch: pytest.MonkeyPatch
+    place: int, head: int, page: TestClient, shelf: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
     run = load(shelf / "book")
     text = str(run.explain_answer(PROMPT).at(AT, place=place, head=head))
     told = listener(page, place=place, head=head)

@@ -53,10 +53,7 @@ def test_the_curves_are_those_of_the_file(name: str, page: TestClient, shelf: Pa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_step_is_told_as_explain_tells_it(
-    name: str, page: TestClient, shelf: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+def test_a_step_is_told_as_explain_tells_it(name: str, page: TestClient, shelf: Path) -> None:
     explanation = load(shelf / name).explain(7, row=1)
     told = page.get(f"/api/runs/{name}/steps/7?row=1").json()
     assert "\n\n".join(told["stations"].values()) == repr(explanation)

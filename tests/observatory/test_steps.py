@@ -124,10 +124,7 @@ def test_the_batch_is_told_as_the_task_tells_it(page: TestClient, shelf: Path) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_layers_weights_entries_and_histograms_are_those_of_insight(
-    name: str, page: TestClient, shelf: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+def test_layers_weights_entries_and_histograms_are_those_of_insight(name: str, page: TestClient, shelf: Path) -> None:
     explanation = load(shelf / name).explain(7)
     step, address = explanation.step, f"/api/runs/{name}/steps/7"
     for path in [one.path for one in explanation.layers]:

@@ -8,35 +8,15 @@ from __future__ import annotations
 
 import argparse
 import collections
-import concurrent.futures
 import platform
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import torch
 
 from tests.trials.batteries import BATTERIES
-from tests.trials.battery import Battery, Outcome, commit
-
-
-def run(battery: Battery, jobs: int) -> tuple[list[Outcome], float]:
-    """Every trial of a battery, so many at once, printed as it ends."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as shared_folder:
-        shared = battery.prepare(Path(shared_folder))
-
-        def one(number: int) -> Outcome:
-            with tempfile.TemporaryDirectory() as folder:
-                outcome = battery.trial(shared, number, Path(folder))
-            told = "ok" if outcome.passed else "FAILED"
-            print(f"{battery.name} {number}: {told}  {outcome.phase}  {outcome.details}", flush=True)
-            return outcome
-
-        with concurrent.futures.ThreadPoolExecutor(1 if battery.alone else jobs) as pool:
-            outcomes = list(pool.map(one, range(battery.size)))
-    return outcomes, time.monotonic() - began
+from tests.trials.battery import Battery, Outcome, commit, run
 
 
 def missing(battery: Battery, outcomes: list[Outcome]) -> list[str]:
@@ -84,11 +64,12 @@ def main() -> int:
     parts, failed = earlier(found.table) if found.only else {}, False
     for battery in BATTERIES:
         if not found.only or battery.name in found.only:
-            outcomes, seconds = run(battery, found.jobs)
-            parts[battery.name] = section(battery, outcomes, seconds, found.jobs)
+            began = time.monotonic()
+            outcomes = run(battery, range(battery.size), found.jobs)
+            parts[battery.name] = section(battery, outcomes, time.monotonic() - began, found.jobs)
             failed |= not all(outcome.passed for outcome in outcomes) or bool(missing(battery, outcomes))
     head = (
-        "# Trials\n\nWritten by `make trials`: every battery whole. `make test-slow` draws 8 of each, seeded by the commit.\n"
+        "# Trials\n\nWritten by `make trials`: every battery whole. `make test-slow` draws some of each, seeded by the commit.\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads.\n"
     )
     ordered = [parts[battery.name] for battery in BATTERIES if battery.name in parts]

@@ -1,17 +1,17 @@
 """What a battery is: numbered trials, each run by itself in a fresh folder, each with an outcome in words.
 
-`make test-slow` draws 8 trials from each battery, seeded by the commit; `make trials` runs them all and writes the table.
+`make test-slow` draws some trials of each battery, seeded by the commit; `make trials` runs them all and writes the table.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import random
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-DRAWN = 8
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Battery:
     trial: Callable[[object, int, Path], Outcome]
     alone: bool = False  # one trial at a time: they run in this process, or on every core
     needs: dict[str, int] = field(default_factory=dict)  # phases that the whole battery must strike at least so often
+    draws: int = 8  # trials that are drawn for `make test-slow`
 
 
 def commit() -> str:
@@ -44,4 +45,20 @@ def commit() -> str:
 def drawn(battery: Battery) -> list[int]:
     """The trials this commit runs in `make test-slow`."""
     chance = random.Random(f"{battery.name} {commit()}")
-    return sorted(chance.sample(range(battery.size), min(DRAWN, battery.size)))
+    return sorted(chance.sample(range(battery.size), min(battery.draws, battery.size)))
+
+
+def run(battery: Battery, numbers: Iterable[int], jobs: int) -> list[Outcome]:
+    """These trials of a battery, so many at once where it allows that, each printed as it ends."""
+    with tempfile.TemporaryDirectory() as shared_folder:
+        shared = battery.prepare(Path(shared_folder))
+
+        def one(number: int) -> Outcome:
+            with tempfile.TemporaryDirectory() as folder:
+                outcome = battery.trial(shared, number, Path(folder))
+            told = "ok" if outcome.passed else "FAILED"
+            print(f"{battery.name} {number}: {told}  {outcome.phase}  {outcome.details}", flush=True)
+            return outcome
+
+        with concurrent.futures.ThreadPoolExecutor(1 if battery.alone else jobs) as pool:
+            return list(pool.map(one, numbers))

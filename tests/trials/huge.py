@@ -281,4 +281,5 @@ HUGE = Battery(
     prepare,
     trial,
     alone=True,
+    draws=2,
 )

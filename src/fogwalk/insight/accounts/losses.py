@@ -20,8 +20,8 @@ FORMULAS = {
 }
 
 PLAIN = {
-    "cross-entropy": "Each answer costs the more the less it was expected: -log of the probability that the right one was given. "
-    "Certain and right costs 0; one in two costs 0.69, one in a hundred 4.6.",
+    "cross-entropy": "An answer costs -log of the probability that the right one was given: certain and right costs 0, one in "
+    "two 0.69, one in a hundred 4.6.",
     "mean-squared": "Each answer costs the square of how far it is off: twice as far off costs four times as much.",
     "mean-absolute": "Each answer costs as much as it is off.",
     "huber": "Near the right number an answer costs half the square of how far it is off; farther away it costs as much as it is "

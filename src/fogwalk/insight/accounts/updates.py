@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -39,17 +39,29 @@ class Moved:
 class AdamW:
     """Loshchilov and Hutter 2019; t counts updates from 1."""
 
-    code = """m = beta1 * m + (1 - beta1) * g          # torch.optim.AdamW, for every weight at once
-v = beta2 * v + (1 - beta2) * g**2
-W = W * (1 - rate * decay)
-W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
-    formula = "W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε), m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g², m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)"
+    def code(self, numbers: Mapping[str, float]) -> str:
+        """The lines of PyTorch that do it."""
+        shrink = "W = W * (1 - rate * decay)\n" if numbers["decay"] else ""
+        return (
+            "m = beta1 * m + (1 - beta1) * g          # torch.optim.AdamW, for every weight at once\n"
+            f"v = beta2 * v + (1 - beta2) * g**2\n{shrink}"
+            "W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"
+        )
+
+    def formula(self, numbers: Mapping[str, float]) -> str:
+        """The rule of one weight."""
+        memories = "m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g², m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)"
+        return f"{self._new(numbers)}, {memories}"
+
+    @staticmethod
+    def _new(numbers: Mapping[str, float]) -> str:
+        return "W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε)" if numbers["decay"] else "W ← W - η·m̂/(√v̂ + ε)"
 
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
         return (
-            "Each weight has a step size of its own. It goes against the mean of its latest gradients, and the more these "
-            "gradients vary, the smaller the step: what is clear is followed, what is noise is not." + _pull(numbers)
+            "Each weight goes against the mean of its latest gradients, in steps of its own size: the more these gradients "
+            "vary, the smaller." + _pull(numbers)
         )
 
     def worked(self, moved: Moved, at: tuple[int, ...]) -> str:
@@ -106,7 +118,7 @@ W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
                 ),
                 Line(
                     what="new weight",
-                    formula="W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε)" if n["decay"] else "W ← W - η·m̂/(√v̂ + ε)",
+                    formula=self._new(n),
                     filled=f"{shrink} - {moved.rate:.3g}·{signed(first)}/(√{number(second)} + {n['epsilon']:.0e})",
                     result=one.new,
                 ),
@@ -129,9 +141,19 @@ W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"""
 class Sgd:
     """Polyak 1964, as torch has it: the decay is part of the gradient, and the first memory is the first gradient."""
 
-    code = """v = momentum * v + g + decay * W         # torch.optim.SGD, for every weight at once
-W = W - rate * v"""
-    formula = "v ← μ·v + g + λ·W, W ← W - η·v"
+    def code(self, numbers: Mapping[str, float]) -> str:
+        """The lines of PyTorch that do it."""
+        told, pull = "        # torch.optim.SGD, for every weight at once", " + decay * W" if numbers["decay"] else ""
+        if numbers["momentum"]:
+            return f"v = momentum * v + g{pull}{told}\nW = W - rate * v"
+        return f"W = W - rate * {f'(g{pull})' if pull else 'g'}{told}"
+
+    def formula(self, numbers: Mapping[str, float]) -> str:
+        """The rule of one weight: a velocity is kept only where there is momentum."""
+        pull = " + λ·W" if numbers["decay"] else ""
+        if numbers["momentum"]:
+            return f"v ← μ·v + g{pull}, W ← W - η·v"
+        return f"W ← W - η·{f'(g{pull})' if pull else 'g'}"
 
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
@@ -160,25 +182,15 @@ W = W - rate * v"""
         one, n = _at(moved, at), moved.numbers
         before = float(moved.memory["momentum_buffer"][at]) if "momentum_buffer" in moved.memory else None
         pull = f" + {n['decay']:g}·{signed(one.old)}" if n["decay"] else ""
-        velocity = float(self._velocity(moved)[at])
         kept = "" if before is None else f"{n['momentum']:g}·{signed(before)} + "
-        return Told(
-            [
-                *one.lines,
-                Line(
-                    what="velocity",
-                    formula="v ← μ·v + g" + (" + λ·W" if pull else ""),
-                    filled=f"{kept}{signed(one.clipped)}{pull}",
-                    result=velocity,
-                ),
-                Line(
-                    what="new weight",
-                    formula="W ← W - η·v",
-                    filled=f"{signed(one.old)} - {moved.rate:.4g}·{signed(velocity)}",
-                    result=one.new,
-                ),
-            ]
-        )
+        rules, change = self.formula(n).split(", "), self.worked(moved, at).removeprefix("-")
+        lines = list(one.lines)
+        if n["momentum"]:
+            velocity = float(self._velocity(moved)[at])
+            filled, change = f"{kept}{signed(one.clipped)}{pull}", f"{moved.rate:.4g}·{signed(velocity)}"
+            lines.append(Line(what="velocity", formula=rules[0], filled=filled, result=velocity))
+        filled = f"{signed(one.old)} - {change}"
+        return Told([*lines, Line(what="new weight", formula=rules[-1], filled=filled, result=one.new)])
 
     @staticmethod
     def _velocity(moved: Moved) -> Tensor:
@@ -191,11 +203,22 @@ W = W - rate * v"""
 class Muon:
     """Jordan et al. 2024: a whole matrix is moved by its momentum made orthogonal, so that one entry hangs on all of them."""
 
-    code = """b = momentum * b + (1 - momentum) * g    # fogwalk's Muon, for a whole matrix
-O = orthogonal(momentum * b + (1 - momentum) * g)
-W = W * (1 - rate * decay)
-W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
-    formula = "b ← μ·b + (1-μ)·g, G = μ·b + (1-μ)·g, W ← W·(1 - η·λ) - η·0.2·√(longer side)·orthogonal(G)"
+    def code(self, numbers: Mapping[str, float]) -> str:
+        """The lines of PyTorch that do it."""
+        shrink = "W = W * (1 - rate * decay)\n" if numbers["decay"] else ""
+        return (
+            "b = momentum * b + (1 - momentum) * g    # fogwalk's Muon, for a whole matrix\n"
+            f"O = orthogonal(momentum * b + (1 - momentum) * g)\n{shrink}"
+            "W = W - rate * 0.2 * max(W.shape)**0.5 * O"
+        )
+
+    def formula(self, numbers: Mapping[str, float]) -> str:
+        """The rule of one weight."""
+        return f"b ← μ·b + (1-μ)·g, G = μ·b + (1-μ)·g, {self._new(numbers)}orthogonal(G)"
+
+    @staticmethod
+    def _new(numbers: Mapping[str, float]) -> str:
+        return f"W ← W{'·(1 - η·λ)' if numbers['decay'] else ''} - η·0.2·√(longer side)·"
 
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
@@ -259,7 +282,7 @@ W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
                 ),
                 Line(
                     what="new weight",
-                    formula="W ← W·(1 - η·λ) - η·0.2·√(longer side)·O",
+                    formula=f"{self._new(n)}O",
                     filled=f"{shrink} - {moved.rate:.3g}·0.2·√{side}·{signed(direction)}",
                     result=one.new,
                 ),
@@ -274,6 +297,15 @@ W = W - rate * 0.2 * max(W.shape)**0.5 * O"""
 
 
 UPDATES: dict[str, AdamW | Sgd | Muon] = {"AdamW": AdamW(), "SGD": Sgd(), "Muon": Muon()}
+
+
+def by_optimizer(parameters: Iterable[Moved]) -> dict[str, dict[str, float]]:
+    """The numbers of each optimizer: biases are not pulled, and what any of its parameters is subject to is told."""
+    kinds: dict[str, dict[str, float]] = {}
+    for moved in parameters:
+        one = kinds.setdefault(moved.optimizer, {})
+        one.update({name: max(value, one.get(name, value)) for name, value in moved.numbers.items()})
+    return kinds
 
 
 def _pull(numbers: Mapping[str, float]) -> str:

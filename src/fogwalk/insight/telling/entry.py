@@ -174,7 +174,7 @@ def _parameter(step: Step, name: str, where: Place) -> list[str]:
         ]
     return [
         *paragraph("", f"{dial}{why}"),
-        *paragraph("rule", UPDATES[moved.optimizer].formula),
+        *paragraph("rule", UPDATES[moved.optimizer].formula(moved.numbers)),
         *lines_of([*told.forward, change_of(moved, at)]),
     ]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import largest_at, number, signed
-from fogwalk.insight.accounts.updates import UPDATES, Moved
+from fogwalk.insight.accounts.updates import UPDATES, Moved, by_optimizer
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.entry import change_of, lines_of
@@ -257,8 +257,8 @@ def _update(step: Step) -> list[str]:
     for moved in step.moved.values():
         kinds.setdefault((moved.optimizer, moved.rate, tuple(sorted(moved.numbers.items()))), []).append(moved.name)
     lines = paragraph("5 update", f"each dial moves a little; the rate of this step is η = {step.rate:.4g}")
-    for kind in dict.fromkeys(name for name, _, _ in kinds):
-        lines += paragraph("", f"{kind}: {UPDATES[kind].formula}", indent=LABEL)
+    for kind, subject in by_optimizer(step.moved.values()).items():
+        lines += paragraph("", f"{kind}: {UPDATES[kind].formula(subject)}", indent=LABEL)
         for (name, rate, numbers), moved_so in kinds.items():
             if name == kind:
                 told = ", ".join(f"{GREEK[what]} = {value:g}" for what, value in numbers)

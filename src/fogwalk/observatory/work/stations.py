@@ -126,7 +126,7 @@ def blame(step: Step, row: int) -> dict[str, Any]:
 
 def update(step: Step, row: int) -> dict[str, Any]:
     """Every parameter and how it was moved; size, gradient and change as roots of mean squares, share as length over length."""
-    from fogwalk.insight.accounts.updates import UPDATES
+    from fogwalk.insight.accounts.updates import UPDATES, by_optimizer
     from fogwalk.insight.telling.overview import ratio, size
 
     parameters = [
@@ -143,13 +143,9 @@ def update(step: Step, row: int) -> dict[str, Any]:
         }
         for name, moved in step.moved.items()
     ]
-    kinds: dict[str, dict[str, float]] = {}
-    for moved in step.moved.values():  # biases are not pulled: what any of them is subject to is told
-        one = kinds.setdefault(moved.optimizer, {})
-        one.update({name: max(value, one.get(name, value)) for name, value in moved.numbers.items()})
     rules = {
-        kind: {"formula": UPDATES[kind].formula, "plain": UPDATES[kind].plain(numbers), "code": UPDATES[kind].code}
-        for kind, numbers in kinds.items()
+        kind: {what: getattr(UPDATES[kind], what)(numbers) for what in ("formula", "plain", "code")}
+        for kind, numbers in by_optimizer(step.moved.values()).items()
     }
     return {"made": step.made, "rate": step.rate, "parameters": parameters, "rules": rules}
 

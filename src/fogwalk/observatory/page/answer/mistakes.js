@@ -6,9 +6,10 @@ import { largestOf } from "../extent.js";
 import { make } from "../make.js";
 import { photograph } from "../pixels.js";
 import { ask, floats, run as at } from "../server.js";
+import { wide } from "../step/drawings.js";
 import { counted, number } from "../words.js";
 import { ofConfusion, ofWorst } from "./judged.js";
-import { box, boxed, filling, twin } from "./told.js";
+import { boxed, filling, twin } from "./told.js";
 
 const MEASURES = ["accuracy", "balanced accuracy", "F1", "ROC AUC", "cross-entropy", "RMSE", "MAE", "R²"];
 const THUMB = 64; // pixels that the longer side of a small picture takes
@@ -72,8 +73,7 @@ function confusion(found, telling) {
     make("h3", {}, "Who is taken for whom"),
     telling(() => ofConfusion(found)).place,
     make("p", {}, `${sentence}${cut}`),
-    box(
-      "who is taken for whom",
+    wide(
       make(
         "table",
         { class: classes.length > 12 ? "confusion many" : "confusion", id: "confusion" },
@@ -110,6 +110,7 @@ function confusion(found, telling) {
           ),
         ),
       ),
+      "who is taken for whom",
     ),
   );
 }

@@ -3,6 +3,7 @@
 import { go, picks as now } from "../address.js";
 import { make } from "../make.js";
 import { askable, kept, unkept } from "../prompt.js";
+import { endsNormed, spoken } from "../round/names.js";
 import { ask, floats, run as at } from "../server.js";
 import { ranked } from "../sampling.js";
 import { chances } from "./chances.js";
@@ -18,7 +19,7 @@ export async function text(place, { name, picks, form, made, moved, telling, set
     placeholder: "How does a text begin?",
   });
   const told = filling("Asking …"), long = make("p", { class: "quiet", role: "status" });
-  const normed = settings["model.normalisation"] !== "none" && settings["model.norm_place"] !== "after";
+  const normed = endsNormed(settings);
   let step = picks.step ?? "", taken = false;
   field.value = picks.prompt ?? form.prompt;
   field.addEventListener("keydown", (event) => {
@@ -59,7 +60,7 @@ export async function text(place, { name, picks, form, made, moved, telling, set
     long.textContent = unkept(prompt);
     await told.fill(async () => {
       askable(prompt);
-      const found = await ask(`${at(name)}/answer/next`, { prompt, step });
+      const found = spelt(await ask(`${at(name)}/answer/next`, { prompt, step }));
       if (step === "") moved(found.structure.step);
       const { values: logits } = await floats(`${at(name)}/answer/tensor`, {
         prompt,
@@ -89,4 +90,12 @@ export async function text(place, { name, picks, form, made, moved, telling, set
   }
   await show();
   return { show: (to) => { step = to; return show(); } };
+}
+
+/** With the names of its tokens as they stand in sentences everywhere: a blank as ␣. */
+function spelt(found) {
+  const named = (one) => ({ ...one, name: spoken(one.name) }), { structure } = found;
+  const says = Object.fromEntries(Object.entries(structure.says).map(([layer, one]) => [layer, named(one)]));
+  const told = { says, tokens: structure.tokens.map(spoken), best_name: spoken(structure.best_name) };
+  return { ...found, likeliest: found.likeliest.map(named), structure: { ...structure, ...told } };
 }

@@ -4,7 +4,7 @@
 import { go } from "../address.js";
 import { make, table } from "../make.js";
 import { ask, run as at } from "../server.js";
-import { toldLines } from "../step/drawings.js";
+import { toldLines, wide } from "../step/drawings.js";
 import { sentence } from "../step/layer.js";
 import { number, signed } from "../words.js";
 
@@ -33,17 +33,15 @@ export function filling(waiting) {
   };
 }
 
-/** What may be wider than its place, in a box that scrolls. */
-export const box = (caption, inside) => make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, inside);
-
-/** A table in such a box. A column whose title begins with # holds numbers and stands to the right; a cell that is one already stays
-    as it is, and so does a row. `how` are the table's attributes. */
+/** A table that may be wider than its place. A column whose title begins with # holds numbers and stands to the right; a cell that
+    is one already stays as it is, and so does a row. `how` are the table's attributes. */
 export function boxed(caption, titles, rows, how = {}) {
   const right = titles.map((title) => (title.startsWith("#") ? "number" : null));
   const head = (title, at) => make(title ? "th" : "td", { scope: title ? "col" : null, class: right[at] }, title.replace("#", ""));
   const cell = (inside, at) => (inside instanceof HTMLTableCellElement ? inside : make("td", { class: right[at] }, inside));
   const row = (cells) => (Array.isArray(cells) ? make("tr", {}, cells.map(cell)) : cells);
-  return box(caption, make("table", how, make("thead", {}, make("tr", {}, titles.map(head))), make("tbody", {}, rows.map(row))));
+  const top = make("thead", {}, make("tr", {}, titles.map(head)));
+  return wide(make("table", how, top, make("tbody", {}, rows.map(row))), caption);
 }
 
 /** Bars from a middle line: blue to the right adds, orange to the left takes away; the sign stands before the number as well. */

@@ -20,6 +20,9 @@ export const unbroken = (text) => text.split(/(\d[\d.]*e[+-]\d+)/)
 export const layerOf = (table) => table.replace(/^layers\.(\d+)\.attention$/, "layer $1");
 export const headOf = ({ table, head }) => `${layerOf(table)}, head ${head}`;
 
+/** Whether a transformer normalises its stream once more before the scores: where each part's sum is normalised, nothing is. */
+export const endsNormed = (settings) => settings["model.normalisation"] !== "none" && settings["model.norm_place"] !== "after";
+
 /** The direction in which the score of the answer grows, as a formula and in code; `normed` where the last norm stands before it,
     whose scale is held as it was. */
 export const towards = (normed) => ({

@@ -22,7 +22,7 @@ export async function again(step) {
         inWords(told),
         `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.`
           + kept(told),
-        "Then the next batch comes, and all of it begins anew.",
+        step.walking ? null : "Then the next batch comes, and all of it begins anew.",
       ],
       maths: [
         `L(w + Δw) - L(w) = ${number(told.after)} - ${number(told.before)} = ${signed(told.came)}`,

@@ -25,12 +25,13 @@ export async function batch(step) {
 }
 
 function inWords(step, told, texts, answers) {
-  const what = texts ? `${told.records} rows of ${told.places} tokens` : `${told.records} ${told.unit}s`;
+  const of = `${told.training.toLocaleString("en")} ${told.unit}s`;
+  const what = texts ? `${told.records} rows of ${told.places} tokens, out of ${of}` : `${told.records} of ${of}`;
   const asked = texts ? `That makes ${answers.toLocaleString("en")} questions at once: at each place, which token comes next?`
-    : "Each has its right answer beside it, which the network does not see until the loss.";
+    : "Each has its right answer beside it, which the network does not see before the loss.";
   const part = told.kept < told.records ? `; of this batch the first ${told.kept} are looked into` : "";
-  return `One step learns from a small handful of the data, a batch: here ${what}, out of ${told.training.toLocaleString("en")} `
-    + `${told.unit}s there are to learn from${part}. ${asked}${step.walking ? "" : " Pick a row to follow it through the stations."}`;
+  return `One step learns from a handful of the data, a batch: here ${what}${part}. ${asked}`
+    + `${step.walking ? "" : " Pick a row to follow it through the stations."}`;
 }
 
 function shownOnly(told) {
@@ -59,7 +60,7 @@ function pickedRow(step, told, texts) {
   }
   if (!texts) return make("div", {}, title, told.rows[step.row] ? tableOf(step, told, [step.row])
     : make("p", { class: "quiet" }, BEYOND));
-  const place = step.followed()?.focus?.place ?? 0, start = Math.max(0, Math.min(place - FEW / 2, told.tokens.length - FEW));
+  const place = step.followed?.focus?.place ?? 0, start = Math.max(0, Math.min(place - FEW / 2, told.tokens.length - FEW));
   const part = told.places > FEW ? `: ${FEW} of ${told.places} places` : "";
   const words = `Each token, and below it the right answer, the next one${part}.`;
   return make("div", {}, title, make("p", { class: "quiet" }, words), chips(told, start, start + FEW, place));

@@ -26,6 +26,7 @@ export async function blame(step) {
     });
     open.show();
   }
+  const pinned = step.followed;
   const pictures = told.pixels ? await step.station("batch") : null, limit = told.clip ? `, limit ${number(told.clip)}` : "";
   return [
     explained(step.say, {
@@ -38,10 +39,10 @@ export async function blame(step) {
       code: "loss.backward()                      # fills .grad of every parameter\n"
         + `norm = clip(parameters, limit)       # ${number(told.norm)}${limit}`,
     }),
-    step.pinned ? make("h2", {}, "What the rows say of the pinned weight, and their sum") : null,
-    step.pinned ? chain(step.followed(), told.tokens) : null,
-    step.pinned ? await whence(step) : null,
-    step.pinned ? shares(step.followed(), step.pickRow) : null,
+    ...(pinned ? [
+      make("h2", {}, "What the rows say of the pinned weight"), chain(pinned, told.tokens, step.say), await whence(step),
+      shares(pinned, step.pickRow),
+    ] : []),
     ...step.rest(
       make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
       map(step, told, pick), pixels(told, pictures, step.row), open.place,
@@ -59,13 +60,13 @@ function inWords(told, known) {
   const [first, last] = [known.at(-1), known[0]];
   const of = (one) => `${one?.path} ${number(one?.blame)}`;
   const ends = `Here it is at the end, in ${of(last)}, and at the start, in ${of(first)}.`;
-  const above = ` That is more than the limit ${number(told.clip)}, so all gradients are scaled by ${number(told.scale)}.`;
-  const clipped = told.scale < 1 ? above : told.clip ? ` That is within the limit ${number(told.clip)}.` : "";
+  const above = `, more than the limit ${number(told.clip)}: each is scaled by ${number(told.scale)}.`;
+  const clipped = told.scale < 1 ? above : told.clip ? `, within the limit ${number(told.clip)}.` : ".";
   return [
-    "Now backwards: how would the loss change if a number made on the way were a little larger? That is its blame, its "
-      + "gradient. Each layer passes back what is due to those before it, from the end to the start (the chain rule). "
+    "Now backwards: how would the loss change if a number on the way were a little larger? That is its blame, its "
+      + "gradient. Each layer passes it back to the one before (the chain rule). "
       + `${known.length > 1 ? ends : ""}`,
-    known.length || told.scale < 1 ? `All gradients of the weights together are ${number(told.norm)} long.${clipped}` : null,
+    known.length || told.scale < 1 ? `All gradients of the weights together are ${number(told.norm)} long${clipped}` : null,
   ];
 }
 

@@ -33,7 +33,7 @@ const toldOf = (step, told, texts) => followedOf(step, told, texts) ?? worstOf(t
 /** The answer of the row and the place that are followed. */
 function followedOf(step, told, texts) {
   if (!step.walking || !step.pinned) return null;
-  const at = texts ? step.followed().focus?.place : step.row;
+  const at = texts ? step.followed.focus?.place : step.row;
   return told.answers.find((one) => one.at === at) ?? null;
 }
 
@@ -41,16 +41,15 @@ function inWords(step, told, texts, classes) {
   const own = followedOf(step, told, texts), worst = toldOf(step, told, texts), at = named(worst, texts);
   const cost = `That cost ${number(worst.loss)}.`;
   const best = visible(String(worst.best)), agreed = best === visible(String(worst.right));
-  const too = own ? "it expected that too" : "it expected that too, but was not sure";
-  const expected = agreed ? too : `it expected ${best}, ${number(worst.best_p)}`;
-  const gave = `to which the network gave ${number(worst.p)}; ${expected}. ${cost}`;
+  const expected = agreed ? "it expected that too, but was not sure" : `it expected ${best}, ${number(worst.best_p)}`;
+  const gave = `to which the network gave ${number(worst.p)}${own ? "" : `; ${expected}`}. ${cost}`;
   const of = !classes ? "" : texts ? ` of row ${step.row}` : " of all";
   const lead = own ? `${texts ? "At" : "In"} ${at}${texts ? "," : ""}` : `The costliest${of}: ${classes ? "at " : ""}${at},`;
   const wrong = classes ? `${lead} right was ${visible(worst.right)}, ${gave}`
     : `${lead} right was ${worst.right}, the network said ${worst.best}. ${cost}`;
   const guess = told.guessing === null || step.walking ? "" : ` Guessing blindly would cost ${number(told.guessing)}.`;
   const mean = `The mean of all ${told.many.toLocaleString("en")} answers is the loss, ${number(told.loss)}`;
-  return [told.plain, `${wrong}${guess} ${mean}: the one number that the step tries to make smaller.`];
+  return [told.plain, `${wrong}${guess} ${mean}, which the step is to make smaller.`];
 }
 
 /** Whether an answer costs -log p alone: neither weighed nor smoothed. */

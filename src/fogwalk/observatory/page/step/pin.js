@@ -3,6 +3,9 @@
 import { make } from "../make.js";
 import { number, signed } from "../words.js";
 import { pair, put, signedBars, visible } from "./drawings.js";
+import { explained } from "./say.js";
+
+const CHAIN = "W.grad += delta * x    # of each row and place: what autograd adds up for each weight";
 
 /** layers.0.weight[3,1] -> {name, at}; null for what is none. */
 export function weightOf(written) {
@@ -49,15 +52,14 @@ const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product)
 
 /** What it did at each station, in a sentence. */
 const HERE = {
-  batch: () => "A weight is one number that training changes; this one has met nothing of the batch yet. This box follows it; "
-    + "below is what each station does.",
+  batch: () => "A weight is one number that training changes. This box follows this one; below is what each station does.",
   forward(told) {
     const embedding = told.type === "Embedding";
     if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
     const use = told.focus ?? strongest(told.uses), many = told.used.toLocaleString("en");
     if (embedding) {
       const where = told.used === 1 ? `place ${use.place}` : `${many} places`;
-      return `In row ${told.row} that token stands at ${where}: there it was read as it is, ${number(told.old)}.`;
+      return `In row ${told.row} that token stands at ${where}: there the weight was read as it is, ${number(told.old)}.`;
     }
     if (isBias(told)) {
       const where = told.used > 1 ? `, at all ${many} places alike` : "";
@@ -65,8 +67,9 @@ const HERE = {
       return `In row ${told.row} it was added as it is${where}: ${part}.`;
     }
     const how = told.focus ? "will be blamed" : "counted", most = told.used > 1 ? `, where of ${many} places it ${how} most,` : "";
-    const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}; with all others it makes ${number(use.makes)}`;
-    return `In row ${told.row}${place(told, use)}${most} it was multiplied with ${number(use.read)}: ${product}.`;
+    const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}`;
+    return `In row ${told.row}${place(told, use)}${most} the weight was multiplied with ${number(use.read)}: ${product}. `
+      + `With all the others that comes to ${number(use.makes)}.`;
   },
   loss(told, found) {
     const loss = number(found.structure.loss.recomputed);
@@ -78,13 +81,14 @@ const HERE = {
     return `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} rows say; ${loudest}.`;
   },
   update(told) {
-    if (!told.worked) return "No update was made: it stays as it is.";
+    if (!told.worked) return "No update was made: the weight stays as it is.";
     const sum = `${signed(told.change)} = ${told.worked}`;
-    return `${told.optimizer} moved it by ${sum}: ${pair(told.old, told.new).join(" became ")}.`;
+    return `${told.optimizer} moved the weight by ${sum}: ${pair(told.old, told.new).join(" became ")}.`;
   },
   again(told) {
     const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
-    return `Its gradient times its change, ${part}, is its part of what was promised. That was one update of one weight.`;
+    return `Its gradient times its change, ${part}, is its part of what was promised. That was one update of one weight; with the next `
+      + "batch all of it begins anew.";
   },
 };
 
@@ -116,11 +120,12 @@ export function shares(told, pick) {
 }
 
 /** The chain rule in the picked row: the blame of what it makes, times what it met. */
-export function chain(told, tokens) {
+export function chain(told, tokens, say) {
   if (!told.blamed.length) return null;
   const shown = told.blamed.length, many = told.used.toLocaleString("en");
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
-  const words = `In row ${told.row}: δ, the blame of what it makes, times the number it met. That is the row's share${few}.`;
+  const plain = `In row ${told.row}: δ, the blame of what the weight makes, times the number that it met${few}.`;
+  const said = { plain, maths: "∂L/∂W = Σ δ·x, over all rows and places; x what the weight met, 1 for a bias", code: CHAIN };
   const part = (use) => ({
     name: named(told, use, tokens), value: shareOf(use), note: `${put(use.blame)} · ${put(use.read)} =`,
   });
@@ -130,7 +135,7 @@ export function chain(told, tokens) {
     parts.push({ name: `the other ${(told.used - shown).toLocaleString("en")} places`, value: share - known });
     parts.push({ name: "the row's share", value: share });
   }
-  return make("div", {}, make("p", { class: "quiet" }, words), signedBars(parts, "blame times what it met"));
+  return make("div", {}, explained(say, said), signedBars(parts, "blame times what it met"));
 }
 
 const tokenAt = (use, tokens) => (tokens?.[use.place] ? `'${visible(tokens[use.place])}'` : "");

@@ -17,7 +17,9 @@ export async function weight(step, place) {
   const whole = written(name, at), pinned = step.isPinned(whole);
   const pin = make("button", { id: "pin", "aria-pressed": String(pinned), onclick: () => step.pin(pinned ? null : whole) },
     pinned ? "Unpin this weight" : "Pin this weight");
+  const tries = [finite(step, told), trial(step, told)];
   const formula = (line) => (line.filled ? `${line.formula} = ${line.filled}` : line.formula);
+  const [old, now] = pair(told.old, told.new), parameter = `dict(model.named_parameters())["${name}"]`;
   place.replaceChildren(
     make("h2", {}, `One weight: ${whole}`), told.role && !step.walking ? make("p", {}, `It ${told.role}.`) : "",
     make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
@@ -25,13 +27,13 @@ export async function weight(step, place) {
     explained(step.say, {
       plain: inWords(told, step.walking),
       maths: told.lines.map((line) => `${formula(line)} = ${number(line.result)}`),
-      code: `${told.code}\n\n# of this weight: g = ${number(told.clipped)}, W = ${pair(told.old, told.new).join(" -> ")}`,
+      code: `W = ${parameter}\nW.grad[${at}]    # ${number(told.clipped)}\nW[${at}]         # ${old} -> ${now}`,
     }),
     facts(told),
-    make("details", { open: step.walking && Object.keys(told.memory).length > 1 },
-      make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
+    make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
-    finite(step, told), trial(step, told),
+    ...(step.walking ? [make("details", { id: "tries" }, make("summary", {}, "try it: move it a little, or give it another value"), tries)]
+      : tries),
   );
 }
 

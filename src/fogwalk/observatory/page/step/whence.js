@@ -4,12 +4,11 @@ import { make } from "../make.js";
 import { number } from "../words.js";
 import { put, visible } from "./drawings.js";
 import { isBare } from "./loss.js";
-import { fewer } from "./pin.js";
 import { explained } from "./say.js";
 
 /** Of the pinned weight, at the place of the picked row where it was blamed most. */
 export async function whence(step) {
-  const { pinned, found: { layers } } = step, { focus: most } = fewer(pinned);
+  const { pinned, few: { focus: most }, found: { layers } } = step;
   const at = layers.findIndex((one) => one.path === pinned.path);
   if (!most || at < 0) return null;
   const told = at === layers.length - 1 ? ofTheLoss(pinned, most, await step.station("loss"))
@@ -53,8 +52,8 @@ async function ofTheLayerAfter(step, { name, at, row }, { place, blame }, after)
   }
   const [from, slope] = told.backward, bend = step.found.structure.settings["model.activation"] ?? "curve";
   return {
-    plain: `The layers after it are blamed first, and pass ${number(from.result)} back to what comes out of ${after.path}. The slope of `
-      + `its ${bend} is ${number(slope.result)} here: ${put(from.result)} · ${put(slope.result)} = ${number(last.result)}. That is δ.`,
+    plain: `The layers after it pass ${number(from.result)} back to ${after.path}; the slope of its ${bend} is `
+      + `${number(slope.result)} here: ${put(from.result)} · ${put(slope.result)} = ${number(last.result)}. That is δ.`,
     maths: told.backward.map((line) => `${line.formula}${line.filled ? ` = ${line.filled}` : ""} = ${number(line.result)}`),
     code: told.code,
   };

@@ -5,7 +5,7 @@ import { instead } from "../recorded.js";
 import { film } from "../round/film.js";
 import { heads } from "../round/heads.js";
 import { matrix } from "../round/matrix.js";
-import { headOf, MEASURES, plain, spoken, unbroken } from "../round/names.js";
+import { endsNormed, headOf, MEASURES, plain, spoken, unbroken } from "../round/names.js";
 import { numbers } from "../round/numbers.js";
 import { side } from "../round/side.js";
 import { ask, floats, run as at } from "../server.js";
@@ -68,7 +68,7 @@ class Screen {
     this.model = {
       width: settings["model.width"] / settings["model.heads"] || null,
       distance: settings["model.positions"] === "alibi",
-      normed: settings["model.normalisation"] !== "none",
+      normed: endsNormed(settings),
     };
     this.field = make("textarea", {
       rows: 2,

@@ -33,7 +33,7 @@ export const step = {
 
   async draw(place, { opened, step: wanted, picks, moved }) {
     const row = Number(picks.row ?? 0), told = make("div", {}), rows = make("label", {}, "row ", whole("row", row, 0));
-    const one = new OneStep(opened.name, wanted, row, picks);
+    const one = new OneStep(opened, wanted, row, picks);
     if (picks.step === undefined && wanted >= 2 * EARLY && !GOING.includes(opened.state)) one.early = held(EARLY, wanted);
     one.moved = moved;
     place.append(
@@ -57,17 +57,16 @@ export const step = {
 function purposeOf({ step, loss, made }) {
   const exact = loss.logged !== null && loss.logged === loss.replayed;
   const again = exact ? "done again exactly" : "done again as nearly as it can be here (see below)";
-  const moved = made ? "and moves a little to be less wrong"
-    : "and here the run ended, for a number was not finite";
+  const moved = made ? "and moves a little" : "and here the run ended, for a number was not finite";
   return `One real step of this run, ${again}: step ${step.toLocaleString("en")}. `
-    + "The network reads a handful of the data and answers, the loss says how wrong it was, each weight is told its part of the "
-    + `blame, ${moved}.`;
+    + "The network answers some rows of the data, the loss says how wrong it was, each weight is told its part of the blame, "
+    + `${moved}.`;
 }
 
 /** What is looked at in one step; every pick is written into the address, and only its station is drawn anew. */
 class OneStep {
-  constructor(run, number, row, picks) {
-    Object.assign(this, { run, number, row, say: way(picks), where: {}, pinned: null, turn: 0, early: null });
+  constructor({ name: run, step: last }, number, row, picks) {
+    Object.assign(this, { run, last, number, row, say: way(picks), where: {}, pinned: null, few: null, turn: 0, early: null });
     this.given = picks.row !== undefined; // by the address: it is kept
     this.station_ = STATIONS.some(([id]) => id === picks.station) ? picks.station : "batch";
     this.layer = picks.at ?? null;
@@ -125,7 +124,7 @@ class OneStep {
   }
 
   /** The pinned weight as it is told at a station. */
-  followed() { return this.walking && this.pinned ? fewer(this.pinned) : this.pinned; }
+  get followed() { return this.walking ? this.few : this.pinned; }
 
   /** What a station has besides what is followed: while a weight is, it is folded. */
   rest(...parts) {
@@ -158,6 +157,7 @@ class OneStep {
       const read = await this.readPinned();
       if (mine !== this.turn) return;
       [this.pinned, this.lost] = read;
+      this.few = this.pinned && fewer(this.pinned);
       drawn = await chosen[3](this);
     } catch (error) {
       drawn = [make("p", { class: "trouble", role: "alert" }, error.message)];
@@ -171,7 +171,7 @@ class OneStep {
   /** What stands above the stations: the pinned weight, why it is not there, or a word on how to follow one. */
   above() {
     const unpin = () => this.pin(null);
-    if (this.pinned) return strip(this.followed(), this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
+    if (this.pinned) return strip(this.followed, this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
     if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
     return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
@@ -191,11 +191,12 @@ class OneStep {
     this.row = row;
     this.rowField.value = row;
     go({ row }, { quietly: true });
-    return this.tellAnew().catch((error) => {
-      if (row !== this.row) return;
-      this.panel.removeAttribute("aria-busy");
-      this.panel.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
-    });
+    return this.tellAnew().catch((error) => { if (row === this.row) this.failed(error); });
+  }
+
+  failed(error) {
+    this.panel.removeAttribute("aria-busy");
+    this.panel.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
   }
 
   /** Where no step was picked, an early one; where that cannot be made again, the one that is shown. */
@@ -254,11 +255,21 @@ class OneStep {
     this.to("update");
   }
 
-  /** The station after this one. */
+  /** The station after this one; after the last, the next step. */
   next() {
     const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
     const onwards = () => this.strip.querySelector("button")?.focus(); // so that Enter alone leads through all stations
-    return id ? { title: `go on with it: ${title} →`, go: () => this.to(id).then(onwards) } : null;
+    if (id) return { title: `go on with it: ${title} →`, go: () => this.to(id).then(onwards) };
+    const number = this.number < this.last ? held(this.number + 1, this.number) : this.number;
+    if (number <= this.number) return null;
+    return { title: `go on with it: step ${number.toLocaleString("en")} →`, go: () => this.intoStep(number).then(onwards) };
+  }
+
+  /** The pinned weight in a later step, from its first station on. */
+  async intoStep(number) {
+    go({ station: STATIONS[0][0], step: number }, { quietly: true, back: true });
+    this.station_ = STATIONS[0][0];
+    await this.toStep(number).then(() => this.moved(number), (error) => { if (number === this.number) this.failed(error); });
   }
 
   /** Pin a weight that tells much: the one with the largest gradient in a matrix that is easily followed. */
@@ -301,6 +312,7 @@ class OneStep {
   async check() {
     this.pickWeight(this.wanted.name, this.wanted.at);
     await this.to("update");
+    document.getElementById("tries")?.setAttribute("open", "");
     document.getElementById("nudge")?.click();
     document.getElementById("nudge")?.focus();
   }
