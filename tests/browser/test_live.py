@@ -26,7 +26,7 @@ from tests.browser.long import lengthen
 from tests.browser.serving import serving
 
 STEPS = 240  # of the training that is watched
-PACE = 20  # steps a second
+PACE = 12  # steps a second
 LOST = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 STEP = """() => Number([...document.querySelectorAll("main dt")].find((one) => one.textContent === "step")
   ?.nextElementSibling.textContent.split(" ")[0].replaceAll(",", ""))"""

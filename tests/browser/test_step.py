@@ -155,6 +155,7 @@ def test_a_newcomer_follows_one_weight_through_all_stations(run: str, window: Wi
         expect(strip).to_contain_text(name)
     expect(page.get_by_role("button", name="go on with it")).to_have_text("go on with it: step 8 →")
     to(page, "update")
+    page.get_by_text("every number, from gradient to new weight").click()
     matrix, _, place = name.rstrip("]").partition("[")
     at = tuple(map(int, place.split(",")))
     moved = load(observed / run).explain(7).step.moved[matrix]
@@ -179,6 +180,7 @@ def test_where_no_step_was_picked_a_weight_is_followed_at_an_early_one_by_enter_
         expect(page.locator(f"#tab-{station}")).to_have_attribute("aria-selected", "true")
         page.wait_for_function(IDLE)
     to(page, "update")
+    page.get_by_text("every number, from gradient to new weight").click()
     change, rate, gradient = (fact(page, name) for name in ("change", "rate", "gradient"))
     assert change == pytest.approx(-rate * gradient, rel=1e-3), "what the run that comes along is to teach"
     expect(page.locator(".pinned")).to_contain_text(f"= -{rate:g}·")

@@ -54,11 +54,13 @@ def test_what_a_page_takes_is_its_words_and_the_presses_to_it() -> None:
 
 
 @pytest.mark.parametrize("run", NAMES)
-def test_the_row_that_is_followed_has_the_largest_say_in_the_weight(run: str, window: Window, observed: Path) -> None:
+def test_the_row_that_is_followed_says_most_of_what_all_say_of_the_weight(
+    run: str, window: Window, observed: Path
+) -> None:
     page = followed(window, run, 7)
     one = told(page, observed, run, 7)
-    assert one.row == one.shares[0][0]
-    expect(page.locator("#station h2").first).to_have_text(f"Row {one.row}, which has the largest say in this weight")
+    assert one.row == next(row for row, share in one.shares if share * one.gradient > 0)
+    expect(page.locator("#station h2").first).to_have_text(f"Row {one.row}, which is followed with the weight")
 
 
 @pytest.mark.parametrize("run", ["book", "people"])
@@ -95,6 +97,7 @@ def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Win
     page = followed(window, "two-moons", 20)
     to(page, "blame")
     one = told(page, PLACE, "two-moons", 20)
+    page.get_by_text("how δ comes about").click()
     words = page.locator(".whence").inner_text()
     found = re.search(r"pass (\S+) back to .* slope of its tanh is (\S+) here: .* = (\S+)\. That is δ", words)
     assert found
@@ -111,6 +114,7 @@ def test_how_blame_comes_about_is_the_blame_after_it_times_the_slope(window: Win
 
 def last_blame(page: Page) -> re.Match[str]:
     """What is told of a score's blame: the factor, its part in the mean, and δ."""
+    page.get_by_text("how δ comes about").click()
     words = page.locator(".whence").inner_text()
     assert "δ is the slope of the loss itself" in words
     found = re.search(r"δ = (\S+|\(\S+ - 1\))·c = .* · (\S+) = (\S+),", words)
@@ -187,6 +191,39 @@ def test_back_leads_through_the_walk_and_another_screen_does_not_end_it(window: 
     page.wait_for_function(DRAWN, arg="forward")
     assert page.locator(".pinned strong").inner_text() == pinned
     assert "step=20" in page.url
+
+
+@pytest.mark.parametrize("run", ["adam", "book"])
+def test_adams_step_is_told_as_the_quotient_that_it_is(run: str, window: Window, observed: Path) -> None:
+    page = window.open(
+        "step", run, step=7, walk=1, pin="layers.0.weight[1,0]" if run == "adam" else "head.weight[1,2]"
+    )
+    page.wait_for_function(DRAWN, arg="batch")
+    to(page, "update")
+    one, words = told(page, observed, run, 7), page.locator("#station .said").last.inner_text()
+    assert one.optimizer == "AdamW"
+    found = re.search(
+        r"usual size (\S+): -(\S+) · \(?([-\d.e]+)\)? / (\S+) = (\S+)\.(?: The pull towards 0 adds (\S+)\.)?", words
+    )
+    assert found, words
+    size, rate, mean, again, step = map(float, found.groups()[:5])
+    assert size == again
+    assert step == pytest.approx(-rate * mean / size, rel=2e-3)
+    assert (found[6] is not None) == (one.numbers["decay"] > 0 and one.old != 0)
+    assert step + float(found[6] or 0) == pytest.approx(one.change, rel=2e-3)
+    assert f"moved the weight by {found[5] if not found[6] else ''}" in page.locator(".pinned").inner_text()
+
+
+def test_what_is_followed_at_a_place_says_what_its_row_says(window: Window, observed: Path) -> None:
+    page = followed(window, "book", 7)
+    one = told(page, observed, "book", 7)
+    assert one.share is not None
+    to(page, "forward")
+    place = int(re.search(r"at place (\d+), one of", page.locator(".pinned").inner_text())[1])  # type: ignore[index]
+    say = {use.place: use.blame * use.read for use in one.blamed}
+    assert say[place] * one.share > 0
+    assert one.share * one.gradient > 0
+    assert abs(say[place]) == max(abs(value) for value in say.values() if value * one.share > 0)
 
 
 def test_the_walk_goes_on_into_the_next_step_until_there_is_none(window: Window, observed: Path) -> None:

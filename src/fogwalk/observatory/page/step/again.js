@@ -16,14 +16,11 @@ export async function again(step) {
   const parts = Object.entries(told.parts).sort((one, other) => Math.abs(other[1]) - Math.abs(one[1]));
   const part = ([name, value]) => ({ name, value, open: () => step.openParameter(name) });
   const squared = `${number(told.rate)}·${number(told.squared)} = ${signed(-told.rate * told.squared)}`;
+  const promise = `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.`
+    + kept(told);
   return [
     explained(step.say, {
-      plain: [
-        inWords(told),
-        `The gradients had promised ${signed(told.promised)}: each weight's gradient times its change, all added up.`
-          + kept(told),
-        step.walking ? null : "Then the next batch comes, and all of it begins anew.",
-      ],
+      plain: [inWords(told), ...(step.walking ? [] : [promise, "Then the next batch comes, and all of it begins anew."])],
       maths: [
         `L(w + Δw) - L(w) = ${number(told.after)} - ${number(told.before)} = ${signed(told.came)}`,
         `Σ g·Δw = ${signed(told.promised)}`,
@@ -34,7 +31,7 @@ export async function again(step) {
     make("h2", {}, "The loss of this batch"),
     bars([{ name: "before", value: told.before }, { name: "after", value: told.after }], "the loss before and after"),
     ...step.rest(
-      make("h2", {}, "Promised and come"),
+      make("h2", {}, "Promised and come"), step.walking ? make("p", {}, promise) : null,
       signedBars([{ name: "promised", value: told.promised }, { name: "came", value: told.came }], "the change of the loss"),
       make("h2", {}, "What each parameter promised"),
       signedBars(parts.slice(0, MOST).map(part), "each parameter's part"),

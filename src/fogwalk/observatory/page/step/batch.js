@@ -51,8 +51,7 @@ const FEW = 16; // places of a text that are enough to see what is asked
 
 /** While a weight is followed: the row that is followed with it. */
 function pickedRow(step, told, texts) {
-  const most = step.pinned?.shares[0]?.[0] === step.row ? ", which has the largest say in this weight" : "";
-  const title = make("h2", {}, `Row ${step.row}${most}`);
+  const title = make("h2", {}, `Row ${step.row}, which is followed with the weight`);
   if (!texts && told.pictures) {
     const image = told.pictures[step.row];
     return make("div", {}, title, image ? make("div", { class: "image" }, enlarged(image, told.shape),

@@ -39,15 +39,21 @@ export async function blame(step) {
       code: "loss.backward()                      # fills .grad of every parameter\n"
         + `norm = clip(parameters, limit)       # ${number(told.norm)}${limit}`,
     }),
-    ...(pinned ? [
-      make("h2", {}, "What the rows say of the pinned weight"), chain(pinned, told.tokens, step.say), await whence(step),
-      shares(pinned, step.pickRow),
-    ] : []),
+    ...(pinned ? await ofThePinned(step, pinned, told.tokens) : []),
     ...step.rest(
       make("h2", {}, "How much the loss hangs on what each layer makes (bars by powers of ten)"), list,
       map(step, told, pick), pixels(told, pictures, step.row), open.place,
     ),
   ];
+}
+
+/** What the rows say of the pinned weight; while it is followed, what a row's share is made of is folded. */
+async function ofThePinned(step, pinned, tokens) {
+  const [how, parts] = chain(pinned, tokens, step.say), from = await whence(step), rows = shares(pinned, step.pickRow);
+  const title = make("h2", {}, "What the rows say of the pinned weight");
+  if (!step.walking) return [title, how, parts, from, rows];
+  const inner = [pinned.used > 1 ? parts : null, from].filter(Boolean);
+  return [title, rows, how, inner.length ? make("details", {}, make("summary", {}, "how δ comes about"), inner) : null];
 }
 
 /** The length of a bar by powers of ten: the smallest still has a little. */

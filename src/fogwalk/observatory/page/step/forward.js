@@ -24,11 +24,13 @@ export async function forward(step) {
   const texts = step.found.structure.unit === "token";
   const tokens = step.pinned && texts ? (await step.station("batch")).tokens : null;
   const pinned = step.pinned && uses(step.followed, tokens);
+  const classes = step.found.structure.loss_name === "cross-entropy";
+  const end = classes ? "are scores; softmax turns them into probabilities" : "are the answers";
   const bigness = `The bars show how large they are, on the whole: largest in ${largest.path}, ${number(largest.size)}. `;
   return [
     explained(step.say, {
-      plain: `Now the batch goes through the network: each of its ${layers.length} layers makes new numbers of those of the one `
-        + `before. ${step.walking ? "" : bigness}What ${last.path} makes at the end are the answers.`
+      plain: `Now the batch goes through the network: each of its ${layers.length} layers makes new numbers of those of `
+        + `the one before. ${step.walking ? "" : bigness}What ${last.path}, the last, makes ${end}.`
         + (step.walking ? "" : " Click a layer to see it work."),
       maths: ["h₀ = x, hₗ = fₗ(hₗ₋₁)", `size = √mean(h²); of ${last.path}: ${number(last.size)}`],
       code: "outputs = model(batch.inputs)        # the forward pass",

@@ -2,6 +2,7 @@
 
 import { make } from "../make.js";
 import { number, signed } from "../words.js";
+import { spoken } from "../round/names.js";
 import { pair, put, signedBars, visible } from "./drawings.js";
 import { explained } from "./say.js";
 
@@ -16,18 +17,23 @@ export function weightOf(written) {
 export const written = (name, at) => `${name}[${[at].flat().join(",")}]`;
 
 /** The strip above the stations; `told` is the weight as the server tells it. */
-export function strip(told, station, found, { unpin, next, check }) {
-  const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${told.role}.` : ".";
+export function strip(told, station, found, { unpin, next, check, another }) {
+  const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${shown(told.role)}.` : ".";
   const whole = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
-  const change = told.brief ? "" : `, ${whole}`; // while it is followed each station adds what it tells
+  const change = told.brief ? "." : `, ${whole}`; // while it is followed each station adds what it tells
+  const after = station === "again" && told.worked, [was, is] = pair(told.old, told.new);
   return make("section", { class: "pinned", "aria-label": "the pinned weight" },
-    make("p", {}, name, role, ` It is ${number(told.old)}${change || "."}`),
+    make("p", {}, name, role, after ? ` It was ${was} and is ${is} now.` : ` It is ${number(told.old)}${change}`),
     make("p", { role: "status" }, HERE[station]?.(told, found) ?? ""),
     make("div", { class: "controls" },
-      next ? make("button", { onclick: next.go }, next.title) : null,
+      next ? make("button", { class: told.brief ? "main" : null, onclick: next.go }, next.title) : null,
       station === "blame" ? make("button", { onclick: check }, "check its gradient by moving it") : null,
+      after && told.brief ? make("button", { onclick: another }, "what if it were another?") : null,
       make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
 }
+
+/** The tokens within a sentence with their blanks visible. */
+const shown = (words) => words.replace(/'[^']*'/g, spoken);
 
 /** Where none is pinned: one can be picked, to be followed through all stations; at an early step, where one is given. */
 export function invitation(follow, early) {
@@ -52,7 +58,7 @@ const strongest = (uses) => uses.reduce((one, other) => (Math.abs(other.product)
 
 /** What it did at each station, in a sentence. */
 const HERE = {
-  batch: () => "A weight is one number that training changes. This box follows this one; below is what each station does.",
+  batch: (told) => (told.brief ? "A weight is one number that training changes." : "It has met nothing of the batch yet."),
   forward(told) {
     const embedding = told.type === "Embedding";
     if (!told.used) return embedding ? `In row ${told.row} that token does not stand, so it was not read there.` : "";
@@ -66,34 +72,36 @@ const HERE = {
       const part = `${signed(told.old)}, a part of ${number(use.makes)}${place(told, use)}`;
       return `In row ${told.row} it was added as it is${where}: ${part}.`;
     }
-    const how = told.focus ? "will be blamed" : "counted", most = told.used > 1 ? `, where of ${many} places it ${how} most,` : "";
+    const most = told.used > 1 ? (told.brief ? `, one of ${many},` : `, where of ${many} places it counted most,`) : "";
     const product = `${put(told.old)} · ${put(use.read)} = ${signed(use.product)}`;
     return `In row ${told.row}${place(told, use)}${most} the weight was multiplied with ${number(use.read)}: ${product}. `
       + `With all the others that comes to ${number(use.makes)}.`;
   },
   loss(told, found) {
+    if (told.brief) return "Here the answers that it helped to make are judged.";
     const loss = number(found.structure.loss.recomputed);
     return `The loss, ${loss}, would change by ${signed(told.gradient)} for each 1 that the weight is larger: that is its gradient.`;
   },
   blame(told) {
     if (!told.shares.length) return `Its gradient is ${signed(told.gradient)}.`;
-    const [[row, share]] = told.shares, loudest = `the loudest is row ${row} with ${signed(share)}`;
-    return `Its gradient, ${signed(told.gradient)}, is the sum of what all ${told.records} rows say; ${loudest}.`;
+    const [row, share] = told.share === null ? told.shares[0] : [told.row, told.share];
+    return `Its gradient, ${signed(told.gradient)}, is what all ${told.records} rows say, added up; row ${row} says ${signed(share)}.`;
   },
   update(told) {
     if (!told.worked) return "No update was made: the weight stays as it is.";
-    const sum = `${signed(told.change)} = ${told.worked}`;
+    const folded = told.brief && told.optimizer === "AdamW"; // below it is told in words
+    const sum = folded ? signed(told.change) : `${signed(told.change)} = ${told.worked}`;
     return `${told.optimizer} moved the weight by ${sum}: ${pair(told.old, told.new).join(" became ")}.`;
   },
   again(told) {
+    if (told.brief) return "That was one update of one weight. With the next batch all of it begins anew.";
     const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
-    return `Its gradient times its change, ${part}, is its part of what was promised. That was one update of one weight; with the next `
-      + "batch all of it begins anew.";
+    return `Its gradient times its change, ${part}, is its part of what was promised.`;
   },
 };
 
-/** The pinned weight with the few places and rows that count most, and in `focus` the place that is blamed most: while it is
- * followed they are enough. */
+/** The pinned weight with the few places and rows that count most, and in `focus` the place that says most of what its row says:
+ * while it is followed they are enough. */
 export function fewer(told, most = 3) {
   const largest = (uses, by, many = most) => uses.toSorted((one, other) => Math.abs(by(other)) - Math.abs(by(one))).slice(0, many)
     .sort((one, other) => one.place - other.place);
@@ -101,7 +109,8 @@ export function fewer(told, most = 3) {
   const shares = first.some(([row]) => row === told.row) ? first : [...first, ...own]; // the row that is looked at stands there too
   const rest = shares.length ? told.gradient - shares.reduce((sum, [, share]) => sum + share, 0) : 0;
   const [uses, blamed] = [largest(told.uses, (use) => use.product), largest(told.blamed, shareOf)];
-  const [focus = null] = largest(told.blamed, shareOf, 1);
+  const along = told.blamed.filter((use) => shareOf(use) * (told.share ?? told.gradient) > 0);
+  const [focus = null] = largest(along.length ? along : told.blamed, shareOf, 1);
   return { ...told, uses, blamed, shares, rest, focus, brief: true };
 }
 
@@ -119,12 +128,14 @@ export function shares(told, pick) {
   return signedBars(rows, `what each row says of ${written(told.name, told.at)}`);
 }
 
-/** The chain rule in the picked row: the blame of what it makes, times what it met. */
+/** The chain rule in the picked row, in words and drawn: the blame of what it makes, times what it met. */
 export function chain(told, tokens, say) {
-  if (!told.blamed.length) return null;
+  if (!told.blamed.length) return [];
   const shown = told.blamed.length, many = told.used.toLocaleString("en");
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
-  const plain = `In row ${told.row}: δ, the blame of what the weight makes, times the number that it met${few}.`;
+  const [one] = told.blamed, sum = `δ · x = ${put(one.blame)} · ${put(one.read)} = ${signed(shareOf(one))}`;
+  const plain = `In row ${told.row}: δ, the blame of what the weight makes, times x, the number that it met`
+    + `${told.used > 1 ? `, at each of its ${many} places${told.brief ? ", added up" : few}` : `: ${sum}`}.`;
   const said = { plain, maths: "∂L/∂W = Σ δ·x, over all rows and places; x what the weight met, 1 for a bias", code: CHAIN };
   const part = (use) => ({
     name: named(told, use, tokens), value: shareOf(use), note: `${put(use.blame)} · ${put(use.read)} =`,
@@ -135,7 +146,7 @@ export function chain(told, tokens, say) {
     parts.push({ name: `the other ${(told.used - shown).toLocaleString("en")} places`, value: share - known });
     parts.push({ name: "the row's share", value: share });
   }
-  return make("div", {}, explained(say, said), signedBars(parts, "blame times what it met"));
+  return [explained(say, said), signedBars(parts, "blame times what it met")];
 }
 
 const tokenAt = (use, tokens) => (tokens?.[use.place] ? `'${visible(tokens[use.place])}'` : "");

@@ -2,7 +2,7 @@
 
 import { make } from "../make.js";
 import { number, signed } from "../words.js";
-import { move, pair, toldLines } from "./drawings.js";
+import { move, pair, put, toldLines } from "./drawings.js";
 import { shares, written } from "./pin.js";
 import { explained } from "./say.js";
 
@@ -21,16 +21,19 @@ export async function weight(step, place) {
   const formula = (line) => (line.filled ? `${line.formula} = ${line.filled}` : line.formula);
   const [old, now] = pair(told.old, told.new), parameter = `dict(model.named_parameters())["${name}"]`;
   place.replaceChildren(
-    make("h2", {}, `One weight: ${whole}`), told.role && !step.walking ? make("p", {}, `It ${told.role}.`) : "",
-    make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
+    ...(step.walking ? [] : [
+      make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : "",
+      make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
+    ]),
     move(told.old, told.new, told.gradient, step.walking),
     explained(step.say, {
       plain: inWords(told, step.walking),
       maths: told.lines.map((line) => `${formula(line)} = ${number(line.result)}`),
       code: `W = ${parameter}\nW.grad[${at}]    # ${number(told.clipped)}\nW[${at}]         # ${old} -> ${now}`,
     }),
-    facts(told),
-    make("details", {}, make("summary", {}, "every number, from gradient to new weight"), toldLines(told.lines)),
+    step.walking ? "" : facts(told),
+    make("details", {}, make("summary", {}, "every number, from gradient to new weight"),
+      step.walking ? facts(told) : null, toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
     ...(step.walking ? [make("details", { id: "tries" }, make("summary", {}, "try it: move it a little, or give it another value"), tries)]
       : tries),
@@ -71,11 +74,21 @@ function inWords(told, walking) {
     + "or pulls weights towards 0.";
   const slope = `the gradient, ${signed(told.gradient)}, is how much the loss would change for each 1 that it is larger`;
   const sum = told.worked ? ` = ${told.worked}` : "";
-  if (walking) return [`${way}.${other ? against : ""}`]; // the rest stands above the stations
+  if (walking) return [`${way}.${other ? against : ""}`, adams(told)]; // the rest stands above the stations
   return [
     `${way}: ${slope}.${other ? against : ""}`,
     `${told.optimizer} made of it a change of ${signed(told.change)}${sum}: ${pair(told.old, told.new).join(" became ")}.`,
   ];
+}
+
+/** Of AdamW the quotient that makes a step, in words; null of others, whose sum stands above the stations. */
+function adams({ optimizer, lines, numbers, rate, old }) {
+  const result = (sign) => lines.find((line) => line.formula.startsWith(sign))?.result;
+  const [mean, squares] = ["m̂ =", "v̂ ="].map(result);
+  if (optimizer !== "AdamW" || squares === undefined) return null;
+  const usual = Math.sqrt(squares) + numbers.epsilon, step = -rate * mean / usual, pull = -rate * numbers.decay * old;
+  return `The mean of its latest gradients is ${signed(mean)}, their usual size ${number(usual)}: -${number(rate)} · ${put(mean)} / `
+    + `${number(usual)} = ${signed(step)}.${pull ? ` The pull towards 0 adds ${signed(pull)}.` : ""}`;
 }
 
 /** The gradient checked by moving the weight: no calculus, only two more losses. */

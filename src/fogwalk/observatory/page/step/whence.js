@@ -13,7 +13,8 @@ export async function whence(step) {
   if (!most || at < 0) return null;
   const told = at === layers.length - 1 ? ofTheLoss(pinned, most, await step.station("loss"))
     : await ofTheLayerAfter(step, pinned, most, layers[at + 1]);
-  return told ? make("div", { class: "whence" }, make("h3", {}, "How δ comes about"), explained(step.say, told)) : null;
+  const title = step.walking ? null : make("h3", {}, "How δ comes about"); // then it is in a fold that is called so
+  return told ? make("div", { class: "whence" }, title, explained(step.say, told)) : null;
 }
 
 /** What the last layer makes are the scores: their blame is the slope of the loss. */

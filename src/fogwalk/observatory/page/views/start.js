@@ -33,6 +33,7 @@ export const start = {
   async draw(place, { list }) {
     if (recording) return sent(place, list.runs[0], recording.held);
     const own = list.runs.filter((run) => !run.recorded), carried = list.runs.filter((run) => run.recorded);
+    const latest = own.find((run) => run.step && !run.wrong);
     const form = await train().catch((error) => make("p", { class: "trouble" }, error.message));
     const recorded = "Recorded when this Fogwalk was made; every step of them can be looked into.";
     const none = `There is none in ${list.folder} yet. Below are runs to look at meanwhile.`;
@@ -40,7 +41,7 @@ export const start = {
       make("strong", {}, title), make("span", { class: "quiet" }, words), make("pre", { tabindex: "0" }, lines.join("\n")));
     place.append(
       make("h1", {}, this.question),
-      invited(list.runs),
+      invited(list.runs, latest, `of ${latest?.name}`),
       make("section", { id: "train" }, make("h2", {}, "Train one"), form),
       make("section", {}, make("h2", {}, "Your runs"), own.length ? cards(own) : make("p", {}, none), older(list)),
       carried.length ? make("section", {}, make("h2", {}, "Runs that come along"),

@@ -171,7 +171,9 @@ class OneStep {
   /** What stands above the stations: the pinned weight, why it is not there, or a word on how to follow one. */
   above() {
     const unpin = () => this.pin(null);
-    if (this.pinned) return strip(this.followed, this.station_, this.found, { unpin, next: this.next(), check: () => this.check() });
+    if (this.pinned) return strip(this.followed, this.station_, this.found, {
+      unpin, next: this.next(), check: () => this.check(), another: () => this.check("tried"),
+    });
     if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
     return make("p", { class: "trouble" }, words, make("button", { onclick: unpin }, "unpin (Esc)"));
@@ -296,10 +298,11 @@ class OneStep {
     return this.strip.querySelector("button")?.focus();
   }
 
-  /** The row that says most of the weight, so that its numbers are large enough to be read. */
+  /** The row that says most of the weight, the way that all say together: its numbers are large enough to be read. */
   async toLoudest() {
     const before = { number: this.number, row: this.row };
-    const { shares } = await this.ask("weight", { ...this.weight, row: before.row }), [[row] = []] = shares;
+    const { shares, gradient } = await this.ask("weight", { ...this.weight, row: before.row });
+    const [row] = shares.find(([, share]) => share * gradient > 0) ?? shares[0] ?? [];
     if (row === undefined || row === before.row || row >= this.found.structure.rows) return;
     const found = await ask(`${at(this.run)}/steps/${before.number}`, { row });
     if (!this.panel.isConnected || before.number !== this.number || before.row !== this.row) return;
@@ -308,13 +311,13 @@ class OneStep {
     go({ row }, { quietly: true });
   }
 
-  /** The pinned weight's gradient, tried by moving it: at the station that tells how it moved. */
-  async check() {
+  /** The pinned weight's gradient, tried by moving it, or another value for it: at the station that tells how it moved. */
+  async check(what = "nudge") {
     this.pickWeight(this.wanted.name, this.wanted.at);
     await this.to("update");
     document.getElementById("tries")?.setAttribute("open", "");
-    document.getElementById("nudge")?.click();
-    document.getElementById("nudge")?.focus();
+    if (what === "nudge") document.getElementById(what)?.click();
+    document.getElementById(what)?.focus();
   }
 
   /** Pin a weight, or none: then the focus goes back to where it was pinned, or else to the station. */
