@@ -49,6 +49,15 @@ def test_from_the_first_page_to_one_update_takes_less_than_three_minutes(view: s
     expect(strip).to_contain_text(" became ")
 
 
+@pytest.mark.parametrize("run", ["book", "adam", "digits"])
+def test_through_ones_own_run_it_takes_less_than_three_minutes_too(run: str, window: Window) -> None:
+    stops = walk(window.page, f"{window.server.address}/?view=live&run={run}", "of this run")
+    words = ", ".join(f"{stop.name} {stop.words} words" for stop in stops)
+    assert f"run={run}" in window.page.url
+    assert [stop.name for stop in stops] == ["opened", *STATIONS]
+    assert sum(stop.seconds for stop in stops) < 180, words
+
+
 def test_what_a_page_takes_is_its_words_and_the_presses_to_it() -> None:
     assert Stop("batch", 100, 2).seconds == pytest.approx(100 / WORDS + 2 * PRESS) == pytest.approx(36.0)
 
@@ -195,23 +204,24 @@ def test_back_leads_through_the_walk_and_another_screen_does_not_end_it(window: 
 
 @pytest.mark.parametrize("run", ["adam", "book"])
 def test_adams_step_is_told_as_the_quotient_that_it_is(run: str, window: Window, observed: Path) -> None:
-    page = window.open(
-        "step", run, step=7, walk=1, pin="layers.0.weight[1,0]" if run == "adam" else "head.weight[1,2]"
-    )
+    page = window.open("step", run, step=7, walk=1, pin="layers.0.weight[1,0]" if run == "adam" else "head.weight[1,2]")
     page.wait_for_function(DRAWN, arg="batch")
     to(page, "update")
     one, words = told(page, observed, run, 7), page.locator("#station .said").last.inner_text()
     assert one.optimizer == "AdamW"
     found = re.search(
-        r"usual size (\S+): -(\S+) · \(?([-\d.e]+)\)? / (\S+) = (\S+)\.(?: The pull towards 0 adds (\S+)\.)?", words
+        r"usual size (\S+): -(\S+) · \(?([-\d.e]+)\)? / (\S+) = ([^;\s]+?)(?:; with the pull towards 0 (\S+))?\.$",
+        words,
     )
     assert found, words
     size, rate, mean, again, step = map(float, found.groups()[:5])
     assert size == again
     assert step == pytest.approx(-rate * mean / size, rel=2e-3)
-    assert (found[6] is not None) == (one.numbers["decay"] > 0 and one.old != 0)
-    assert step + float(found[6] or 0) == pytest.approx(one.change, rel=2e-3)
-    assert f"moved the weight by {found[5] if not found[6] else ''}" in page.locator(".pinned").inner_text()
+    pull = -rate * one.numbers["decay"] * one.old
+    assert not (found[6] and not pull)
+    assert step + pull == pytest.approx(one.change, rel=2e-3)
+    assert ("Scaled, its gradient is" in words) == (one.clipped != one.gradient)
+    assert f"moved the weight by {found[6] or found[5]}: " in page.locator(".pinned").inner_text()
 
 
 def test_what_is_followed_at_a_place_says_what_its_row_says(window: Window, observed: Path) -> None:

@@ -36,14 +36,14 @@ class Stop:
         return self.words / WORDS + self.presses * PRESS
 
 
-def walk(page: Page, address: str) -> list[Stop]:
+def walk(page: Page, address: str, link: str = "Follow one weight") -> list[Stop]:
     """Every sentence that is in sight is read, and nothing is unfolded; of the first page all that stands before its invitation
-    and this itself. Press by press to the station that tells the update."""
+    and this itself, of which `link` is pressed. Press by press to the station that tells the update."""
     page.goto(address)
     page.locator(".invited").wait_for()
     begun: list[str] = page.evaluate(INVITED)
     stops, known = [Stop("opened", len(" ".join(begun).split()), 0)], set(begun)
-    page.get_by_role("link", name="Follow one weight").click()
+    page.get_by_role("link", name=link, exact=True).click()
     for station in STATIONS:
         if station != STATIONS[0]:
             page.get_by_role("button", name="go on with it").click()

@@ -20,7 +20,7 @@ FORMULAS = {
 }
 
 PLAIN = {
-    "cross-entropy": "An answer costs -log of the probability that the right one was given: certain and right costs 0, one in "
+    "cross-entropy": "An answer costs -ln of the probability that the right one was given: certain and right costs 0, one in "
     "two 0.69, one in a hundred 4.6.",
     "mean-squared": "Each answer costs the square of how far it is off: twice as far off costs four times as much.",
     "mean-absolute": "Each answer costs as much as it is off.",

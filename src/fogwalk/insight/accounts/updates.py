@@ -60,8 +60,8 @@ class AdamW:
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
         return (
-            "Each weight goes against the mean of its latest gradients, in steps of its own size: the more these gradients "
-            "vary, the smaller." + _pull(numbers)
+            "Each weight goes against the mean of its latest gradients over their usual size: it moves farthest where they "
+            "agree." + _pull(numbers)
         )
 
     def worked(self, moved: Moved, at: tuple[int, ...]) -> str:

@@ -43,7 +43,7 @@ export async function again(step) {
 function inWords(told) {
   const better = told.came < 0, changed = `${number(Math.abs(told.came))} ${better ? "less" : "more"}`;
   const worse = " A batch may get worse by its own step: the optimizer also follows what earlier batches taught.";
-  return "The same batch once more, with the weights as they are now: "
+  return "The same batch once more, with all the weights as they are now: "
     + `the loss was ${number(told.before)} and is ${number(told.after)}, ${changed}.${better ? "" : worse}`;
 }
 

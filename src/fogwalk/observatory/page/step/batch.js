@@ -47,7 +47,7 @@ function picker(step, row, words, ...inside) {
 }
 
 const BEYOND = "It is not among the rows that are shown here.";
-const FEW = 16; // places of a text that are enough to see what is asked
+const FEW = 8; // places of a text that are enough to see what is asked
 
 /** While a weight is followed: the row that is followed with it. */
 function pickedRow(step, told, texts) {

@@ -69,8 +69,8 @@ function inWords(told, known) {
   const above = `, more than the limit ${number(told.clip)}: each is scaled by ${number(told.scale)}.`;
   const clipped = told.scale < 1 ? above : told.clip ? `, within the limit ${number(told.clip)}.` : ".";
   return [
-    "Now backwards: how would the loss change if a number on the way were a little larger? That is its blame, its "
-      + "gradient. Each layer passes it back to the one before (the chain rule). "
+    "Now backwards: how would the loss change if a number on the way were a little larger? That is its gradient, "
+      + "its blame δ. Each layer passes it back to the one before (the chain rule). "
       + `${known.length > 1 ? ends : ""}`,
     known.length || told.scale < 1 ? `All gradients of the weights together are ${number(told.norm)} long${clipped}` : null,
   ];

@@ -31,7 +31,8 @@ function nameOf(row) {
 }
 
 /** A bar's number, and what it is made of before it. */
-const numberOf = (row, words) => make("span", { class: "number" }, row.note ? make("small", {}, `${row.note} `) : null, words);
+const numberOf = (row, words) => make("span", { class: "number" },
+  row.note ? make("small", {}, `${row.note.replace(/ =$/, "\u00a0=")} `) : null, words); // no sign stands alone on a line
 
 /** Bars to the left of a middle for what is below zero, to the right for what is above; `rows` are {name, value, note, open,
  * title}. */

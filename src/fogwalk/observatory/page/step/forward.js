@@ -29,8 +29,8 @@ export async function forward(step) {
   const bigness = `The bars show how large they are, on the whole: largest in ${largest.path}, ${number(largest.size)}. `;
   return [
     explained(step.say, {
-      plain: `Now the batch goes through the network: each of its ${layers.length} layers makes new numbers of those of `
-        + `the one before. ${step.walking ? "" : bigness}What ${last.path}, the last, makes ${end}.`
+      plain: `Now the batch goes through the network: each layer makes new numbers of those of the one before. `
+        + `${step.walking ? "" : bigness}What ${last.path}, the last, makes ${end}.`
         + (step.walking ? "" : " Click a layer to see it work."),
       maths: ["h₀ = x, hₗ = fₗ(hₗ₋₁)", `size = √mean(h²); of ${last.path}: ${number(last.size)}`],
       code: "outputs = model(batch.inputs)        # the forward pass",

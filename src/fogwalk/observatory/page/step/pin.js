@@ -29,7 +29,7 @@ export function strip(told, station, found, { unpin, next, check, another }) {
       next ? make("button", { class: told.brief ? "main" : null, onclick: next.go }, next.title) : null,
       station === "blame" ? make("button", { onclick: check }, "check its gradient by moving it") : null,
       after && told.brief ? make("button", { onclick: another }, "what if it were another?") : null,
-      make("button", { onclick: unpin, title: "Esc does it too" }, "unpin (Esc)")));
+      make("button", { onclick: unpin, title: "Esc does it too" }, told.brief ? "stop following (Esc)" : "unpin (Esc)")));
 }
 
 /** The tokens within a sentence with their blanks visible. */
@@ -85,7 +85,8 @@ const HERE = {
   blame(told) {
     if (!told.shares.length) return `Its gradient is ${signed(told.gradient)}.`;
     const [row, share] = told.share === null ? told.shares[0] : [told.row, told.share];
-    return `Its gradient, ${signed(told.gradient)}, is what all ${told.records} rows say, added up; row ${row} says ${signed(share)}.`;
+    return `Its gradient, ${signed(told.gradient)}, is what all ${told.records} rows say, each by its part in the mean, added up; `
+      + `row ${row} says ${signed(share)}.`;
   },
   update(told) {
     if (!told.worked) return "No update was made: the weight stays as it is.";
@@ -133,9 +134,12 @@ export function chain(told, tokens, say) {
   if (!told.blamed.length) return [];
   const shown = told.blamed.length, many = told.used.toLocaleString("en");
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
-  const [one] = told.blamed, sum = `δ · x = ${put(one.blame)} · ${put(one.read)} = ${signed(shareOf(one))}`;
-  const plain = `In row ${told.row}: δ, the blame of what the weight makes, times x, the number that it met`
-    + `${told.used > 1 ? `, at each of its ${many} places${told.brief ? ", added up" : few}` : `: ${sum}`}.`;
+  const one = told.focus ?? told.blamed[0], sum = `${put(one.blame)} · ${put(one.read)} = ${signed(shareOf(one))}`;
+  const everywhere = told.used > 1 ? `: so at each of its ${many} places, and added up` : "";
+  const plain = told.used > 1 && !told.brief
+    ? `In row ${told.row}: δ, the blame of what the weight makes, times x, the number that it met, at each of its ${many} places${few}.`
+    : `In row ${told.row}${place(told, one)} δ of the sum that the weight is a part of, times the number that it met, is `
+      + `${sum}${everywhere}.`;
   const said = { plain, maths: "∂L/∂W = Σ δ·x, over all rows and places; x what the weight met, 1 for a bias", code: CHAIN };
   const part = (use) => ({
     name: named(told, use, tokens), value: shareOf(use), note: `${put(use.blame)} · ${put(use.read)} =`,

@@ -82,13 +82,15 @@ function inWords(told, walking) {
 }
 
 /** Of AdamW the quotient that makes a step, in words; null of others, whose sum stands above the stations. */
-function adams({ optimizer, lines, numbers, rate, old }) {
+function adams({ optimizer, lines, numbers, rate, gradient, clipped, change }) {
   const result = (sign) => lines.find((line) => line.formula.startsWith(sign))?.result;
   const [mean, squares] = ["m̂ =", "v̂ ="].map(result);
   if (optimizer !== "AdamW" || squares === undefined) return null;
-  const usual = Math.sqrt(squares) + numbers.epsilon, step = -rate * mean / usual, pull = -rate * numbers.decay * old;
-  return `The mean of its latest gradients is ${signed(mean)}, their usual size ${number(usual)}: -${number(rate)} · ${put(mean)} / `
-    + `${number(usual)} = ${signed(step)}.${pull ? ` The pull towards 0 adds ${signed(pull)}.` : ""}`;
+  const usual = Math.sqrt(squares) + numbers.epsilon, step = signed(-rate * mean / usual);
+  const scaled = clipped === gradient ? "The" : `Scaled, its gradient is ${signed(clipped)}; the`;
+  const pulled = numbers.decay && step !== signed(change) ? `; with the pull towards 0 ${signed(change)}` : "";
+  return `${scaled} mean with those of earlier steps is ${signed(mean)}, their usual size ${number(usual)}: `
+    + `-${number(rate)} · ${put(mean)} / ${number(usual)} = ${step}${pulled}.`;
 }
 
 /** The gradient checked by moving the weight: no calculus, only two more losses. */
