@@ -150,7 +150,7 @@ def test_a_weight_is_followed_in_a_file(name: str, opens: Any) -> None:
     for _ in range(5):
         page.get_by_role("button", name="go on with it").click()
     expect(page.locator("#tab-again")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".pinned")).to_contain_text("what was promised")
+    expect(page.locator(".pinned")).to_contain_text("That was one update of one weight")
     assert page.locator("#screen .trouble").count() == 0
 
 

@@ -41,7 +41,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, small_text: str) -> Path:
 @pytest.fixture(autouse=True)
 def _there(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop)
-    monkeypatch.setenv("COLUMNS", "100")
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:

@@ -45,8 +45,7 @@ RUNS = {
 
 @pytest.fixture(autouse=True)
 def _whatever_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of a hundred columns; and a slow machine looks as often as a quick one."""
-    monkeypatch.setenv("COLUMNS", "100")
+    """A slow machine looks as often as a quick one."""
     monkeypatch.setattr(recorder, "FREE", 1e9)
 
 

@@ -36,7 +36,7 @@ def reckoned(filled: str, sigma: str = "") -> tuple[float, float] | None:
     if not text or any(mark in text for mark in ("Σ", "=", "from", "E[")):
         return None
     text = re.sub(rf"√({NUMBER})", r"sqrt(\1)", text)
-    text = re.sub(r"^-log (.+)$", r"-log(\1)", text)
+    text = re.sub(r"^-ln (.+)$", r"-log(\1)", text)
     text = re.sub(r"\be\*\*", "exp(1)**", text)
     scope: dict[str, Any] = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp, "max": max, "__builtins__": {}}
     if sigma in FUNCTIONS:

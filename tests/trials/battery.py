@@ -45,7 +45,7 @@ def commit() -> str:
 def drawn(battery: Battery) -> list[int]:
     """The trials this commit runs in `make test-slow`."""
     chance = random.Random(f"{battery.name} {commit()}")
-    return sorted(chance.sample(range(battery.size), min(battery.draws, battery.size)))
+    return sorted(chance.sample(range(battery.size), battery.draws))
 
 
 def run(battery: Battery, numbers: Iterable[int], jobs: int) -> list[Outcome]:
@@ -55,7 +55,11 @@ def run(battery: Battery, numbers: Iterable[int], jobs: int) -> list[Outcome]:
 
         def one(number: int) -> Outcome:
             with tempfile.TemporaryDirectory() as folder:
-                outcome = battery.trial(shared, number, Path(folder))
+                try:
+                    outcome = battery.trial(shared, number, Path(folder))
+                except Exception as error:
+                    error.add_note(f"in trial {number} of {battery.name}")
+                    raise
             told = "ok" if outcome.passed else "FAILED"
             print(f"{battery.name} {number}: {told}  {outcome.phase}  {outcome.details}", flush=True)
             return outcome

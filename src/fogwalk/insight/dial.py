@@ -43,9 +43,6 @@ class Dial:
     share: float | None
     records: int
     optimizer: str
-    formula: str
-    plain: str
-    code: str
     rate: float
     numbers: dict[str, float]
     old: float
@@ -104,9 +101,6 @@ def dial(step: Step, name: str, at: tuple[int, ...], row: int = 0) -> Dial:
         share=float(shares[row]) if shares is not None and len(owners) == 1 else None,
         records=len(step.captured.targets),
         optimizer=moved.optimizer,
-        formula=rule.formula(moved.numbers),
-        plain=rule.plain(moved.numbers),
-        code=rule.code(moved.numbers),
         rate=moved.rate,
         numbers=dict(moved.numbers),
         old=float(moved.old[at]),

@@ -10,7 +10,7 @@ from torch import Tensor
 from fogwalk.insight.accounts.protocol import Line, low, number, signed
 
 FORMULAS = {
-    "cross-entropy": ("l = -log p[right], p = softmax(scores)", "∂L/∂score[k] = (p[k] - 1 if k is right)·c"),
+    "cross-entropy": ("l = -ln p[right], p = softmax(scores)", "∂L/∂score[k] = (p[k] - 1 if k is right)·c"),
     "mean-squared": ("l = (y - right)²", "∂L/∂y = 2·(y - right)·c"),
     "mean-absolute": ("l = |y - right|", "∂L/∂y = sign(y - right)·c"),
     "huber": (
@@ -28,7 +28,7 @@ PLAIN = {
     "off, so that a few wild ones do not rule.",
 }
 CODE = {
-    "cross-entropy": "loss = F.cross_entropy(scores, right)    # the mean of -log softmax(scores)[right]",
+    "cross-entropy": "loss = F.cross_entropy(scores, right)    # the mean of -ln softmax(scores)[right]",
     "mean-squared": "loss = F.mse_loss(y, right)              # the mean of (y - right)²",
     "mean-absolute": "loss = F.l1_loss(y, right)               # the mean of |y - right|",
     "huber": "loss = F.huber_loss(y, right)            # half the square up to 1, then straight",
@@ -55,9 +55,7 @@ class Loss:
         own, each = ("", "") if self.weights is None else ("w[right]·", "w·")
         if not self.smoothing:
             return f"l = -{own}log p[right], p = softmax(scores), w the weight of a class"
-        spread = (
-            f"l = (1 - s)·{own}(-log p[right]) + s·mean({each}(-log p)), p = softmax(scores), s = {self.smoothing:g}"
-        )
+        spread = f"l = (1 - s)·{own}(-ln p[right]) + s·mean({each}(-ln p)), p = softmax(scores), s = {self.smoothing:g}"
         return spread + (", w the weight of a class" if own else "")
 
     @property
@@ -153,8 +151,8 @@ class Loss:
                 ),
                 Line(
                     what="how surprised it is by it",
-                    formula="l = -log p",
-                    filled=f"-log {number(float(p[k]))}",
+                    formula="l = -ln p",
+                    filled=f"-ln {number(float(p[k]))}",
                     result=each,
                 ),
             ]
@@ -214,7 +212,7 @@ class Loss:
             return [
                 Line(
                     what="how surprised it is by it, by the weight of its class",
-                    formula="l = w·(-log p)",
+                    formula="l = w·(-ln p)",
                     filled=f"{number(own)}·{number(float(surprise[k]))}",
                     result=plain,
                 ),
@@ -228,7 +226,7 @@ class Loss:
         return [
             Line(
                 what="how surprised it is, by the weight of the class and what is spread over all of them",
-                formula="l = (1 - s)·w·(-log p) + s·mean(w·(-log p))",
+                formula="l = (1 - s)·w·(-ln p) + s·mean(w·(-ln p))",
                 filled=f"(1 - {spread:g})·{number(own)}·{number(float(surprise[k]))} + {spread:g}·{number(mean)}",
                 result=(1 - spread) * plain + spread * mean,
             ),

@@ -296,6 +296,7 @@ class Muon:
         return momentum * before + (1 - momentum) * moved.clipped
 
 
+SWITCHES = ("momentum", "decay")  # numbers that do nothing where they are 0: then the rule leaves them out
 UPDATES: dict[str, AdamW | Sgd | Muon] = {"AdamW": AdamW(), "SGD": Sgd(), "Muon": Muon()}
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import largest_at, number, signed
-from fogwalk.insight.accounts.updates import UPDATES, Moved, by_optimizer
+from fogwalk.insight.accounts.updates import SWITCHES, UPDATES, Moved, by_optimizer
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.entry import change_of, lines_of
@@ -186,7 +186,7 @@ def _loss(step: Step, row: int) -> list[str]:
             for place in order
         ]
         lines += paragraph("", f"row {row}, where it was most surprised:", indent=LABEL)
-        lines += table(("place", "token", "right is", "p[right]", "-log p", "likeliest"), rows, right=(0, 3, 4))
+        lines += table(("place", "token", "right is", "p[right]", "-ln p", "likeliest"), rows, right=(0, 3, 4))
     else:
         lines += _answers(step, each)
     kept = "" if step.captured.rows >= step.settings.training.batch else f" of the first {step.captured.rows} records"
@@ -261,9 +261,11 @@ def _update(step: Step) -> list[str]:
         lines += paragraph("", f"{kind}: {UPDATES[kind].formula(subject)}", indent=LABEL)
         for (name, rate, numbers), moved_so in kinds.items():
             if name == kind:
-                told = ", ".join(f"{GREEK[what]} = {value:g}" for what, value in numbers)
+                told = "".join(
+                    f", {GREEK[what]} = {value:g}" for what, value in numbers if value or what not in SWITCHES
+                )
                 named = ", ".join(moved_so[:3]) + (f" and {len(moved_so) - 3} more" if len(moved_so) > 3 else "")
-                lines += paragraph("", f"with η = {rate:.4g}, {told}: {named}", indent=LABEL + 2)
+                lines += paragraph("", f"with η = {rate:.4g}{told}: {named}", indent=LABEL + 2)
     rows = [
         (
             moved.name if len(moved.name) <= LONGEST else "…" + moved.name[1 - LONGEST :],

@@ -6,8 +6,8 @@ import { held } from "./recorded.js";
 
 export const EARLY = 20; // the step at which a weight is followed where none was picked: at the end of a run weights hardly move
 
-/** The way there: through a step of the simplest run there is, or of one's own, where it has made one; `words` name that. */
-export function invited(runs, own = null, words = "of this run") {
+/** The way there: through a step of the simplest run there is, or of one's own, where it has made one; `name` is what that is called. */
+export function invited(runs, own = null, name = "this run") {
   const simple = runs.find((run) => run.recorded && run.kind === "plain" && !run.wrong && run.name !== own?.name);
   const step = (run) => (run.step >= EARLY ? held(EARLY, run.step) : null);
   const link = (run, words) => make("a", {
@@ -15,7 +15,7 @@ export function invited(runs, own = null, words = "of this run") {
   }, words);
   const first = simple ?? (own?.step ? own : null);
   if (!first) return "";
-  const which = simple ? "a small network that comes along" : "this run";
-  const or = simple && own?.step ? [", or ", link(own, words)] : [];
+  const which = simple ? "a small network that comes along" : name;
+  const or = simple && own?.step ? [", or ", link(own, `of ${name}`)] : [];
   return make("p", { class: "invited" }, "New here? ", link(first, "Follow one weight"), ` through one step of ${which}`, ...or, ".");
 }

@@ -12,6 +12,9 @@ export function plain(token, most = Infinity) {
 /** A token as it stands in a sentence: within its marks, for it may be a comma; its blanks visible as everywhere. */
 export const spoken = (token) => token.replace(/ /g, "␣");
 
+/** A sentence with the blanks of the tokens that it names visible. */
+export const quoted = (words) => words.replace(/(['"])[^'"]*\1/g, spoken);
+
 /** A text whose numbers do not break at the hyphen of their power: 3.690e-05 stays in one line. */
 export const unbroken = (text) => text.split(/(\d[\d.]*e[+-]\d+)/)
   .map((part, at) => (at % 2 ? make("span", { class: "unbroken" }, part) : part)).filter(Boolean);

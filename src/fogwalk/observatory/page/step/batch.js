@@ -51,7 +51,7 @@ const FEW = 8; // places of a text that are enough to see what is asked
 
 /** While a weight is followed: the row that is followed with it. */
 function pickedRow(step, told, texts) {
-  const title = make("h2", {}, `Row ${step.row}, which is followed with the weight`);
+  const title = make("h2", {}, `Row ${step.row}${step.pinned ? ", which is followed with the weight" : ""}`);
   if (!texts && told.pictures) {
     const image = told.pictures[step.row];
     return make("div", {}, title, image ? make("div", { class: "image" }, enlarged(image, told.shape),

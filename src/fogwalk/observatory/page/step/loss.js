@@ -52,14 +52,14 @@ function inWords(step, told, texts, classes) {
   return [told.plain, `${wrong}${guess} ${mean}, which the step is to make smaller.`];
 }
 
-/** Whether an answer costs -log p alone: neither weighed nor smoothed. */
-export const isBare = (told) => told.formula.startsWith("l = -log") && !told.share.includes("weights");
+/** Whether an answer costs -ln p alone: neither weighed nor smoothed. */
+export const isBare = (told) => told.formula.startsWith("l = -ln") && !told.share.includes("weights");
 
 /** An answer, the followed or the costliest, with its numbers put in. */
 function worked(told, worst, texts, classes) {
   const at = named(worst, texts), cost = number(worst.loss);
   if (!classes) return `${at}: y = ${number(worst.y)}, right = ${number(worst.target)}, l = ${cost}`;
-  return isBare(told) ? `${at}: -log ${number(worst.p)} = ${cost}` : `${at}: l = ${cost}, p = ${number(worst.p)}`;
+  return isBare(told) ? `${at}: -ln ${number(worst.p)} = ${cost}` : `${at}: l = ${cost}, p = ${number(worst.p)}`;
 }
 
 function rows(step, told) {

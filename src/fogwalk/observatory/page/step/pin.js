@@ -2,7 +2,7 @@
 
 import { make } from "../make.js";
 import { number, signed } from "../words.js";
-import { spoken } from "../round/names.js";
+import { quoted } from "../round/names.js";
 import { pair, put, signedBars, visible } from "./drawings.js";
 import { explained } from "./say.js";
 
@@ -18,7 +18,7 @@ export const written = (name, at) => `${name}[${[at].flat().join(",")}]`;
 
 /** The strip above the stations; `told` is the weight as the server tells it. */
 export function strip(told, station, found, { unpin, next, check, another }) {
-  const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${shown(told.role)}.` : ".";
+  const name = make("strong", {}, written(told.name, told.at)), role = told.role ? ` ${quoted(told.role)}.` : ".";
   const whole = `its gradient ${signed(told.gradient)}; this step changes it by ${signed(told.change)}.`;
   const change = told.brief ? "." : `, ${whole}`; // while it is followed each station adds what it tells
   const after = station === "again" && told.worked, [was, is] = pair(told.old, told.new);
@@ -28,12 +28,10 @@ export function strip(told, station, found, { unpin, next, check, another }) {
     make("div", { class: "controls" },
       next ? make("button", { class: told.brief ? "main" : null, onclick: next.go }, next.title) : null,
       station === "blame" ? make("button", { onclick: check }, "check its gradient by moving it") : null,
-      after && told.brief ? make("button", { onclick: another }, "what if it were another?") : null,
+      after && told.brief && another ? make("button", { onclick: another }, "what if it were another?") : null,
       make("button", { onclick: unpin, title: "Esc does it too" }, told.brief ? "stop following (Esc)" : "unpin (Esc)")));
 }
 
-/** The tokens within a sentence with their blanks visible. */
-const shown = (words) => words.replace(/'[^']*'/g, spoken);
 
 /** Where none is pinned: one can be picked, to be followed through all stations; at an early step, where one is given. */
 export function invitation(follow, early) {
@@ -95,6 +93,7 @@ const HERE = {
     return `${told.optimizer} moved the weight by ${sum}: ${pair(told.old, told.new).join(" became ")}.`;
   },
   again(told) {
+    if (!told.worked) return "No update was made: here the run ended.";
     if (told.brief) return "That was one update of one weight. With the next batch all of it begins anew.";
     const part = `${put(told.gradient)} · ${put(told.change)} = ${signed(told.gradient * told.change)}`;
     return `Its gradient times its change, ${part}, is its part of what was promised.`;
@@ -135,10 +134,11 @@ export function chain(told, tokens, say) {
   const shown = told.blamed.length, many = told.used.toLocaleString("en");
   const few = told.used > shown ? `; the ${shown} largest of ${many} places` : "";
   const one = told.focus ?? told.blamed[0], sum = `${put(one.blame)} · ${put(one.read)} = ${signed(shareOf(one))}`;
+  const whole = /Linear|Conv/.test(told.type) ? "the sum that the weight is a part of" : "what the weight makes";
   const everywhere = told.used > 1 ? `: so at each of its ${many} places, and added up` : "";
   const plain = told.used > 1 && !told.brief
     ? `In row ${told.row}: δ, the blame of what the weight makes, times x, the number that it met, at each of its ${many} places${few}.`
-    : `In row ${told.row}${place(told, one)} δ of the sum that the weight is a part of, times the number that it met, is `
+    : `In row ${told.row}${place(told, one)} δ of ${whole}, times the number that it met${isBias(told) ? ", 1 for a bias" : ""}, is `
       + `${sum}${everywhere}.`;
   const said = { plain, maths: "∂L/∂W = Σ δ·x, over all rows and places; x what the weight met, 1 for a bias", code: CHAIN };
   const part = (use) => ({

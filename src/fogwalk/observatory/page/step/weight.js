@@ -1,6 +1,7 @@
 // One weight: how it moved, number by number; whether its gradient is true; and what the loss would be if it were another.
 
 import { make } from "../make.js";
+import { quoted } from "../round/names.js";
 import { number, signed } from "../words.js";
 import { move, pair, put, toldLines } from "./drawings.js";
 import { shares, written } from "./pin.js";
@@ -15,27 +16,28 @@ export async function weight(step, place) {
     return place.replaceChildren(make("p", { class: "trouble" }, error.message));
   }
   const whole = written(name, at), pinned = step.isPinned(whole);
+  const own = step.walking && pinned; // then the strip above the stations tells what it is
   const pin = make("button", { id: "pin", "aria-pressed": String(pinned), onclick: () => step.pin(pinned ? null : whole) },
     pinned ? "Unpin this weight" : "Pin this weight");
   const tries = [finite(step, told), trial(step, told)];
   const formula = (line) => (line.filled ? `${line.formula} = ${line.filled}` : line.formula);
   const [old, now] = pair(told.old, told.new), parameter = `dict(model.named_parameters())["${name}"]`;
   place.replaceChildren(
-    ...(step.walking ? [] : [
-      make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${told.role}.`) : "",
+    ...(own ? [] : [
+      make("h2", {}, `One weight: ${whole}`), told.role ? make("p", {}, `It ${quoted(told.role)}.`) : "",
       make("div", { class: "controls" }, pin, make("span", { class: "quiet" }, "stays in sight at every station")),
     ]),
-    move(told.old, told.new, told.gradient, step.walking),
+    move(told.old, told.new, told.gradient, own),
     explained(step.say, {
-      plain: inWords(told, step.walking),
+      plain: inWords(told, own),
       maths: told.lines.map((line) => `${formula(line)} = ${number(line.result)}`),
       code: `W = ${parameter}\nW.grad[${at}]    # ${number(told.clipped)}\nW[${at}]         # ${old} -> ${now}`,
     }),
-    step.walking ? "" : facts(told),
+    own ? "" : facts(told),
     make("details", {}, make("summary", {}, "every number, from gradient to new weight"),
-      step.walking ? facts(told) : null, toldLines(told.lines)),
+      own ? facts(told) : null, toldLines(told.lines)),
     make("details", {}, make("summary", {}, "what each row says of it"), shares(told, step.pickRow)),
-    ...(step.walking ? [make("details", { id: "tries" }, make("summary", {}, "try it: move it a little, or give it another value"), tries)]
+    ...(own ? [make("details", { id: "tries" }, make("summary", {}, "try it: move it a little, or give it another value"), tries)]
       : tries),
   );
 }
@@ -82,14 +84,15 @@ function inWords(told, walking) {
 }
 
 /** Of AdamW the quotient that makes a step, in words; null of others, whose sum stands above the stations. */
-function adams({ optimizer, lines, numbers, rate, gradient, clipped, change }) {
+function adams({ optimizer, lines, numbers, memory, rate, gradient, clipped, change }) {
   const result = (sign) => lines.find((line) => line.formula.startsWith(sign))?.result;
   const [mean, squares] = ["m̂ =", "v̂ ="].map(result);
   if (optimizer !== "AdamW" || squares === undefined) return null;
   const usual = Math.sqrt(squares) + numbers.epsilon, step = signed(-rate * mean / usual);
-  const scaled = clipped === gradient ? "The" : `Scaled, its gradient is ${signed(clipped)}; the`;
+  const scaled = clipped === gradient ? "The mean of its gradient and" : `Scaled, its gradient is ${signed(clipped)}; the mean with`;
+  const who = memory.step?.[0] === 0 ? "At the first step the mean is the gradient itself," : `${scaled} those of earlier steps is`;
   const pulled = numbers.decay && step !== signed(change) ? `; with the pull towards 0 ${signed(change)}` : "";
-  return `${scaled} mean with those of earlier steps is ${signed(mean)}, their usual size ${number(usual)}: `
+  return `${who} ${signed(mean)}, their usual size ${number(usual)}: `
     + `-${number(rate)} · ${put(mean)} / ${number(usual)} = ${step}${pulled}.`;
 }
 

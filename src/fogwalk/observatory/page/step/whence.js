@@ -6,7 +6,7 @@ import { put, visible } from "./drawings.js";
 import { isBare } from "./loss.js";
 import { explained } from "./say.js";
 
-/** Of the pinned weight, at the place of the picked row where it was blamed most. */
+/** Of the pinned weight, at the place of the picked row where it was most of what the row says comes from. */
 export async function whence(step) {
   const { pinned, few: { focus: most }, found: { layers } } = step;
   const at = layers.findIndex((one) => one.path === pinned.path);

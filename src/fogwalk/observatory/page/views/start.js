@@ -41,7 +41,7 @@ export const start = {
       make("strong", {}, title), make("span", { class: "quiet" }, words), make("pre", { tabindex: "0" }, lines.join("\n")));
     place.append(
       make("h1", {}, this.question),
-      invited(list.runs, latest, `of ${latest?.name}`),
+      invited(list.runs, latest, latest?.name),
       make("section", { id: "train" }, make("h2", {}, "Train one"), form),
       make("section", {}, make("h2", {}, "Your runs"), own.length ? cards(own) : make("p", {}, none), older(list)),
       carried.length ? make("section", {}, make("h2", {}, "Runs that come along"),

@@ -112,6 +112,7 @@ class OneStep {
     this.rowField.max = this.found.structure.rows - 1;
     await this.redraw();
     if (this.asked && !this.wanted) await this.follow();
+    else if (this.walking) this.strip.querySelector("button")?.focus({ preventScroll: true }); // Enter alone leads on
   }
 
   to(station) {
@@ -172,7 +173,7 @@ class OneStep {
   above() {
     const unpin = () => this.pin(null);
     if (this.pinned) return strip(this.followed, this.station_, this.found, {
-      unpin, next: this.next(), check: () => this.check(), another: () => this.check("tried"),
+      unpin, next: this.next(), check: () => this.check(), another: recording ? null : () => this.check("tried"),
     });
     if (!this.lost) return invitation(() => this.follow(), this.early);
     const words = `The pinned weight is not here: ${this.lost} `;
@@ -193,12 +194,11 @@ class OneStep {
     this.row = row;
     this.rowField.value = row;
     go({ row }, { quietly: true });
-    return this.tellAnew().catch((error) => { if (row === this.row) this.failed(error); });
-  }
-
-  failed(error) {
-    this.panel.removeAttribute("aria-busy");
-    this.panel.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
+    return this.tellAnew().catch((error) => {
+      if (row !== this.row) return;
+      this.panel.removeAttribute("aria-busy");
+      this.panel.replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message), instead(error) ?? "");
+    });
   }
 
   /** Where no step was picked, an early one; where that cannot be made again, the one that is shown. */
@@ -218,6 +218,7 @@ class OneStep {
   /** Another step of the run. */
   toStep(number) {
     this.number = number;
+    this.last = Math.max(this.last, number); // a training goes on
     return this.tellAnew();
   }
 
@@ -259,19 +260,12 @@ class OneStep {
 
   /** The station after this one; after the last, the next step. */
   next() {
+    const later = (this.number + 1).toLocaleString("en");
     const [id, title] = STATIONS[STATIONS.findIndex(([one]) => one === this.station_) + 1] ?? [];
     const onwards = () => this.strip.querySelector("button")?.focus(); // so that Enter alone leads through all stations
     if (id) return { title: `go on with it: ${title} →`, go: () => this.to(id).then(onwards) };
-    const number = this.number < this.last ? held(this.number + 1, this.number) : this.number;
-    if (number <= this.number) return null;
-    return { title: `go on with it: step ${number.toLocaleString("en")} →`, go: () => this.intoStep(number).then(onwards) };
-  }
-
-  /** The pinned weight in a later step, from its first station on. */
-  async intoStep(number) {
-    go({ station: STATIONS[0][0], step: number }, { quietly: true, back: true });
-    this.station_ = STATIONS[0][0];
-    await this.toStep(number).then(() => this.moved(number), (error) => { if (number === this.number) this.failed(error); });
+    if (recording || this.number >= this.last) return null; // a file holds other weights of other steps
+    return { title: `go on with it: step ${later} →`, go: () => go({ station: STATIONS[0][0], step: this.number + 1 }) };
   }
 
   /** Pin a weight that tells much: the one with the largest gradient in a matrix that is easily followed. */
