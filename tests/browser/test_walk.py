@@ -159,6 +159,19 @@ def test_the_right_score_is_asked_to_rise_and_the_other_to_fall(window: Window) 
         assert float(found[2]) == 1 / 32
 
 
+def test_another_weight_that_is_opened_in_a_walk_has_its_name(window: Window) -> None:
+    page = followed(window, "moons", 7)
+    to(page, "update")
+    expect(page.get_by_role("heading", name="One weight")).to_have_count(0)
+    page.locator("details.whole > summary").click()
+    other = page.locator("details.whole td button[aria-label]").last
+    name = other.get_attribute("aria-label")
+    assert name != page.locator(".pinned strong").inner_text()
+    other.click()
+    expect(page.get_by_role("heading", name=f"One weight: {name}")).to_be_visible()
+    expect(page.locator("#pin")).to_have_text("Pin this weight")
+
+
 def test_a_weight_that_is_not_there_is_said_on_every_station(window: Window) -> None:
     window.allowed = ("404",)
     for run in ("book", "moons", "digits"):
