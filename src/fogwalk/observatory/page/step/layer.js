@@ -10,16 +10,22 @@ const FIELDS = { time: "place", patch: "place", width: "unit", head: "head", out
 /** Forward: what it made. Backward: what it passes back. */
 export function layer(step, way) {
   const place = make("section", { class: "opened", "aria-live": "polite" });
+  let turn = 0;
   async function show() {
-    const asked = step.opened(way);
-    if (!asked) return place.replaceChildren();
+    const asked = step.opened(way), mine = ++turn;
+    if (asked) place.setAttribute("aria-busy", "true");
+    const parts = asked ? await parted(asked) : [];
+    if (mine !== turn) return; // another one was picked meanwhile
+    place.replaceChildren(...parts);
+    place.removeAttribute("aria-busy");
+  }
+  async function parted(asked) {
     try {
       const told = await step.ask("layer", { at: asked, row: step.row, ...pinnedPlace(step, asked, way), ...step.where });
-      if (asked === step.opened(way)) place.replaceChildren(...await drawn(step, told, way, show));
+      return await drawn(step, told, way, show);
     } catch (error) {
       const back = () => { step.pickLayer(step.opened(way)); show(); };
-      const button = make("button", { onclick: back }, "back to its largest number");
-      place.replaceChildren(make("p", { class: "trouble" }, error.message), button);
+      return [make("p", { class: "trouble" }, error.message), make("button", { onclick: back }, "back to its largest number")];
     }
   }
   show();
