@@ -63,6 +63,7 @@ export function gallery(frame, pick, run) {
     const wanted = `${now.step} ${kind}`;
     if (!whole.open || asking || seen === wanted) return;
     asking = true;
+    if (!drawn.childElementCount) whole.setAttribute("aria-busy", "true"); // later frames stand until the next is there
     told.className = "quiet";
     try {
       const { step, shown: [begin, end] } = now, names = matrices(now).slice(begin, end - 1), shows = kind;
@@ -73,6 +74,7 @@ export function gallery(frame, pick, run) {
       [told.className, told.textContent] = ["trouble", error.message];
     } finally {
       [asking, seen] = [false, wanted];
+      whole.removeAttribute("aria-busy");
     }
     if (seen !== `${now.step} ${kind}`) fill();
   }

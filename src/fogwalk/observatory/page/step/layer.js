@@ -13,7 +13,7 @@ export function layer(step, way) {
   let turn = 0;
   async function show() {
     const asked = step.opened(way), mine = ++turn;
-    if (asked) place.setAttribute("aria-busy", "true");
+    if (asked && !place.childElementCount) place.setAttribute("aria-busy", "true");
     const parts = asked ? await parted(asked) : [];
     if (mine !== turn) return; // another one was picked meanwhile
     place.replaceChildren(...parts);
