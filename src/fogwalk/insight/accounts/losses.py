@@ -54,7 +54,7 @@ class Loss:
             return FORMULAS[self.name][0]
         own, each = ("", "") if self.weights is None else ("w[right]·", "w·")
         if not self.smoothing:
-            return f"l = -{own}log p[right], p = softmax(scores), w the weight of a class"
+            return f"l = -{own}ln p[right], p = softmax(scores), w the weight of a class"
         spread = f"l = (1 - s)·{own}(-ln p[right]) + s·mean({each}(-ln p)), p = softmax(scores), s = {self.smoothing:g}"
         return spread + (", w the weight of a class" if own else "")
 

@@ -41,10 +41,9 @@ class AdamW:
 
     def code(self, numbers: Mapping[str, float]) -> str:
         """The lines of PyTorch that do it."""
-        shrink = "W = W * (1 - rate * decay)\n" if numbers["decay"] else ""
         return (
             "m = beta1 * m + (1 - beta1) * g          # torch.optim.AdamW, for every weight at once\n"
-            f"v = beta2 * v + (1 - beta2) * g**2\n{shrink}"
+            f"v = beta2 * v + (1 - beta2) * g**2\n{_shrink(numbers)}"
             "W = W - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)"
         )
 
@@ -55,7 +54,7 @@ class AdamW:
 
     @staticmethod
     def _new(numbers: Mapping[str, float]) -> str:
-        return "W ← W·(1 - η·λ) - η·m̂/(√v̂ + ε)" if numbers["decay"] else "W ← W - η·m̂/(√v̂ + ε)"
+        return f"W ← {_kept(numbers)} - η·m̂/(√v̂ + ε)"
 
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
@@ -205,10 +204,9 @@ class Muon:
 
     def code(self, numbers: Mapping[str, float]) -> str:
         """The lines of PyTorch that do it."""
-        shrink = "W = W * (1 - rate * decay)\n" if numbers["decay"] else ""
         return (
             "b = momentum * b + (1 - momentum) * g    # fogwalk's Muon, for a whole matrix\n"
-            f"O = orthogonal(momentum * b + (1 - momentum) * g)\n{shrink}"
+            f"O = orthogonal(momentum * b + (1 - momentum) * g)\n{_shrink(numbers)}"
             "W = W - rate * 0.2 * max(W.shape)**0.5 * O"
         )
 
@@ -218,7 +216,7 @@ class Muon:
 
     @staticmethod
     def _new(numbers: Mapping[str, float]) -> str:
-        return f"W ← W{'·(1 - η·λ)' if numbers['decay'] else ''} - η·0.2·√(longer side)·"
+        return f"W ← {_kept(numbers)} - η·0.2·√(longer side)·"
 
     def plain(self, numbers: Mapping[str, float]) -> str:
         """In words, with what its numbers switch on."""
@@ -312,6 +310,16 @@ def by_optimizer(parameters: Iterable[Moved]) -> dict[str, dict[str, float]]:
 def _pull(numbers: Mapping[str, float]) -> str:
     """What weight decay does, in words; nothing where there is none."""
     return " Besides, weights are pulled a little towards 0 (weight decay)." if numbers["decay"] else ""
+
+
+def _shrink(numbers: Mapping[str, float]) -> str:
+    """Weight decay that acts on the weight by itself, as a line of code; nothing where there is none."""
+    return "W = W * (1 - rate * decay)\n" if numbers["decay"] else ""
+
+
+def _kept(numbers: Mapping[str, float]) -> str:
+    """What such a decay leaves of a weight, as a formula."""
+    return "W·(1 - η·λ)" if numbers["decay"] else "W"
 
 
 def _shrunk(moved: Moved, at: tuple[int, ...]) -> str:
