@@ -294,7 +294,6 @@ class Muon:
         return momentum * before + (1 - momentum) * moved.clipped
 
 
-SWITCHES = ("momentum", "decay")  # numbers that do nothing where they are 0: then the rule leaves them out
 UPDATES: dict[str, AdamW | Sgd | Muon] = {"AdamW": AdamW(), "SGD": Sgd(), "Muon": Muon()}
 
 
@@ -305,6 +304,11 @@ def by_optimizer(parameters: Iterable[Moved]) -> dict[str, dict[str, float]]:
         one = kinds.setdefault(moved.optimizer, {})
         one.update({name: max(value, one.get(name, value)) for name, value in moved.numbers.items()})
     return kinds
+
+
+def at_work(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The numbers that stand in the rule: no momentum or decay that is 0."""
+    return {name: value for name, value in numbers.items() if value or name not in ("momentum", "decay")}
 
 
 def _pull(numbers: Mapping[str, float]) -> str:

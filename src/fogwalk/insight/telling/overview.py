@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fogwalk.insight.accounts.protocol import largest_at, number, signed
-from fogwalk.insight.accounts.updates import SWITCHES, UPDATES, Moved, by_optimizer
+from fogwalk.insight.accounts.updates import UPDATES, Moved, at_work, by_optimizer
 from fogwalk.insight.one_step import Step
 from fogwalk.insight.seen import account_of
 from fogwalk.insight.telling.entry import change_of, lines_of
@@ -261,9 +261,7 @@ def _update(step: Step) -> list[str]:
         lines += paragraph("", f"{kind}: {UPDATES[kind].formula(subject)}", indent=LABEL)
         for (name, rate, numbers), moved_so in kinds.items():
             if name == kind:
-                told = "".join(
-                    f", {GREEK[what]} = {value:g}" for what, value in numbers if value or what not in SWITCHES
-                )
+                told = "".join(f", {GREEK[what]} = {value:g}" for what, value in at_work(dict(numbers)).items())
                 named = ", ".join(moved_so[:3]) + (f" and {len(moved_so) - 3} more" if len(moved_so) > 3 else "")
                 lines += paragraph("", f"with η = {rate:.4g}{told}: {named}", indent=LABEL + 2)
     rows = [

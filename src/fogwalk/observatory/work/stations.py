@@ -126,7 +126,7 @@ def blame(step: Step, row: int) -> dict[str, Any]:
 
 def update(step: Step, row: int) -> dict[str, Any]:
     """Every parameter and how it was moved; size, gradient and change as roots of mean squares, share as length over length."""
-    from fogwalk.insight.accounts.updates import UPDATES, by_optimizer
+    from fogwalk.insight.accounts.updates import UPDATES, at_work, by_optimizer
     from fogwalk.insight.telling.overview import ratio, size
 
     parameters = [
@@ -135,7 +135,7 @@ def update(step: Step, row: int) -> dict[str, Any]:
             "shape": list(moved.old.shape),
             "optimizer": moved.optimizer,
             "rate": moved.rate,
-            "numbers": dict(moved.numbers),
+            "numbers": at_work(moved.numbers),
             "size": size(moved.old),
             "gradient": size(moved.gradient),
             "change": size(moved.change),

@@ -8,7 +8,6 @@ import { explained } from "./say.js";
 import { weight } from "./weight.js";
 
 const ORDERS = { gradient: "largest gradient first", change: "largest change first", index: "by index" };
-const SWITCHES = ["momentum", "decay"]; // where 0 they do nothing, and the rule leaves them out
 const GREEK = { decay: "λ", beta1: "β₁", beta2: "β₂", epsilon: "ε", momentum: "μ" };
 
 export async function update(step) {
@@ -50,8 +49,7 @@ function said(step, told, picked) {
   const known = Object.entries(told.rules).filter(own);
   const rules = known.map(([, rule]) => rule), size = (shape) => shape.reduce((all, long) => all * long, 1);
   const many = told.parameters.reduce((sum, one) => sum + size(one.shape), 0);
-  const numbers = Object.entries(picked.numbers).filter(([name, value]) => value || !SWITCHES.includes(name))
-    .map(([name, value]) => `, ${GREEK[name] ?? name} = ${value}`).join("");
+  const numbers = Object.entries(picked.numbers).map(([name, value]) => `, ${GREEK[name] ?? name} = ${value}`).join("");
   return explained(step.say, {
     plain: [
       ...known.map(([name, rule]) => `${name}: ${rule.plain}`),
